@@ -1,0 +1,11 @@
+import {Args, Flags} from '@oclif/core'
+import {parseDurationMs, parseSize} from '../lib/foundation/index.js'
+
+/** A size in bytes, such as `512M` or `1.5GiB`. */
+export const sizeArgument = Args.custom<bigint>({parse: async text => parseSize(text)})
+
+/** A duration in milliseconds, such as `0.5`, `250ms` or `1h30m`. */
+export const durationFlag = Flags.custom<number>({
+  parse: async text => parseDurationMs(text),
+  helpValue: 'DURATION',
+})

@@ -1,0 +1,105 @@
+import {Command, Errors, Flags, ux} from '@oclif/core'
+import {
+  ConfigurationError,
+  createLogger,
+  errorDocument,
+  InterruptedError,
+  isDebug,
+  KvctlError,
+  logLevel,
+  type Logger,
+} from '../lib/foundation/index.js'
+
+/**
+ * What every command shares: one place where a failure becomes an exit status and either one line on stderr or one JSON
+ * document on stdout, one abort signal for Ctrl-C and SIGTERM, and one logger.
+ */
+export abstract class KvctlCommand extends Command {
+  static override baseFlags = {
+    'log-level': Flags.option({
+      options: ['debug', 'info', 'warn', 'error', 'DEBUG', 'INFO', 'WARN', 'WARNING', 'ERROR'] as const,
+      description: 'how much to say on stderr (default INFO; also KVCTL_LOG_LEVEL, LOG_LEVEL)',
+      helpGroup: 'GLOBAL',
+      helpValue: 'LEVEL',
+    })(),
+  }
+
+  #abort: AbortController | null = null
+  #logger: Logger | null = null
+
+  /** Aborted on the first SIGINT or SIGTERM, with an `InterruptedError` as reason; the second one ends the process. */
+  protected get signal(): AbortSignal {
+    if (this.#abort) return this.#abort.signal
+    const controller = (this.#abort = new AbortController())
+    for (const name of ['SIGINT', 'SIGTERM'] as const) {
+      process.on(name, () => {
+        const reason = new InterruptedError(name)
+        if (controller.signal.aborted) process.exit(reason.exitCode)
+        controller.abort(reason)
+      })
+    }
+    // A reader that left (`kvctl watch | head -1`) ends the work as quietly as Ctrl-C would.
+    process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+      if (error.code === 'EPIPE') controller.abort(new InterruptedError('SIGTERM'))
+    })
+    return controller.signal
+  }
+
+  /** Writes to stderr. The level is the flag's, found on the command line even when parsing failed. */
+  protected get logger(): Logger {
+    const at = this.argv.findIndex(word => word.startsWith('--log-level'))
+    const word = this.argv[at]
+    const flag = word?.includes('=') ? word.split('=')[1] : this.argv[at + 1]
+    return (this.#logger ??= createLogger(logLevel(at < 0 ? undefined : flag, process.env), line =>
+      process.stderr.write(line),
+    ))
+  }
+
+  /** One line of progress or advice on stderr, so that stdout stays data. */
+  protected note(line: string): void {
+    process.stderr.write(`${line}\n`)
+  }
+
+  /** One JSON object on a line of its own, for streams under `--json` (oclif mutes `log` then). */
+  protected logJsonLine(value: unknown): void {
+    process.stdout.write(`${JSON.stringify(value)}\n`)
+  }
+
+  protected override async catch(error: Error): Promise<void> {
+    if (error instanceof Errors.ExitError) throw error
+    const failure = asKvctlError(error)
+    process.exitCode = failure instanceof KvctlError ? failure.exitCode : 1
+    if (this.jsonEnabled()) {
+      process.stdout.write(`${JSON.stringify(errorDocument(failure), null, 2)}\n`)
+    } else {
+      printFailure(failure)
+    }
+    if (isDebug(process.env)) process.stderr.write(`${error.stack ?? ''}\n`)
+  }
+}
+
+function printFailure(failure: unknown): void {
+  const {message, suggestions} = errorDocument(failure).error
+  process.stderr.write(`${ux.colorize('red', 'Error:')} ${message}\n`)
+  for (const suggestion of suggestions) process.stderr.write(`  Try: ${suggestion}\n`)
+}
+
+interface OclifParseError extends Error {
+  readonly parse?: {input?: {context?: {id?: string}}}
+}
+
+/** oclif's own usage mistakes print its whole configuration under `--json` and leave with 1; ours are one line and 2. */
+function asKvctlError(error: Error): Error {
+  if (error instanceof KvctlError || !('parse' in error)) return error
+  const message = error.message
+    .split('\n')
+    .map(line => line.trim())
+    .filter(line => line !== '' && !/^See more help/.test(line))
+    .join(' ')
+    .replace(/(\w):? \w[\w-]*\s{2,}.*$/, '$1')
+  const id = (error as OclifParseError).parse?.input?.context?.id
+  return new ConfigurationError('USAGE', message, {
+    cause: error,
+    suggestions: [`kvctl ${id === undefined ? '' : `${id.replaceAll(':', ' ')} `}--help`],
+  })
+}

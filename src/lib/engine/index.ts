@@ -1,0 +1,9 @@
+export type {
+  EngineObserver,
+  EngineStats,
+  FinishedRequest,
+  FinishReason,
+  GenerationEnd,
+  GenerationRequest,
+  TokenSink,
+} from './types.js'

@@ -1,0 +1,19 @@
+export {
+  ConfigurationError,
+  errorDocument,
+  EXIT,
+  InterruptedError,
+  isSystemError,
+  KvctlError,
+  NetworkError,
+  ResourceError,
+  ValidationError,
+  type ErrorDocument,
+} from './errors.js'
+export {formatSize, parseSize} from './sizes.js'
+export {formatDurationMs, parseDurationMs} from './durations.js'
+export {systemClock, VirtualClock, type Clock} from './clock.js'
+export {seededRandom, type Random} from './random.js'
+export {createTicker, type Ticker} from './ticker.js'
+export {createLogger, isDebug, logLevel, silentLogger, type Logger, type LogLevel} from './logger.js'
+export {packageRoot, packageVersion} from './package-root.js'

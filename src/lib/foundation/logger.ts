@@ -1,0 +1,66 @@
+import {pino} from 'pino'
+
+export type LogLevel = 'debug' | 'info' | 'warn' | 'error'
+
+/** What a part needs in order to say something about itself; never secrets, never request bodies. */
+export interface Logger {
+  debug(message: string): void
+  info(message: string): void
+  warn(message: string): void
+  error(message: string): void
+}
+
+const NAMES: Readonly<Record<string, LogLevel>> = {
+  debug: 'debug',
+  info: 'info',
+  warn: 'warn',
+  warning: 'warn',
+  error: 'error',
+  critical: 'error',
+}
+
+/**
+ * The level in force: `--log-level`, then `KVCTL_LOG_LEVEL`, `LOG_LEVEL`, `KVCACHED_LOG_LEVEL`, then INFO;
+ * `KVMINI_DEBUG=true` means DEBUG whatever the others say. WARN and WARNING are one level; an unknown name counts as unset.
+ */
+export function logLevel(flag: string | undefined, environment: NodeJS.ProcessEnv): LogLevel {
+  if (isDebug(environment)) return 'debug'
+  const asked = [
+    flag,
+    environment['KVCTL_LOG_LEVEL'],
+    environment['LOG_LEVEL'],
+    environment['KVCACHED_LOG_LEVEL'],
+  ]
+  for (const name of asked) {
+    const level = NAMES[name?.trim().toLowerCase() ?? '']
+    if (level) return level
+  }
+  return 'info'
+}
+
+/** `KVMINI_DEBUG=true`: DEBUG level, and stack traces on stderr. */
+export function isDebug(environment: NodeJS.ProcessEnv): boolean {
+  return environment['KVMINI_DEBUG']?.trim().toLowerCase() === 'true'
+}
+
+/**
+ * A logger of text lines, `[kvctl][LEVEL][YYYY-MM-DD HH:MM:SS] message`, the form kvcached's users already filter for.
+ *
+ * @param write receives whole lines; in the program that is stderr, which stays free of data
+ */
+export function createLogger(level: LogLevel, write: (line: string) => void): Logger {
+  return pino(
+    {level, base: null},
+    {
+      write(json: string) {
+        const {level: rank, time, msg} = JSON.parse(json) as {level: number; time: number; msg: string}
+        const name = rank >= 50 ? 'ERROR' : rank >= 40 ? 'WARNING' : rank >= 30 ? 'INFO' : 'DEBUG'
+        const stamp = new Date(time).toISOString().slice(0, 19).replace('T', ' ')
+        write(`[kvctl][${name}][${stamp}] ${msg}\n`)
+      },
+    },
+  )
+}
+
+/** Says nothing; for tests and for library use. */
+export const silentLogger: Logger = {debug() {}, info() {}, warn() {}, error() {}}
