@@ -2,7 +2,7 @@
 const wall = (name, from, to) => ({name, severity: 'error', from, to})
 const home = (pkg, path) =>
   wall(
-    `${pkg.replace('@', '')}-lives-in-its-home`,
+    `${pkg.replaceAll(/[@?]/g, '')}-lives-in-its-home`,
     {path: '^src', pathNot: path},
     {path: `(^|node_modules/)${pkg}(/|$)`},
   )
@@ -47,8 +47,7 @@ export default {
     home('koffi', '^src/native'),
     home('@oclif', '^src/(commands|cli)'),
     home('ink', '^src/tui'),
-    home('fastify', '^src/server'),
-    home('@fastify', '^src/server'),
+    home('@?fastify', '^src/server'),
     home('prom-client', '^src/server'),
     home('undici', '^src/lib/http'),
     home('eventsource-parser', '^src/lib/http'),
