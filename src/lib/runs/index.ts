@@ -1,1 +1,42 @@
-export {FAILURES, type Failure, type Outcome, type Phase, type RequestRecord, type TokensSource} from './request-record.js'
+export {
+  FAILURES,
+  type Failure,
+  type Outcome,
+  type Phase,
+  type RequestRecord,
+  type TokensSource,
+} from './request-record.js'
+export {
+  claimRunDirectory,
+  createRunDirectory,
+  openRunDirectory,
+  RUN_FILES,
+  runName,
+  type RunDirectory,
+} from './run-directory.js'
+export {strictJson, writeFileAtomic, writeJsonAtomic} from './atomic-write.js'
+export {metaSchema, readMeta, RUN_STATUSES, writeMeta, type Instrument, type RunMeta} from './meta.js'
+export {REQUEST_COLUMNS, requestLine, type RequestColumn} from './requests-csv.js'
+export {createRecordWriter, type RecordWriter} from './record-writer.js'
+export {
+  createTimeSeriesWriter,
+  readTimeSeries,
+  timeSampleSchema,
+  type TimeSample,
+  type TimeSeriesWriter,
+} from './time-series.js'
+export {
+  analysisSchema,
+  distributionSchema,
+  measureSchema,
+  PERCENTILES,
+  readAnalysis,
+  readResults,
+  resultsSchema,
+  type Distribution,
+  type Measure,
+  type PercentileName,
+  type RunAnalysis,
+  type RunResults,
+  type RunWarning,
+} from './results.js'

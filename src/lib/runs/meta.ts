@@ -1,0 +1,122 @@
+import {readFile} from 'node:fs/promises'
+import {join} from 'node:path'
+import {z} from 'zod'
+import {ConfigurationError, isSystemError, ResourceError} from '../foundation/index.js'
+import {writeJsonAtomic} from './atomic-write.js'
+import {redact} from './redact.js'
+import {RUN_FILES, type RunDirectory} from './run-directory.js'
+
+export const RUN_STATUSES = ['running', 'complete', 'interrupted', 'failed'] as const
+
+/** What the load generator found out about itself; every figure null when it could not be measured. */
+export const instrumentSchema = z.looseObject({
+  /** Upper bound of the error of one TTFT, 99th percentile. */
+  ttft_error_p99_ms: z.number().nullable(),
+  /** The same of one gap. */
+  gap_error_p99_ms: z.number().nullable(),
+  /** Largest share of one core that a load process used, 0–1. */
+  cpu_share_max: z.number().nullable(),
+  /** Load processes. */
+  workers: z.int().positive(),
+})
+
+const serverSchema = z.looseObject({
+  version: z.string().nullable().default(null),
+  max_model_len: z.number().nullable().default(null),
+  /** True when kvctl started this engine itself. */
+  is_embedded: z.boolean().default(false),
+  pid: z.int().nullable().default(null),
+  segment: z.string().nullable().default(null),
+})
+
+/**
+ * `meta.json`: what was asked, of whom, with what, and when. The keys up to `test_start_time` are upstream's; the others are
+ * ours and optional on reading, so that upstream's own files are read too.
+ *
+ * @see Siryoos/kserve-vllm-mini:scripts/loadtest.py
+ */
+export const metaSchema = z.looseObject({
+  url: z.string().nullable().default(null),
+  model: z.string().nullable().default(null),
+  prompt: z.string().nullable().default(null),
+  max_tokens: z.int().nullable().default(null),
+  concurrency: z.int().nullable().default(null),
+  /** Requests of the plan, warm-up not counted. */
+  requests: z.int().nullable().default(null),
+  pattern: z.string().nullable().default(null),
+  duration_sec: z.number().nullable().default(null),
+  target_rps: z.number().nullable().default(null),
+  /** Epoch seconds. */
+  test_start_time: z.number().nullable().default(null),
+
+  schema_version: z.literal(1).default(1),
+  run_id: z.string().optional(),
+  status: z.enum(RUN_STATUSES).default('complete'),
+  tool_version: z.string().nullable().default(null),
+  started_at: z.iso.datetime({offset: true}).nullable().default(null),
+  ended_at: z.iso.datetime({offset: true}).nullable().default(null),
+  /** Wall-clock time of the run's origin: instants of `requests.csv` and `timeseries.jsonl` are this plus monotonic time. */
+  origin_epoch_ms: z.number().nullable().default(null),
+  namespace: z.string().nullable().default(null),
+  service: z.string().nullable().default(null),
+  /** The resolved profile, in full. */
+  profile: z
+    .looseObject({metadata: z.looseObject({name: z.string()}).optional()})
+    .nullable()
+    .default(null),
+  /** Closed: workers that wait for their answer. Open: requests sent on a schedule. */
+  mode: z.enum(['closed', 'open']).nullable().default(null),
+  stream: z.boolean().nullable().default(null),
+  seed: z.number().nullable().default(null),
+  endpoint: z.string().nullable().default(null),
+  timeout_ms: z.looseObject({}).nullable().default(null),
+  warmup_requests: z.int().nonnegative().default(0),
+  args: z.array(z.string()).default([]),
+  client: z.looseObject({host: z.string(), cpus: z.int(), node_version: z.string()}).nullable().default(null),
+  server: serverSchema.nullable().default(null),
+  instrument: instrumentSchema.nullable().default(null),
+  /** Figures of the load generator that contradict the server's, and other doubts raised while the run lasted. */
+  warnings: z.array(z.object({code: z.string(), message: z.string()})).default([]),
+})
+export type RunMeta = z.output<typeof metaSchema>
+export type Instrument = z.output<typeof instrumentSchema>
+
+/**
+ * Writes `meta.json`, secrets removed: once when a run starts (`status` running) and again when it ends.
+ *
+ * @throws ResourceError `DISK_FULL`, `NOT_WRITABLE`
+ */
+export async function writeMeta(run: RunDirectory, meta: z.input<typeof metaSchema>): Promise<void> {
+  await writeJsonAtomic(join(run.path, RUN_FILES.meta), redact(metaSchema.parse(meta)))
+}
+
+/**
+ * Reads `meta.json`; upstream's own form is completed with nulls.
+ *
+ * @throws ResourceError `RUN_INCOMPLETE` when there is none
+ * @throws ConfigurationError `RUN_UNREADABLE`
+ */
+export async function readMeta(run: RunDirectory): Promise<RunMeta> {
+  return readDocument(join(run.path, RUN_FILES.meta), metaSchema)
+}
+
+/** Reads one JSON document of a run and checks it against its schema. */
+export async function readDocument<S extends z.ZodType>(path: string, schema: S): Promise<z.output<S>> {
+  let text: string
+  try {
+    text = await readFile(path, 'utf8')
+  } catch (error) {
+    if (isSystemError(error, 'ENOENT'))
+      throw new ResourceError('RUN_INCOMPLETE', `there is no ${path}`, {cause: error})
+    throw error
+  }
+  try {
+    return schema.parse(JSON.parse(text))
+  } catch (error) {
+    const why =
+      error instanceof z.ZodError
+        ? z.prettifyError(error).replaceAll(/\s*\n\s*/g, ' ')
+        : (error as Error).message
+    throw new ConfigurationError('RUN_UNREADABLE', `${path} is not readable: ${why}`, {cause: error})
+  }
+}

@@ -1,0 +1,107 @@
+import type {RequestRecord} from './request-record.js'
+
+/**
+ * The columns of `requests.csv`: the twelve of upstream, unchanged, then ours.
+ *
+ * `scheduled_ms`, `start_ms` and `end_ms` are epoch milliseconds; `ttfb_ms`, `ttft_ms`, `tllt_ms`, `latency_ms`, `head_ms`
+ * and `role_ms` are milliseconds from `start_ms`; all with three decimals, empty when unknown. `status` is 0 for every
+ * request that failed after its head, as upstream writes it; `http_status` is what the server said.
+ *
+ * @see Siryoos/kserve-vllm-mini:scripts/loadtest.py — the first twelve
+ */
+export const REQUEST_COLUMNS = [
+  'id',
+  'scheduled_ms',
+  'start_ms',
+  'ttfb_ms',
+  'tllt_ms',
+  'latency_ms',
+  'status',
+  'prompt_tokens',
+  'completion_tokens',
+  'total_tokens',
+  'error',
+  'trace_id',
+  'ttft_ms',
+  'tpot_ms',
+  'itl_max_ms',
+  'send_lag_ms',
+  'connect_ms',
+  'error_type',
+  'finish_reason',
+  'phase',
+  'tenant',
+  'http_bytes',
+  'request_id',
+  'tokens_source',
+  'http_status',
+  'head_ms',
+  'role_ms',
+  'end_ms',
+  'chunk_count',
+  'cached_tokens',
+] as const
+export type RequestColumn = (typeof REQUEST_COLUMNS)[number]
+
+export const REQUESTS_HEADER = `${REQUEST_COLUMNS.join(',')}\n`
+
+/**
+ * One record as a line of `requests.csv`, newline included.
+ *
+ * @param originEpochMs wall-clock time of the run's origin, to which the record's instants are relative
+ */
+export function requestLine(record: RequestRecord, originEpochMs: number): string {
+  const {sentAtMs: sent, firstTokenAtMs: first, lastTokenAtMs: last, completionTokens} = record
+  const isOk = record.outcome === 'ok'
+  const wall = (at: number | null): string => (at === null ? '' : (originEpochMs + at).toFixed(3))
+  const since = (at: number | null): string => (at === null || sent === null ? '' : (at - sent).toFixed(3))
+  const tpot =
+    first === null || last === null || completionTokens === null || completionTokens < 2
+      ? ''
+      : ((last - first) / (completionTokens - 1)).toFixed(3)
+  const totalTokens =
+    record.promptTokens === null || completionTokens === null ? null : record.promptTokens + completionTokens
+  return `${[
+    record.id,
+    wall(record.scheduledAtMs),
+    wall(sent),
+    since(record.firstByteAtMs),
+    since(last),
+    since(record.doneAtMs),
+    !isOk && record.status === 200 ? 0 : record.status,
+    record.promptTokens ?? '',
+    completionTokens ?? '',
+    totalTokens ?? '',
+    quoted(record.error),
+    quoted(record.traceId),
+    since(first),
+    tpot,
+    record.gapsUs.length === 0 ? '' : (largest(record.gapsUs) / 1000).toFixed(3),
+    sent === null ? '' : (sent - record.scheduledAtMs).toFixed(3),
+    record.connectMs?.toFixed(3) ?? '',
+    isOk ? '' : record.outcome,
+    quoted(record.finishReason ?? ''),
+    record.phase,
+    '',
+    record.bodyBytes,
+    quoted(record.requestId),
+    record.tokensSource,
+    record.status,
+    since(record.headAtMs),
+    since(record.roleAtMs),
+    wall(record.doneAtMs),
+    record.chunkCount,
+    record.cachedTokens ?? '',
+  ].join(',')}\n`
+}
+
+/** RFC 4180: a field with a comma, a quote or a line break stands in quotes, and its quotes are doubled. */
+function quoted(text: string): string {
+  return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text
+}
+
+function largest(values: Uint32Array): number {
+  let max = 0
+  for (const value of values) if (value > max) max = value
+  return max
+}

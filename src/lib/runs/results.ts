@@ -1,0 +1,250 @@
+import {join} from 'node:path'
+import {z} from 'zod'
+import {instrumentSchema, readDocument, RUN_STATUSES} from './meta.js'
+import {RUN_FILES, type RunDirectory} from './run-directory.js'
+
+const figure = z.number().nullable()
+const money = z
+  .string()
+  .regex(/^\$\d+\.\d+$/)
+  .nullable()
+
+/** 95 % interval of a percentile from order statistics; an upper end of null lies at or beyond the largest sample. */
+const intervalSchema = z.tuple([z.number(), z.number().nullable()])
+
+/** The percentiles of a distribution, by their key in `results.json`. */
+export const PERCENTILES = {
+  p1: 0.01,
+  p5: 0.05,
+  p10: 0.1,
+  p25: 0.25,
+  p50: 0.5,
+  p75: 0.75,
+  p90: 0.9,
+  p95: 0.95,
+  p99: 0.99,
+  p99_9: 0.999,
+} as const
+export type PercentileName = keyof typeof PERCENTILES
+
+/** One sample a request (or, for `icl` and `itl`, one a gap or a token), all of the measured window. */
+export const distributionSchema = z.object({
+  unit: z.string(),
+  count: z.int().nonnegative(),
+  /** Independent samples that `count` is worth; null where samples are not independent by nature (pooled gaps). */
+  n_eff: figure,
+  mean: figure,
+  std: figure,
+  min: figure,
+  p1: figure,
+  p5: figure,
+  p10: figure,
+  p25: figure,
+  p50: figure,
+  p75: figure,
+  p90: figure,
+  p95: figure,
+  p99: figure,
+  p99_9: figure,
+  max: figure,
+  /** Null when intervals are not meaningful; a percentile with too few samples below it is missing. */
+  ci95: z.partialRecord(z.enum(Object.keys(PERCENTILES) as PercentileName[]), intervalSchema).nullable(),
+  /** Percentiles whose upper bound does not exist at 95 % for so few samples. */
+  too_few_for: z.array(z.string()),
+})
+export type Distribution = z.output<typeof distributionSchema>
+
+/** One figure of the whole run. */
+export const measureSchema = z.object({unit: z.string(), value: figure})
+export type Measure = z.output<typeof measureSchema>
+
+const histogramSchema = z.object({
+  bins: z.array(z.number()),
+  counts: z.array(z.int()),
+  bin_edges: z.array(z.number()),
+  min: figure,
+  max: figure,
+  total_samples: z.int(),
+})
+
+const warningSchema = z.object({code: z.string(), message: z.string()})
+export type RunWarning = z.output<typeof warningSchema>
+
+/** The blocks of the documented benchmark result; strings of money, fractions for GPU use, null where unknown. */
+const seedBlocks = {
+  metadata: z.object({
+    timestamp: z.string().nullable(),
+    namespace: z.string().nullable(),
+    service: z.string().nullable(),
+    profile: z.string().nullable(),
+    total_requests: z.int(),
+    concurrent_users: z.int().nullable(),
+  }),
+  performance: z.object({
+    p50_latency_ms: figure,
+    p95_latency_ms: figure,
+    p99_latency_ms: figure,
+    avg_ttft_ms: figure,
+    throughput_rps: figure,
+    success_rate: figure,
+    error_rate: figure,
+  }),
+  cost: z.object({
+    cost_per_1k_tokens: money,
+    hourly_cost: money,
+    breakdown: z.object({gpu: money, cpu: money, memory: money}),
+  }),
+  energy: z.object({energy_per_1k_tokens_wh: figure, total_energy_wh: figure}),
+  resources: z.object({
+    /** 0–1 */
+    avg_gpu_utilization: figure,
+    /** 10⁹ bytes */
+    avg_memory_usage_gb: figure,
+    /** Cores */
+    avg_cpu_usage: figure,
+  }),
+}
+
+/** The flat keys of upstream's own analyzer, at the top level. Latencies end at the end of the body. */
+const flatKeys = {
+  p50_ms: figure,
+  p95_ms: figure,
+  p99_ms: figure,
+  ttft_p50_ms: figure,
+  ttft_p95_ms: figure,
+  time_to_first_token_ms: figure,
+  throughput_rps: figure,
+  tokens_per_sec: figure,
+  error_rate: figure,
+  ttfb_p50_ms: figure,
+  ttfb_p95_ms: figure,
+  ttfb_p99_ms: figure,
+  tllt_p50_ms: figure,
+  tllt_p95_ms: figure,
+  tllt_p99_ms: figure,
+  generation_p50_ms: figure,
+  generation_p95_ms: figure,
+  per_token_p50_ms: figure,
+  per_token_p95_ms: figure,
+  avg_tokens_per_response: figure,
+  ttfb_histogram: histogramSchema,
+  tllt_histogram: histogramSchema,
+  generation_time_histogram: histogramSchema,
+  per_token_time_histogram: histogramSchema,
+  /** Epoch seconds; over all requests, failed ones included. */
+  window: z.object({start: figure, end: figure, seconds: figure}),
+  requests: z.object({total: z.int(), success: z.int()}),
+  network_rtt_p50_ms: figure,
+  network_rtt_p95_ms: figure,
+  s3_avg_MBps: figure,
+  cache_hit_ratio: figure,
+  cold_start_count: figure,
+  cold_count: figure,
+  cold_success_count: figure,
+  cold_p50_ms: figure,
+  cold_p95_ms: figure,
+  cold_p99_ms: figure,
+  cold_ttft_p50_ms: figure,
+  cold_ttft_p95_ms: figure,
+  cold_error_rate: figure,
+  warm_count: figure,
+  warm_success_count: figure,
+  warm_p50_ms: figure,
+  warm_p95_ms: figure,
+  warm_p99_ms: figure,
+  warm_ttft_p50_ms: figure,
+  warm_ttft_p95_ms: figure,
+  warm_error_rate: figure,
+  cost_per_request: figure,
+  cost_per_1k_tokens: figure,
+  cold_cost_per_request: figure,
+  warm_cost_per_request: figure,
+  cold_cost_per_1k_tokens: figure,
+  warm_cost_per_1k_tokens: figure,
+  /** Percent, 0–100 */
+  gpu_util_avg: figure,
+  /** Bytes */
+  gpu_mem_used_avg: figure,
+  gpu_power_watts_avg: figure,
+  /** Cores */
+  cpu_util_avg: figure,
+  /** Bytes */
+  mem_used_avg: figure,
+  energy_wh: figure,
+  energy_wh_per_request: figure,
+  energy_wh_per_1k_tokens: figure,
+}
+
+const ownKeys = {
+  schema_version: z.literal(1),
+  run_id: z.string(),
+  status: z.enum(RUN_STATUSES),
+  mode: z.enum(['closed', 'open']).nullable(),
+  prompt_tokens_total: figure,
+  completion_tokens_total: figure,
+  /** Where output token counts come from: the least trusted source of any request. */
+  tokens_source: z.enum(['usage', 'chunks', 'none']),
+  send_lag_p95_ms: figure,
+  itl_p50_ms: figure,
+  itl_p95_ms: figure,
+  itl_p99_ms: figure,
+  tpot_p50_ms: figure,
+  tpot_p95_ms: figure,
+  /** True when tokens of a chunk had to be taken as the request's mean. */
+  itl_estimated: z.boolean(),
+  metrics: z.record(z.string(), z.union([distributionSchema, measureSchema])),
+  /** How many requests ended in each way; only those that occurred. */
+  outcomes: z.record(z.string(), z.int()),
+  finish_reasons: z.record(z.string(), z.int()),
+  /** Per slice of time since the run's origin, for charts; the arrays have one length. */
+  timeline: z.object({
+    slice_seconds: z.number(),
+    start_seconds: z.array(z.number()),
+    requests_completed: z.array(z.int()),
+    requests_failed: z.array(z.int()),
+    tokens: z.array(z.number()),
+    in_flight_mean: z.array(z.number()),
+    ttft_p50_ms: z.array(figure),
+    ttft_p95_ms: z.array(figure),
+    latency_p95_ms: z.array(figure),
+    icl_p50_ms: z.array(figure),
+    icl_p95_ms: z.array(figure),
+  }),
+  instrument: instrumentSchema.extend({lateness_p99_ms: figure}).nullable(),
+  client_limited: z.boolean(),
+  /** Why a part is null, by its path. */
+  unavailable: z.record(z.string(), z.string()),
+  warnings: z.array(warningSchema),
+}
+
+/** `results.json`: the documented blocks, upstream's flat keys and our own figures in one object. */
+export const resultsSchema = z.looseObject({...ownKeys, ...seedBlocks, ...flatKeys})
+export type RunResults = z.output<typeof resultsSchema>
+
+/** `analysis.json`: the documented analysis output. */
+export const analysisSchema = z.object({
+  summary: z.object({
+    total_requests: z.int(),
+    successful_requests: z.int(),
+    failed_requests: z.int(),
+    success_rate: figure,
+  }),
+  latency: z.object({
+    percentiles: z.object({p50: figure, p90: figure, p95: figure, p99: figure}),
+    /** `bins` are lower edges, the last one open above. */
+    histogram: z.object({bins: z.array(z.number()), counts: z.array(z.int())}),
+  }),
+  throughput: z.object({requests_per_second: figure, tokens_per_second: figure}),
+  errors: z.array(z.object({timestamp: z.string().nullable(), error: z.string(), details: z.string()})),
+})
+export type RunAnalysis = z.output<typeof analysisSchema>
+
+/** @throws ResourceError `RUN_INCOMPLETE`; ConfigurationError `RUN_UNREADABLE` */
+export async function readResults(run: RunDirectory): Promise<RunResults> {
+  return readDocument(join(run.path, RUN_FILES.results), resultsSchema)
+}
+
+/** @throws ResourceError `RUN_INCOMPLETE`; ConfigurationError `RUN_UNREADABLE` */
+export async function readAnalysis(run: RunDirectory): Promise<RunAnalysis> {
+  return readDocument(join(run.path, RUN_FILES.analysis), analysisSchema)
+}

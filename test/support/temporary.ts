@@ -1,0 +1,15 @@
+import {mkdtempSync, rmSync} from 'node:fs'
+import {tmpdir} from 'node:os'
+import {join} from 'node:path'
+
+/** A fresh folder for each test of the surrounding `describe`, removed after it; call the result to get its path. */
+export function temporaryFolder(): () => string {
+  let folder = ''
+  beforeEach(() => {
+    folder = mkdtempSync(join(tmpdir(), 'kvctl-test-'))
+  })
+  afterEach(() => {
+    rmSync(folder, {recursive: true, force: true})
+  })
+  return () => folder
+}
