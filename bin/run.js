@@ -2,5 +2,5 @@
 import module from 'node:module'
 
 module.enableCompileCache?.()
-const {execute} = await import('@oclif/core')
-await execute({dir: import.meta.url})
+const {main} = await import('../dist/cli/main.js')
+await main(import.meta.url)

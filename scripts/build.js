@@ -1,14 +1,63 @@
-// Builds dist/ from scratch (an old dist/ would keep deleted commands alive) and writes the oclif manifest.
-import {execFileSync} from 'node:child_process'
-import {rmSync, writeFileSync} from 'node:fs'
+// Builds dist/ from scratch (an old dist/ would keep deleted commands alive): declarations by tsc, code by esbuild, oclif's manifest.
+// The code is bundled and split because starting `kvctl list` from some 200 small files took twice as long as from three.
+import {spawnSync} from 'node:child_process'
+import {readdirSync, rmSync, statSync, writeFileSync} from 'node:fs'
+import {join} from 'node:path'
 import {fileURLToPath} from 'node:url'
-import {Plugin} from '@oclif/core'
+import {build} from 'esbuild'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
-rmSync(`${root}/dist`, {recursive: true, force: true})
-rmSync(`${root}/oclif.manifest.json`, {force: true})
-execFileSync(process.execPath, [`${root}/node_modules/typescript/bin/tsc`, '-p', root], {stdio: 'inherit'})
+process.chdir(root)
+rmSync('dist', {recursive: true, force: true})
+rmSync('oclif.manifest.json', {force: true})
 
+const tsc = spawnSync(process.execPath, ['node_modules/typescript/bin/tsc', '--emitDeclarationOnly'], {
+  stdio: 'inherit',
+})
+if (tsc.status !== 0) process.exit(1)
+
+const filesBelow = folder =>
+  readdirSync(folder, {recursive: true})
+    .map(name => join(folder, name))
+    .filter(path => /\.tsx?$/.test(path) && statSync(path).isFile())
+
+await build({
+  entryPoints: [
+    'src/index.ts',
+    'src/cli/main.ts',
+    'src/cli/help.ts',
+    ...['src/cli/hooks', 'src/commands', 'src/workers'].flatMap(folder => filesBelow(folder)),
+  ],
+  outdir: 'dist',
+  outbase: 'src',
+  chunkNames: 'chunks/[name]-[hash]',
+  bundle: true,
+  splitting: true,
+  format: 'esm',
+  platform: 'node',
+  target: 'node20.19',
+  jsx: 'automatic',
+  // Only what every command needs is bundled in; the rest is loaded from node_modules when a command asks for it.
+  external: [
+    'koffi',
+    'typescript',
+    'fastify',
+    'echarts',
+    'undici',
+    'prom-client',
+    'pino',
+    'execa',
+    'yaml',
+    'zod',
+    'csv-*',
+  ],
+  banner: {
+    js: "import {createRequire as bundledRequire} from 'node:module';const require = bundledRequire(import.meta.url);",
+  },
+  logLevel: 'warning',
+})
+
+const {Plugin} = await import('@oclif/core')
 const plugin = new Plugin({root, type: 'core', ignoreManifest: true, errorOnManifestCreate: true})
 await plugin.load()
-writeFileSync(`${root}/oclif.manifest.json`, JSON.stringify(plugin.manifest, null, 2) + '\n')
+writeFileSync('oclif.manifest.json', `${JSON.stringify(plugin.manifest, null, 2)}\n`)

@@ -45,7 +45,10 @@ export async function complete(
   return [...nextWords(before, commands), ...candidates].filter(({value}) => value.startsWith(current))
 }
 
-function commandOf(before: readonly string[], commands: readonly CompletableCommand[]): CompletableCommand | undefined {
+function commandOf(
+  before: readonly string[],
+  commands: readonly CompletableCommand[],
+): CompletableCommand | undefined {
   return commands
     .filter(({id}) => id.split(':').every((word, index) => word === before[index]))
     .sort((a, b) => b.id.length - a.id.length)[0]
@@ -71,7 +74,8 @@ async function ofCommand(
   values: ValueSource,
 ): Promise<Candidate[]> {
   const awaited = flagNamed(command, given.at(-1))
-  if (awaited?.flag.type === 'option') return plain(await valuesOf(command, awaited.name, awaited.flag, values))
+  if (awaited?.flag.type === 'option')
+    return plain(await valuesOf(command, awaited.name, awaited.flag, values))
   const [, name = '', typed] = /^--([^=]+)=(.*)$/s.exec(current) ?? []
   if (typed !== undefined) {
     const found = flagNamed(command, `--${name}`)
@@ -95,7 +99,10 @@ async function valuesOf(
   return flag.options ?? values(command.id, `--${name}`)
 }
 
-function flagNamed(command: CompletableCommand, word?: string): {name: string; flag: CompletableFlag} | undefined {
+function flagNamed(
+  command: CompletableCommand,
+  word?: string,
+): {name: string; flag: CompletableFlag} | undefined {
   if (word === undefined) return undefined
   const found = Object.entries(command.flags).find(
     ([name, {char}]) => word === `--${name}` || (char !== undefined && word === `-${char}`),

@@ -67,7 +67,7 @@ export abstract class KvctlCommand extends Command {
 
   protected override async catch(error: Error): Promise<void> {
     if (error instanceof Errors.ExitError) throw error
-    const failure = asKvctlError(error)
+    const failure = asKvctlError(error, this.id ?? '')
     process.exitCode = failure instanceof KvctlError ? failure.exitCode : 1
     if (this.jsonEnabled()) {
       process.stdout.write(`${JSON.stringify(errorDocument(failure), null, 2)}\n`)
@@ -84,22 +84,16 @@ function printFailure(failure: unknown): void {
   for (const suggestion of suggestions) process.stderr.write(`  Try: ${suggestion}\n`)
 }
 
-interface OclifParseError extends Error {
-  readonly parse?: {input?: {context?: {id?: string}}}
-}
-
 /** oclif's own usage mistakes print its whole configuration under `--json` and leave with 1; ours are one line and 2. */
-function asKvctlError(error: Error): Error {
+function asKvctlError(error: Error, id: string): Error {
   if (error instanceof KvctlError || !('parse' in error)) return error
   const message = error.message
     .split('\n')
     .map(line => line.trim())
     .filter(line => line !== '' && !/^See more help/.test(line))
     .join(' ')
-    .replace(/(\w):? \w[\w-]*\s{2,}.*$/, '$1')
-  const id = (error as OclifParseError).parse?.input?.context?.id
   return new ConfigurationError('USAGE', message, {
     cause: error,
-    suggestions: [`kvctl ${id === undefined ? '' : `${id.replaceAll(':', ' ')} `}--help`],
+    suggestions: [`kvctl ${id.replaceAll(':', ' ')} --help`],
   })
 }

@@ -8,11 +8,21 @@ export default class Completion extends KvctlCommand {
     'Completes commands, flags and what exists right now: segments, runs and profiles. Needs kvctl on the PATH.'
   static override examples = [
     {description: 'bash, for this session', command: 'source <(<%= config.bin %> completion bash)'},
-    {description: 'bash, for good', command: "echo 'source <(<%= config.bin %> completion bash)' >> ~/.bashrc"},
-    {description: 'zsh, for good (after compinit)', command: "echo 'source <(<%= config.bin %> completion zsh)' >> ~/.zshrc"},
+    {
+      description: 'bash, for good',
+      command: "echo 'source <(<%= config.bin %> completion bash)' >> ~/.bashrc",
+    },
+    {
+      description: 'zsh, for good (after compinit)',
+      command: "echo 'source <(<%= config.bin %> completion zsh)' >> ~/.zshrc",
+    },
   ]
   static override args = {
-    shell: Args.string({description: 'bash or zsh', required: true, options: Object.keys(COMPLETION_SCRIPTS)}),
+    shell: Args.string({
+      description: 'bash or zsh',
+      required: true,
+      options: Object.keys(COMPLETION_SCRIPTS),
+    }),
   }
 
   async run(): Promise<void> {

@@ -1,4 +1,5 @@
-import {pino} from 'pino'
+import {createRequire} from 'node:module'
+import type {pino as Pino} from 'pino'
 
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error'
 
@@ -49,6 +50,19 @@ export function isDebug(environment: NodeJS.ProcessEnv): boolean {
  * @param write receives whole lines; in the program that is stderr, which stays free of data
  */
 export function createLogger(level: LogLevel, write: (line: string) => void): Logger {
+  let logger: Logger | null = null
+  // pino costs 20 ms to load: most commands end without a line of log.
+  const open = (): Logger => (logger ??= openPino(level, write))
+  return {
+    debug: message => void (level === 'debug' && open().debug(message)),
+    info: message => open().info(message),
+    warn: message => open().warn(message),
+    error: message => open().error(message),
+  }
+}
+
+function openPino(level: LogLevel, write: (line: string) => void): Logger {
+  const {pino} = createRequire(import.meta.url)('pino') as {pino: typeof Pino}
   return pino(
     {level, base: null},
     {

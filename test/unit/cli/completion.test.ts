@@ -13,7 +13,12 @@ const commands: CompletableCommand[] = [
     },
   },
   {id: 'limit-percent', args: {name: {}}, flags: {}},
-  {id: 'profiles:list', summary: 'list profiles', args: {}, flags: {format: {type: 'option', options: ['csv', 'json']}}},
+  {
+    id: 'profiles:list',
+    summary: 'list profiles',
+    args: {},
+    flags: {format: {type: 'option', options: ['csv', 'json']}},
+  },
   {id: 'complete', hidden: true, args: {}, flags: {}},
 ]
 const values: ValueSource = async (command, name) =>
