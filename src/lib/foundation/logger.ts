@@ -54,7 +54,9 @@ export function createLogger(level: LogLevel, write: (line: string) => void): Lo
   // pino costs 20 ms to load: most commands end without a line of log.
   const open = (): Logger => (logger ??= openPino(level, write))
   return {
-    debug: message => void (level === 'debug' && open().debug(message)),
+    debug: message => {
+      if (level === 'debug') open().debug(message)
+    },
     info: message => open().info(message),
     warn: message => open().warn(message),
     error: message => open().error(message),
