@@ -1,0 +1,81 @@
+import {expect} from 'chai'
+import {createTicker} from '../../../src/lib/foundation/index.js'
+
+const fail = (error: unknown): void => {
+  throw error
+}
+
+describe('a ticker', () => {
+  it('produces once for many readers, and stops when the last one leaves', async () => {
+    let produced = 0
+    const ticker = createTicker(() => ++produced, 1, fail)
+    const [first, second] = [new AbortController(), new AbortController()]
+    const seen: [string, number][] = []
+    await new Promise<void>(resolve => {
+      ticker.subscribe(look => void seen.push(['first', look]), first.signal)
+      ticker.subscribe(look => {
+        seen.push(['second', look])
+        if (look === 3) resolve()
+      }, second.signal)
+    })
+    first.abort()
+    second.abort()
+    const atStop = produced
+    await new Promise(resolve => setTimeout(resolve, 20))
+    expect(produced).to.equal(atStop)
+    expect(ticker.latest()).to.equal(atStop)
+    expect(seen.slice(0, 6)).to.deep.equal([
+      ['first', 1],
+      ['second', 1],
+      ['first', 2],
+      ['second', 2],
+      ['first', 3],
+      ['second', 3],
+    ])
+  })
+
+  it('lets a slow reader skip looks instead of queueing them', async () => {
+    let produced = 0
+    const ticker = createTicker(() => ++produced, 1, fail)
+    const [slow, quick] = [new AbortController(), new AbortController()]
+    const slowSaw: number[] = []
+    let release: () => void = () => undefined
+    ticker.subscribe(async look => {
+      slowSaw.push(look)
+      await new Promise<void>(resolve => (release = resolve))
+    }, slow.signal)
+    await new Promise<void>(resolve => {
+      ticker.subscribe(look => {
+        if (look === 5) release()
+        if (look === 7) resolve()
+      }, quick.signal)
+    })
+    slow.abort()
+    quick.abort()
+    expect(slowSaw).to.deep.equal([1, 6])
+  })
+
+  it('goes on after a look that failed', async () => {
+    const errors: unknown[] = []
+    let calls = 0
+    const ticker = createTicker(
+      () => {
+        if (++calls === 2) throw new Error('driver hiccup')
+        return calls
+      },
+      1,
+      error => errors.push(error),
+    )
+    const stop = new AbortController()
+    const seen: number[] = []
+    await new Promise<void>(resolve => {
+      ticker.subscribe(look => {
+        seen.push(look)
+        if (look === 3) resolve()
+      }, stop.signal)
+    })
+    stop.abort()
+    expect(seen).to.deep.equal([1, 3])
+    expect(errors).to.have.length(1)
+  })
+})
