@@ -1,10 +1,6 @@
 import type {RequestRecord} from './request-record.js'
 
-/**
- * What formulas need of one request: a `RequestRecord`, or a row read back from `requests.csv`. Instants are milliseconds on
- * one clock of the run.
- */
-export interface RequestTimes extends Pick<
+type Instants = Pick<
   RequestRecord,
   | 'sentAtMs'
   | 'firstByteAtMs'
@@ -12,10 +8,17 @@ export interface RequestTimes extends Pick<
   | 'lastTokenAtMs'
   | 'doneAtMs'
   | 'connectMs'
-  | 'chunkCount'
   | 'promptTokens'
   | 'completionTokens'
-> {
+>
+
+/**
+ * What formulas need of one request: a `RequestRecord`, or a row read back from `requests.csv`. Instants are milliseconds on
+ * one clock of the run.
+ */
+export interface RequestTimes extends Instants {
   /** Null in files of tools that keep no schedule. */
   readonly scheduledAtMs: number | null
+  /** Null in files of tools that count no chunks. */
+  readonly chunkCount: number | null
 }
