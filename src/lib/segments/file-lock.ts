@@ -1,0 +1,59 @@
+import type {LockKind, Libc} from '../../native/libc.js'
+import {ResourceError, type Clock} from '../foundation/index.js'
+import {describeHolder, readLocks} from './lock-table.js'
+import type {OpenSegment} from './segment-file.js'
+
+/** What locking needs from outside. */
+export interface LockParts {
+  readonly libc: Libc
+  readonly clock: Clock
+}
+
+const TRIES_AT_ONCE = 50
+const LONGEST_PAUSE_MS = 5
+
+/**
+ * Takes the flock(2) lock on the segment itself, by asking again: a call that waits in the kernel would stop the event
+ * loop, and one in a thread cannot be given up. Locks last microseconds, so most waits end in the first tries.
+ *
+ * @returns whether it was granted within `timeoutMs`; the caller's close releases it
+ * @throws the signal's reason when aborted first
+ * @see ovg-project/kvcached:kvcached/cli/utils.py — the same lock: LOCK_SH to read, LOCK_EX to write
+ */
+export async function tryLock(
+  {libc, clock}: LockParts,
+  {fd}: OpenSegment,
+  kind: LockKind,
+  timeoutMs: number,
+  signal?: AbortSignal,
+): Promise<boolean> {
+  const deadline = clock.nowNs() + timeoutMs * 1e6
+  for (let pauseMs = 1; ; pauseMs = Math.min(pauseMs * 2, LONGEST_PAUSE_MS)) {
+    signal?.throwIfAborted()
+    for (let turn = 0; turn < TRIES_AT_ONCE; turn++) if (libc.tryFlock(fd, kind)) return true
+    if (clock.nowNs() >= deadline) return false
+    await clock.sleep(pauseMs, signal)
+  }
+}
+
+/**
+ * {@link tryLock}, where not getting the lock is a failure.
+ *
+ * @throws ResourceError `SEGMENT_LOCKED`, naming the process that keeps the lock
+ */
+export async function lock(
+  parts: LockParts,
+  segment: OpenSegment,
+  kind: LockKind,
+  timeoutMs: number,
+  signal?: AbortSignal,
+): Promise<void> {
+  if (await tryLock(parts, segment, kind, timeoutMs, signal)) return
+  const holders = readLocks(segment.identity).filter(entry => !entry.isWaiting)
+  const who = holders.map(holder => describeHolder(holder.pid)).join(', ')
+  throw new ResourceError(
+    'SEGMENT_LOCKED',
+    `segment '${segment.name}' is locked by ${who || 'a process that cannot be seen from here'}`,
+    {suggestions: ['look at that process; a lock should last microseconds']},
+  )
+}

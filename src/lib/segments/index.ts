@@ -1,0 +1,15 @@
+export {RECORD_BYTES, heldBytes, usedPercent, type SegmentRecord} from './record.js'
+export {defaultSegmentName, processGroupId, sanitizeName} from './segment-name.js'
+export {SegmentNotFoundError, type SegmentIdentity} from './segment-file.js'
+export {
+  createSegmentStore,
+  SEGMENT_DIRECTORY,
+  type LimitWrite,
+  type SegmentLook,
+  type SegmentStore,
+  type SegmentStoreOptions,
+} from './store.js'
+export {createMemoryStore, stateFolder, type MemoryStore} from './state-folder.js'
+export {probeLiveness, type Liveness, type Verdict} from './liveness.js'
+export {planLimit, type LimitOutcome, type LimitPlan, type LimitRequest} from './plan-limit.js'
+export {segmentJson, type SegmentJson} from './json.js'

@@ -1,0 +1,33 @@
+import {heldBytes, usedPercent} from './record.js'
+import type {SegmentLook} from './store.js'
+
+/** A segment on the wire: kvcached's three keys first, then ours. Sizes are exact beyond 2^53. */
+export interface SegmentJson {
+  readonly ipc: string
+  readonly limit_bytes: bigint
+  readonly used_bytes: bigint
+  readonly prealloc_bytes: bigint
+  /** limit − used − preallocated, at least 0. */
+  readonly free_bytes: bigint
+  /** used / limit × 100, two decimals; 0 without a limit. */
+  readonly percent: number
+  /** The first total seen; null when unknown. */
+  readonly startup_bytes: bigint | null
+  /** False when a process kept the lock all the time, so that the figures may mix two updates. */
+  readonly settled: boolean
+}
+
+/** @see ovg-project/kvcached:kvcached/cli/kvctl.py — list --json */
+export function segmentJson({name, record, startupBytes, isSettled}: SegmentLook): SegmentJson {
+  const free = record.limitBytes - heldBytes(record)
+  return {
+    ipc: name,
+    limit_bytes: record.limitBytes,
+    used_bytes: record.usedBytes,
+    prealloc_bytes: record.preallocBytes,
+    free_bytes: free > 0n ? free : 0n,
+    percent: Math.round(usedPercent(record) * 100) / 100,
+    startup_bytes: startupBytes,
+    settled: isSettled,
+  }
+}

@@ -1,0 +1,55 @@
+import {mkdirSync, readFileSync, renameSync, rmSync, writeFileSync} from 'node:fs'
+import {homedir} from 'node:os'
+import {join} from 'node:path'
+import {isSystemError, type Logger} from '../foundation/index.js'
+import {formatMemory, parseMemory, type StartupMemory} from './startup-memory.js'
+
+/** Where {@link StartupMemory} is kept between commands, one small file a segment. */
+export interface MemoryStore {
+  load(name: string): StartupMemory | null
+  /** @param known what `load` gave; nothing is written when nothing changed */
+  save(name: string, memory: StartupMemory, known: StartupMemory | null): void
+  forget(name: string): void
+}
+
+/** `KVCTL_STATE_DIR`, else `XDG_STATE_HOME/kvctl`, else `~/.local/state/kvctl`. */
+export function stateFolder(environment: NodeJS.ProcessEnv): string {
+  const own = environment['KVCTL_STATE_DIR']
+  if (own) return own
+  return join(environment['XDG_STATE_HOME'] || join(homedir(), '.local/state'), 'kvctl')
+}
+
+/** Losing a memory only makes kvctl more careful, so failures are told at debug level and never thrown. */
+export function createMemoryStore(folder: string, logger: Logger): MemoryStore {
+  const segments = join(folder, 'segments')
+  const pathOf = (name: string): string => join(segments, `${encodeURIComponent(name)}.json`)
+  const quietly = (what: string, action: () => void): void => {
+    try {
+      action()
+    } catch (error) {
+      if (!isSystemError(error, 'ENOENT')) logger.debug(`cannot ${what}: ${String(error)}`)
+    }
+  }
+  return {
+    load(name) {
+      let memory: StartupMemory | null = null
+      quietly(`read what is remembered of ${name}`, () => {
+        memory = parseMemory(readFileSync(pathOf(name), 'utf8'))
+      })
+      return memory
+    },
+    save(name, memory, known) {
+      const text = formatMemory(memory)
+      if (known !== null && formatMemory(known) === text) return
+      quietly(`remember the start-up total of ${name}`, () => {
+        mkdirSync(segments, {recursive: true, mode: 0o700})
+        const temporary = `${pathOf(name)}.${process.pid}`
+        writeFileSync(temporary, text, {mode: 0o600})
+        renameSync(temporary, pathOf(name))
+      })
+    },
+    forget(name) {
+      quietly(`forget ${name}`, () => rmSync(pathOf(name)))
+    },
+  }
+}

@@ -1,0 +1,241 @@
+import {closeSync, lstatSync, readdirSync, unlinkSync, writeFileSync, writeSync} from 'node:fs'
+import type {Libc} from '../../native/libc.js'
+import {isSystemError, ResourceError, type Clock, type Logger} from '../foundation/index.js'
+import {lock, tryLock} from './file-lock.js'
+import {probeLiveness} from './liveness.js'
+import {encodeRecord, RECORD_BYTES, type SegmentRecord} from './record.js'
+import {
+  checkInt64,
+  openSegment,
+  readRecord,
+  SegmentNotFoundError,
+  withSegment,
+  type OpenSegment,
+  type SegmentIdentity,
+} from './segment-file.js'
+import {checkName} from './segment-name.js'
+import {remember, rememberWritten} from './startup-memory.js'
+import type {MemoryStore} from './state-folder.js'
+
+/** One segment as it was at one moment. */
+export interface SegmentLook {
+  readonly name: string
+  readonly record: SegmentRecord
+  /** False when a process kept the lock all the time: the figures may then mix two updates. */
+  readonly isSettled: boolean
+  /** The first total that kvctl saw in this segment, which is taken for the engine's start-up total. */
+  readonly startupBytes: bigint | null
+  readonly identity: SegmentIdentity
+}
+
+export interface LimitWrite {
+  readonly before: SegmentRecord
+  readonly after: SegmentRecord
+}
+
+/** kvcached's segments in one folder: found, read, locked, limited. Names may also be given as full paths. */
+export interface SegmentStore {
+  readonly directory: string
+  /** Every file that is a segment and has a limit above 0, by name; what cannot be read is left out. */
+  list(): Promise<SegmentLook[]>
+  /**
+   * One segment, whatever its limit.
+   *
+   * @throws SegmentNotFoundError
+   * @throws ResourceError `SEGMENT_FOREIGN`, `SEGMENT_FORBIDDEN`
+   */
+  read(name: string): Promise<SegmentLook>
+  /**
+   * An engine's own read: waits for the shared lock in the kernel's queue, where kvctl's liveness probe sees it, off the
+   * event loop. Keep one in flight: see `Libc.flockAsync`.
+   *
+   * @returns null when the segment is gone
+   */
+  readQueued(name: string): Promise<SegmentRecord | null>
+  /**
+   * Makes an engine's segment {limit, 0, 0}; a dead engine's leftover of that name is replaced.
+   *
+   * @throws ResourceError `SEGMENT_LIVE` when another engine uses the name, `SEGMENT_FOREIGN`
+   */
+  create(name: string, limitBytes: number | bigint): Promise<void>
+  /** @throws as `read` */
+  remove(name: string): void
+  /**
+   * Writes an engine's figures without waiting.
+   *
+   * @returns false when the segment is locked or gone just now; the caller tries again after its next step
+   */
+  publish(name: string, usedBytes: number | bigint, preallocBytes: number | bigint): boolean
+  /**
+   * Writes a limit, and nothing but the limit, under the exclusive lock.
+   *
+   * @param limitBytes the limit, or a function that decides it from the record under that same lock; what it throws leaves
+   * the segment as it is
+   * @throws ResourceError `SEGMENT_LOCKED` naming the process that keeps the lock
+   */
+  writeLimit(
+    name: string,
+    limitBytes: bigint | ((look: SegmentLook) => bigint),
+    signal?: AbortSignal,
+    timeoutMs?: number,
+  ): Promise<LimitWrite>
+}
+
+export interface SegmentStoreOptions {
+  readonly directory: string
+  readonly libc: Libc
+  readonly clock: Clock
+  readonly logger: Logger
+  readonly memories: MemoryStore
+  /** How long a reader asks for the shared lock before it reads without. */
+  readonly readPatienceMs: number
+  /** How long a writer asks for the exclusive lock unless told otherwise. */
+  readonly lockTimeoutMs: number
+}
+
+/** Where Linux keeps POSIX shared memory, and kvcached its segments. */
+export const SEGMENT_DIRECTORY = '/dev/shm'
+
+/** @see ovg-project/kvcached:kvcached/cli/utils.py — same files, same locks, same bytes */
+export function createSegmentStore(options: SegmentStoreOptions): SegmentStore {
+  const {directory, libc, memories, logger} = options
+
+  const read = async (name: string): Promise<SegmentLook> => {
+    const seen = await withSegment(directory, name, 'read-quiet', async segment => {
+      const isSettled = await tryLock(options, segment, 'shared', options.readPatienceMs)
+      return {identity: segment.identity, record: readRecord(segment), isSettled}
+    })
+    const known = memories.load(name)
+    const memory = seen.isSettled || known === null ? remember(known, seen.identity, seen.record) : known
+    if (seen.isSettled) memories.save(name, memory, known)
+    return {name, ...seen, startupBytes: memory.startupBytes}
+  }
+  const readOrSkip = async (name: string): Promise<SegmentLook | null> => {
+    try {
+      return await read(name)
+    } catch (error) {
+      if (!(error instanceof ResourceError)) throw error
+      logger.debug(`${name} is left out: ${error.message}`)
+      return null
+    }
+  }
+  const writeLimit: SegmentStore['writeLimit'] = async (given, limitBytes, signal, timeoutMs) => {
+    const name = checkName(directory, given)
+    const known = memories.load(name)
+    const written = await withSegment(directory, name, 'write', async segment => {
+      await lock(options, segment, 'exclusive', timeoutMs ?? options.lockTimeoutMs, signal)
+      if (!isCurrent(directory, segment)) return null
+      const {identity} = segment
+      const before = readRecord(segment)
+      const memory = remember(known, identity, before)
+      const look = {name, record: before, isSettled: true, startupBytes: memory.startupBytes, identity}
+      const after = checkInt64(typeof limitBytes === 'function' ? limitBytes(look) : limitBytes)
+      writeFully(segment, new BigInt64Array([after]), LIMIT_OFFSET)
+      return {memory: rememberWritten(memory, after), before, after: {...before, limitBytes: after}}
+    })
+    if (written === null) return writeLimit(name, limitBytes, signal, timeoutMs)
+    memories.save(name, written.memory, known)
+    return {before: written.before, after: written.after}
+  }
+
+  return {
+    directory,
+    async list() {
+      const looks = await Promise.all(candidates(directory).map(readOrSkip))
+      return looks.filter(look => look !== null && look.record.limitBytes > 0n) as SegmentLook[]
+    },
+    async read(given) {
+      return read(checkName(directory, given))
+    },
+    async readQueued(given) {
+      const name = checkName(directory, given)
+      try {
+        return await withSegment(directory, name, 'read', async segment => {
+          await libc.flockAsync(segment.fd, 'shared')
+          return readRecord(segment)
+        })
+      } catch (error) {
+        if (error instanceof SegmentNotFoundError) return null
+        throw error
+      }
+    },
+    async create(given, limitBytes) {
+      const name = checkName(directory, given)
+      const record = {limitBytes: checkInt64(BigInt(limitBytes)), usedBytes: 0n, preallocBytes: 0n}
+      await makeWay(options, name)
+      // Until its 24 bytes are written the file has another size, and no reader takes it for a segment.
+      writeFileSync(`${directory}/${name}`, encodeRecord(record), {flag: 'wx', mode: 0o666})
+      memories.forget(name)
+    },
+    remove(given) {
+      const name = checkName(directory, given)
+      closeSync(openSegment(directory, name, 'read-quiet').fd)
+      unlinkSync(`${directory}/${name}`)
+      memories.forget(name)
+    },
+    publish(given, usedBytes, preallocBytes) {
+      const segment = openUnlessGone(directory, checkName(directory, given))
+      if (segment === null) return false
+      try {
+        if (!libc.tryFlock(segment.fd, 'exclusive')) return false
+        writeFully(segment, new BigInt64Array([BigInt(usedBytes), BigInt(preallocBytes)]), USED_OFFSET)
+        return true
+      } finally {
+        closeSync(segment.fd)
+      }
+    },
+    writeLimit,
+  }
+}
+
+const LIMIT_OFFSET = 0
+const USED_OFFSET = 8
+
+/** Names of files that could be segments, sorted. */
+function candidates(directory: string): string[] {
+  try {
+    const entries = readdirSync(directory, {withFileTypes: true})
+    const names = entries.filter(entry => entry.isFile()).map(({name}) => name)
+    return names.filter(name => hasSegmentSize(`${directory}/${name}`)).sort()
+  } catch (error) {
+    if (isSystemError(error, 'ENOENT')) return []
+    throw error
+  }
+}
+
+function hasSegmentSize(path: string): boolean {
+  return lstatSync(path, {throwIfNoEntry: false})?.size === RECORD_BYTES
+}
+
+/** False when the name was unlinked or given to another file while we waited for the lock. */
+function isCurrent(directory: string, {name, identity}: OpenSegment): boolean {
+  const stats = lstatSync(`${directory}/${name}`, {bigint: true, throwIfNoEntry: false})
+  return stats?.ino === identity.inode && stats.birthtimeNs === identity.birthNs
+}
+
+function openUnlessGone(directory: string, name: string): OpenSegment | null {
+  try {
+    return openSegment(directory, name, 'write')
+  } catch (error) {
+    if (error instanceof SegmentNotFoundError) return null
+    throw error
+  }
+}
+
+function writeFully({fd, name}: OpenSegment, values: BigInt64Array, offset: number): void {
+  if (writeSync(fd, values, 0, values.byteLength, offset) === values.byteLength) return
+  throw new ResourceError('SEGMENT_WRITE_SHORT', `segment '${name}' was written only in part`)
+}
+
+async function makeWay(options: SegmentStoreOptions, name: string): Promise<void> {
+  const {directory} = options
+  if (lstatSync(`${directory}/${name}`, {throwIfNoEntry: false}) === undefined) return
+  const {verdict, because} = await probeLiveness(options, directory, name)
+  if (verdict === 'live') {
+    throw new ResourceError('SEGMENT_LIVE', `segment '${name}' belongs to another engine: ${because}`, {
+      suggestions: ['set KVCACHED_IPC_NAME to a name of its own'],
+    })
+  }
+  options.logger.debug(`${name} is replaced: ${because}`)
+  unlinkSync(`${directory}/${name}`)
+}
