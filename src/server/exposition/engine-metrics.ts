@@ -1,0 +1,88 @@
+import {Counter, Gauge, Registry} from 'prom-client'
+import type {EngineObserver} from '../../lib/engine/index.js'
+import type {ServedEngine} from '../served-engine.js'
+import {createVllmSeries} from './vllm-series.js'
+
+export interface EngineMetrics {
+  /** Text format 0.0.4. */
+  page(): Promise<string>
+  readonly contentType: string
+  readonly observer: EngineObserver
+  requested(n: number): void
+  /** One HTTP exchange is over. */
+  exchanged(method: string, status: number, handler: string): void
+}
+
+export interface EngineMetricsOptions {
+  readonly engine: ServedEngine
+  readonly modelName: string
+  /** Labels of `vllm:cache_config_info`, as strings in Python's spelling. */
+  readonly cacheConfig: Readonly<Record<string, string>>
+  /** Labels of `kvctl_engine_info`: what is simulated and how. */
+  readonly info: Readonly<Record<string, string>>
+  readonly requestsInFlight: () => number
+}
+
+/** The `/metrics` page: vLLM's series, the HTTP and process series beside them, and our own under `kvctl_engine_`. */
+export function createEngineMetrics(options: EngineMetricsOptions): EngineMetrics {
+  const vllm = createVllmSeries(options.engine, options.modelName)
+  const others = new Registry()
+  const registers = [others]
+  const constant = (name: string, help: string, labels: Readonly<Record<string, string>>): void => {
+    new Gauge({name, help, labelNames: Object.keys(labels), registers}).set({...labels}, 1)
+  }
+  constant('vllm:cache_config_info', 'The KV cache configuration as labels.', {
+    ...options.cacheConfig,
+    engine: '0',
+  })
+  constant('kvctl_engine_info', 'What this embedded engine plays, and how it keeps time.', options.info)
+  new Gauge({
+    name: 'kvctl_engine_requests_in_flight',
+    help: 'HTTP requests being answered.',
+    registers,
+    collect() {
+      this.set(options.requestsInFlight())
+    },
+  })
+  const exchanges = new Counter({
+    name: 'http_requests_total',
+    help: 'HTTP requests by handler and class of status.',
+    labelNames: ['method', 'status', 'handler'],
+    registers,
+  })
+  processSeries(registers)
+  return {
+    page: async () => (await vllm.registry.metrics()) + (await others.metrics()),
+    contentType: vllm.registry.contentType,
+    observer: vllm.observer,
+    requested: n => vllm.requested(n),
+    exchanged(method, status, handler) {
+      exchanges.inc({method, status: `${Math.floor(status / 100)}xx`, handler})
+    },
+  }
+}
+
+/** The names every Prometheus client library exports; a restart shows in the start time. */
+function processSeries(registers: Registry[]): void {
+  new Counter({
+    name: 'process_cpu_seconds_total',
+    help: 'User and system CPU time.',
+    registers,
+    collect() {
+      const {user, system} = process.cpuUsage()
+      this.reset()
+      this.inc((user + system) / 1e6)
+    },
+  })
+  new Gauge({
+    name: 'process_resident_memory_bytes',
+    help: 'Resident memory.',
+    registers,
+    collect() {
+      this.set(process.memoryUsage.rss())
+    },
+  })
+  new Gauge({name: 'process_start_time_seconds', help: 'Unix time of the start.', registers}).set(
+    Date.now() / 1000 - process.uptime(),
+  )
+}
