@@ -1,0 +1,2 @@
+export {startProgram, type ProgramExit, type ProgramOptions, type RunningProgram} from './program.js'
+export {startWorker, WorkerError, type Worker} from './worker.js'

@@ -1,0 +1,136 @@
+import {execa} from 'execa'
+import {ResourceError} from '../foundation/index.js'
+
+export interface ProgramOptions {
+  readonly env?: Readonly<Record<string, string>>
+  readonly cwd?: string
+}
+
+export interface ProgramExit {
+  readonly code: number | null
+  readonly signal: NodeJS.Signals | null
+}
+
+/** A program that was started and is watched until it has ended. */
+export interface RunningProgram {
+  readonly pid: number
+  /** Settles when the program and its output have ended; never rejects. */
+  readonly ended: Promise<ProgramExit>
+  /**
+   * The first line on stdout, by which a server says that it is ready.
+   *
+   * @throws ResourceError `PROGRAM_ENDED` with the end of its stderr, or `PROGRAM_SILENT`; the signal's reason when aborted
+   */
+  firstLine(timeoutMs: number, signal: AbortSignal): Promise<string>
+  /** SIGTERM to its process group, SIGKILL after `graceMs`; settles when it has ended. */
+  stop(graceMs?: number): Promise<void>
+}
+
+const STDERR_TAIL_CHARS = 2000
+const running = new Set<number>()
+let isExitWatched = false
+
+/**
+ * Starts a program with an argument list, never through a shell, in a process group of its own: Ctrl-C in the terminal
+ * reaches kvctl alone, which then ends the program when its work is tidy. Its stdin is a pipe that closes when kvctl dies,
+ * however it dies; the group is killed when kvctl exits.
+ *
+ * @throws ResourceError `PROGRAM_NOT_STARTED`
+ */
+export function startProgram(
+  file: string,
+  args: readonly string[],
+  {env = {}, cwd = process.cwd()}: ProgramOptions = {},
+): RunningProgram {
+  const child = execa(file, args, {
+    env,
+    cwd,
+    detached: true,
+    cleanup: false,
+    stdio: ['pipe', 'pipe', 'pipe'],
+    buffer: false,
+    reject: false,
+  })
+  const {pid} = child
+  if (pid === undefined) {
+    throw new ResourceError('PROGRAM_NOT_STARTED', `${file} could not be started`)
+  }
+  watchExit()
+  running.add(pid)
+
+  let stderrTail = ''
+  child.stderr.setEncoding('utf8').on('data', (text: string) => {
+    stderrTail = (stderrTail + text).slice(-STDERR_TAIL_CHARS)
+  })
+  child.stdin.on('error', () => {
+    // The program closed its stdin or ended; `ended` tells.
+  })
+  const first = readFirstLine(child.stdout)
+  const ended = child.then(({exitCode, signal}): ProgramExit => {
+    running.delete(pid)
+    return {code: exitCode ?? null, signal: signal ?? null}
+  })
+
+  return {
+    pid,
+    ended,
+    async firstLine(timeoutMs, signal) {
+      const late = new Promise<null>(resolve => setTimeout(resolve, timeoutMs, null).unref())
+      const line = await Promise.race([first, ended.then(() => undefined), late, rejectOnAbort(signal)])
+      if (typeof line === 'string') return line
+      const said = stderrTail.trim().split('\n').slice(-3).join(' ')
+      const because = said === '' ? '' : `: ${said}`
+      if (line === null) {
+        throw new ResourceError('PROGRAM_SILENT', `${file} was not ready within ${timeoutMs} ms${because}`)
+      }
+      const {code, signal: by} = await ended
+      throw new ResourceError('PROGRAM_ENDED', `${file} ended early (${by ?? `status ${code}`})${because}`)
+    },
+    async stop(graceMs = 5000) {
+      if (!running.has(pid)) return
+      killGroup(pid, 'SIGTERM')
+      const timer = setTimeout(() => killGroup(pid, 'SIGKILL'), graceMs)
+      await ended
+      clearTimeout(timer)
+    },
+  }
+}
+
+async function readFirstLine(stdout: NodeJS.ReadableStream): Promise<string | undefined> {
+  return new Promise(resolve => {
+    let seen = ''
+    stdout.setEncoding('utf8')
+    // Goes on reading after the first line, so that the program never blocks on a full pipe.
+    stdout.on('data', (text: string) => {
+      if (seen.includes('\n')) return
+      seen += text
+      const at = seen.indexOf('\n')
+      if (at >= 0) resolve(seen.slice(0, at))
+    })
+    stdout.on('end', () => resolve(undefined))
+  })
+}
+
+function rejectOnAbort(signal: AbortSignal): Promise<never> {
+  return new Promise((_, reject) => {
+    const leave = (): void => reject(signal.reason as Error)
+    if (signal.aborted) leave()
+    else signal.addEventListener('abort', leave, {once: true})
+  })
+}
+
+function killGroup(pid: number, signal: NodeJS.Signals): void {
+  try {
+    process.kill(-pid, signal)
+  } catch {
+    // It ended between the check and the call.
+  }
+}
+
+function watchExit(): void {
+  if (isExitWatched) return
+  isExitWatched = true
+  process.on('exit', () => {
+    for (const pid of running) killGroup(pid, 'SIGKILL')
+  })
+}

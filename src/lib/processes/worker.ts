@@ -1,0 +1,71 @@
+import {fork} from 'node:child_process'
+import {once} from 'node:events'
+import {KvctlError} from '../foundation/index.js'
+
+/** A Node child process that speaks in structured messages (typed arrays included). */
+export interface Worker<Order, Report> {
+  readonly pid: number
+  send(order: Order): void
+  /** Reports in order until the worker ends or `leave` is called. @throws WorkerError when it dies by itself */
+  reports(): AsyncGenerator<Report, void>
+  /** Waits for its end; kills it after `graceMs`. */
+  stop(graceMs?: number): Promise<void>
+}
+
+/** A child process of kvctl's own died; that is a defect, not something the user did. */
+export class WorkerError extends KvctlError {
+  readonly exitCode = 1
+}
+
+/**
+ * Forks an entry file of `src/workers`. The worker must end when its channel closes, which is how it learns of our death.
+ *
+ * @param path the compiled file
+ */
+export function startWorker<Order, Report>(path: string): Worker<Order, Report> {
+  const child = fork(path, [], {serialization: 'advanced', stdio: ['ignore', 'inherit', 'inherit', 'ipc']})
+  const queue: Report[] = []
+  let wake: (() => void) | null = null
+  let hasEnded = false
+  const notify = (): void => {
+    wake?.()
+    wake = null
+  }
+  child.on('message', report => {
+    queue.push(report as Report)
+    notify()
+  })
+  child.on('error', notify)
+  child.once('close', () => {
+    hasEnded = true
+    notify()
+  })
+
+  return {
+    pid: child.pid ?? -1,
+    send(order) {
+      if (child.connected) child.send(order as object)
+    },
+    async *reports() {
+      for (;;) {
+        while (queue.length > 0) yield queue.shift()!
+        if (hasEnded) break
+        await new Promise<void>(resolve => (wake = resolve))
+      }
+      if (child.exitCode !== 0) {
+        throw new WorkerError(
+          'WORKER_DIED',
+          `${path} ended with ${child.signalCode ?? `status ${child.exitCode}`}`,
+        )
+      }
+    },
+    async stop(graceMs = 2000) {
+      if (hasEnded) return
+      const closed = once(child, 'close')
+      if (child.connected) child.disconnect()
+      const timer = setTimeout(() => child.kill('SIGKILL'), graceMs)
+      await closed
+      clearTimeout(timer)
+    },
+  }
+}
