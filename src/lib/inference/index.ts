@@ -1,0 +1,2 @@
+export {countPromptTokens, fetchMetricsText, fetchVersion} from './server-pages.js'
+export {bearer, findTarget, type InferenceTarget, type TargetQuery} from './target.js'
