@@ -1,0 +1,71 @@
+import {errorMessage, isTokenBearing, type Delta, type StreamChunk, type Usage} from '../openai/index.js'
+
+/** One parsed message of an answer, streamed or whole, as far as a measurement needs it. */
+export interface AnswerChunk {
+  /** It brought a token of choice 0. */
+  readonly isToken: boolean
+  readonly hasChoices: boolean
+  readonly finishReason: string | null
+  readonly usage: TokenCounts | null
+  /** What an error object says. */
+  readonly error: string | null
+}
+
+/** What a server counted; null for what it does not say. */
+export interface TokenCounts {
+  readonly promptTokens: number | null
+  readonly completionTokens: number | null
+  readonly cachedTokens: number | null
+}
+
+/**
+ * Reads one message.
+ *
+ * @param before the last token counts of the same stream
+ * @returns null when it is not a JSON object of the expected shape
+ */
+export function readAnswerChunk(text: string, before: TokenCounts | null): AnswerChunk | null {
+  try {
+    const chunk = JSON.parse(text) as (StreamChunk & Whole) | null
+    if (typeof chunk !== 'object' || chunk === null || Array.isArray(chunk)) return null
+    const {choices: listed, usage} = chunk
+    const choices = Array.isArray(listed) ? (listed as WholeChoice[]) : []
+    // With several choices the latencies are those of the first.
+    const choice = choices.find(({index = 0}) => index === 0)
+    const finishReason = typeof choice?.finish_reason === 'string' ? choice.finish_reason : null
+    // Usage that comes only with the finish reason sums up; it is no token of its own.
+    const isSummary = finishReason !== null && before === null
+    const seen = isSummary ? Infinity : (before?.completionTokens ?? 0)
+    return {
+      isToken:
+        choice !== undefined &&
+        isTokenBearing(
+          {...chunk, choices: [{...choice, delta: choice.delta ?? choice.message ?? null}]},
+          seen,
+        ),
+      hasChoices: choices.length > 0,
+      finishReason,
+      usage: usage == null ? null : countsOf(usage),
+      error: listed === undefined || chunk.error != null ? errorMessage(chunk) : null,
+    }
+  } catch {
+    return null
+  }
+}
+
+type WholeChoice = NonNullable<StreamChunk['choices']>[number] & {readonly message?: Delta | null}
+interface Whole {
+  readonly choices?: readonly WholeChoice[] | null
+}
+
+function countsOf(usage: Partial<Usage>): TokenCounts {
+  return {
+    promptTokens: countOrNull(usage.prompt_tokens),
+    completionTokens: countOrNull(usage.completion_tokens),
+    cachedTokens: countOrNull(usage.prompt_tokens_details?.cached_tokens),
+  }
+}
+
+function countOrNull(value: unknown): number | null {
+  return typeof value === 'number' && Number.isInteger(value) && value >= 0 ? value : null
+}

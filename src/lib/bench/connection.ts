@@ -1,0 +1,212 @@
+import {connect as connectTcp, isIP, type Socket, type TcpSocketConnectOpts} from 'node:net'
+import {connect as connectTls} from 'node:tls'
+import type {Failure} from '../runs/index.js'
+import type {ExchangeListener, TransportTarget} from './load-transport.js'
+import {ResponseError} from './response-error.js'
+import {ResponseReader} from './response-reader.js'
+
+/** All connections of a process read into one buffer: it is drained before the next read begins. */
+const readBuffer = Buffer.allocUnsafeSlow(256 * 1024)
+
+/** What a connection needs of the pool it belongs to. */
+export interface ConnectionOwner {
+  readDelayMs(nowMs: number): number
+  /** It finished an exchange and can take another. */
+  idle(connection: Connection): void
+  /** It is gone for good. */
+  closed(connection: Connection): void
+}
+
+/** One keep-alive HTTP/1.1 connection without pipelining. */
+export class Connection {
+  readonly #target: TransportTarget
+  readonly #owner: ConnectionOwner
+  readonly #socket: Socket
+  readonly #reader: ResponseReader
+  readonly #startedAtMs = performance.now()
+  readonly opened: Promise<boolean>
+  #settleOpened: (isOpen: boolean) => void = () => undefined
+  #phase: 'tcp' | 'tls' | 'open' | 'closed' = 'tcp'
+  #listener: ExchangeListener | null = null
+  /** A request that waits for the connection to open. */
+  #waiting: Buffer | null = null
+  #startedExchangeMs = 0
+  #lastByteMs = 0
+
+  constructor(target: TransportTarget, address: string, owner: ConnectionOwner) {
+    this.#target = target
+    this.#owner = owner
+    this.opened = new Promise(resolve => (this.#settleOpened = resolve))
+    this.#reader = new ResponseReader({
+      head: head => this.#listener!.head(head),
+      body: (bytes, start, end) => this.#listener!.body(bytes, start, end),
+      end: () => undefined,
+    })
+    const options: TcpSocketConnectOpts = {
+      host: address,
+      port: target.port,
+      noDelay: true,
+      onread: {
+        buffer: readBuffer,
+        callback: (length: number) => {
+          this.#read(length)
+          return true
+        },
+      },
+    }
+    const names = isIP(target.host) === 0 ? {servername: target.host} : {}
+    this.#socket = target.isTls
+      ? connectTls({
+          ...options,
+          ...names,
+          ALPNProtocols: ['http/1.1'],
+          rejectUnauthorized: !target.isInsecure,
+        })
+      : connectTcp(options)
+    this.#socket
+      .once('connect', () => {
+        if (target.isTls) this.#phase = 'tls'
+        else this.#isOpen()
+      })
+      .once('secureConnect', () => this.#isOpen())
+      .on('error', (error: NodeJS.ErrnoException) => this.#broke(error))
+      .on('end', () => this.#peerClosed())
+      .on('close', () => this.#peerClosed())
+  }
+
+  get isBusy(): boolean {
+    return this.#listener !== null
+  }
+
+  /** Sends now, or as soon as the connection is open. */
+  send(bytes: Buffer, listener: ExchangeListener): void {
+    this.#listener = listener
+    this.#startedExchangeMs = performance.now()
+    if (this.#phase === 'open') this.#write(bytes, null)
+    else this.#waiting = bytes
+  }
+
+  /** Ends the connection when one of its limits has passed. */
+  checkLimits(nowMs: number): void {
+    const {connectMs, firstTokenMs, idleMs, totalMs} = this.#target.limits
+    const listener = this.#listener
+    if (this.#phase === 'tcp' || this.#phase === 'tls') {
+      if (nowMs - this.#startedAtMs > connectMs) {
+        this.#fail('timeout_connect', `no connection within ${connectMs} ms`)
+      }
+    } else if (listener !== null) {
+      const sinceSent = nowMs - this.#startedExchangeMs
+      if (totalMs !== null && sinceSent > totalMs) {
+        this.#fail('timeout_total', `not done within ${totalMs} ms`)
+      } else if (firstTokenMs !== null && sinceSent > firstTokenMs && !listener.hasToken) {
+        this.#fail('timeout_first_token', `no token within ${firstTokenMs} ms`)
+      } else if (idleMs !== null && nowMs - this.#lastByteMs > idleMs) {
+        this.#fail('timeout_idle', `nothing came for ${idleMs} ms`)
+      }
+    }
+  }
+
+  abort(): void {
+    this.#fail('aborted', 'the run was stopped')
+  }
+
+  close(): void {
+    this.#phase = 'closed'
+    this.#socket.destroy()
+    this.#settleOpened(false)
+  }
+
+  #isOpen(): void {
+    if (this.#phase === 'closed') return
+    this.#phase = 'open'
+    this.#settleOpened(true)
+    const bytes = this.#waiting
+    this.#waiting = null
+    if (bytes !== null) this.#write(bytes, performance.now() - this.#startedAtMs)
+    else if (this.#listener === null) this.#owner.idle(this)
+  }
+
+  #write(bytes: Buffer, connectMs: number | null): void {
+    const nowMs = performance.now()
+    this.#lastByteMs = nowMs
+    this.#startedExchangeMs = nowMs
+    this.#reader.reset()
+    this.#listener!.sent(nowMs, connectMs)
+    this.#socket.write(bytes)
+  }
+
+  #read(length: number): void {
+    const nowMs = performance.now()
+    const delayMs = this.#owner.readDelayMs(nowMs)
+    this.#lastByteMs = nowMs
+    const listener = this.#listener
+    if (listener === null) {
+      // Nobody asked for anything: what comes belongs to no request, and the connection cannot be trusted with the next.
+      this.#drop()
+      return
+    }
+    listener.read(nowMs, delayMs)
+    try {
+      const end = this.#reader.feed(readBuffer.subarray(0, length), 0, length)
+      if (this.#reader.isDone) this.#complete(end === length && this.#reader.isKeptAlive)
+    } catch (error) {
+      this.#refuse(error)
+    }
+  }
+
+  #complete(isReusable: boolean): void {
+    const listener = this.#listener!
+    this.#listener = null
+    if (isReusable) this.#owner.idle(this)
+    else this.#drop()
+    listener.done()
+  }
+
+  #peerClosed(): void {
+    if (this.#phase === 'closed') return
+    if (this.#listener === null || this.#phase !== 'open') {
+      this.#fail(this.#phase === 'tls' ? 'tls' : 'connect', 'the connection was closed before it was open')
+      return
+    }
+    const isSilent = !this.#reader.hasBegun
+    if (isSilent) {
+      this.#fail('reset', 'the connection was closed without an answer')
+      return
+    }
+    this.#listener.read(performance.now(), 0)
+    try {
+      this.#reader.finish()
+      this.#complete(false)
+    } catch (error) {
+      this.#refuse(error)
+    }
+  }
+
+  #broke(error: NodeJS.ErrnoException): void {
+    if (this.#phase === 'closed') return
+    const said =
+      error.code === undefined || error.message.includes(error.code)
+        ? error.message
+        : `${error.code} ${error.message}`
+    if (this.#phase === 'tcp') this.#fail('connect', said)
+    else if (this.#phase === 'tls') this.#fail('tls', said)
+    else this.#fail('reset', said)
+  }
+
+  #refuse(error: unknown): void {
+    if (!(error instanceof ResponseError)) throw error
+    this.#fail(error.failure, error.message)
+  }
+
+  #fail(failure: Failure, message: string): void {
+    const listener = this.#listener
+    this.#listener = null
+    this.#drop()
+    listener?.failed(failure, message)
+  }
+
+  #drop(): void {
+    this.close()
+    this.#owner.closed(this)
+  }
+}

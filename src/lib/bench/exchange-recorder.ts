@@ -1,0 +1,262 @@
+import type {Failure, Outcome, Phase, RequestRecord} from '../runs/index.js'
+import {readAnswerChunk, type AnswerChunk, type TokenCounts} from './answer-chunk.js'
+import {ChunkTemplate} from './chunk-template.js'
+import {EventScanner} from './event-scanner.js'
+import type {ExchangeListener} from './load-transport.js'
+import {ResponseError} from './response-error.js'
+import type {ResponseHead} from './response-reader.js'
+
+/** Whole answers and error bodies are kept up to here. */
+const MAX_BODY_BYTES = 32 * 1024 * 1024
+const MAX_ERROR_CHARS = 500
+const DONE = Buffer.from('[DONE]')
+
+/** Who a request is; known before it is sent. */
+export interface RequestIdentity {
+  readonly id: number
+  readonly requestId: string
+  readonly traceId: string
+  readonly phase: Phase
+  readonly isStreamed: boolean
+}
+
+export interface RecorderParts {
+  /** `performance.now()` of the run's origin. */
+  readonly originMs: number
+  /** Hears the bound of every token's read delay. */
+  readonly tokenRead: (delayMs: number, isFirst: boolean) => void
+}
+
+/**
+ * Keeps what one request's exchange was: instants in ms of one clock, gaps in a typed array, and text only of what is not
+ * plain generated text. One recorder serves one request after another; nothing is allocated per chunk.
+ */
+export class ExchangeRecorder implements ExchangeListener {
+  readonly #parts: RecorderParts
+  readonly #scanner = new EventScanner((bytes, start, end) => this.#event(bytes, start, end))
+  readonly #template = new ChunkTemplate()
+  #identity: RequestIdentity = {id: 0, requestId: '', traceId: '', phase: 'measure', isStreamed: true}
+  #nowMs = 0
+  #readDelayMs = 0
+
+  #scheduledAtMs = 0
+  #sentAtMs: number | null = null
+  #headAtMs: number | null = null
+  #firstByteAtMs: number | null = null
+  #roleAtMs: number | null = null
+  #firstTokenAtMs: number | null = null
+  #lastTokenAtMs: number | null = null
+  #connectMs: number | null = null
+  #status = 0
+  #isEventStream = false
+  #body: Buffer[] = []
+  #bodyBytes = 0
+  #gaps = new Uint32Array(256)
+  #chunkCount = 0
+  #usage: TokenCounts | null = null
+  #finishReason: string | null = null
+  #sawDone = false
+  #streamError: string | null = null
+
+  #onRecord: (record: RequestRecord) => void = () => undefined
+
+  constructor(parts: RecorderParts) {
+    this.#parts = parts
+  }
+
+  /** @param scheduledMs `performance.now()` when the arrival process wanted it sent */
+  begin(identity: RequestIdentity, scheduledMs: number, onRecord: (record: RequestRecord) => void): void {
+    this.#identity = identity
+    this.#onRecord = onRecord
+    this.#scheduledAtMs = scheduledMs - this.#parts.originMs
+    this.#sentAtMs = this.#headAtMs = this.#firstByteAtMs = this.#roleAtMs = null
+    this.#firstTokenAtMs = this.#lastTokenAtMs = this.#connectMs = null
+    this.#status = this.#bodyBytes = this.#chunkCount = 0
+    this.#isEventStream = this.#sawDone = false
+    this.#usage = this.#finishReason = this.#streamError = null
+    this.#body = []
+    this.#scanner.reset()
+    this.#template.reset()
+  }
+
+  sent(atMs: number, connectMs: number | null): void {
+    this.#sentAtMs = atMs - this.#parts.originMs
+    this.#connectMs = connectMs
+  }
+
+  read(atMs: number, delayMs: number): void {
+    this.#nowMs = atMs - this.#parts.originMs
+    this.#readDelayMs = delayMs
+  }
+
+  head(head: ResponseHead): void {
+    this.#headAtMs = this.#nowMs
+    this.#status = head.status
+    this.#isEventStream = head.status === 200 && head.contentType === 'text/event-stream'
+  }
+
+  body(bytes: Buffer, start: number, end: number): void {
+    this.#firstByteAtMs ??= this.#nowMs
+    this.#bodyBytes += end - start
+    if (this.#isEventStream) {
+      this.#scanner.feed(bytes, start, end)
+    } else if (this.#bodyBytes > MAX_BODY_BYTES) {
+      throw new ResponseError('invalid_response', `the answer exceeds ${MAX_BODY_BYTES} bytes`)
+    } else {
+      this.#body.push(Buffer.from(bytes.subarray(start, end)))
+    }
+  }
+
+  get hasToken(): boolean {
+    return this.#chunkCount > 0
+  }
+
+  done(): void {
+    this.#onRecord(this.#judge())
+  }
+
+  failed(failure: Failure, message: string): void {
+    // A server that says what is wrong and then cuts the line has said what is wrong.
+    const isSaid = this.#streamError !== null && (failure === 'truncated' || failure === 'reset')
+    this.#onRecord(
+      isSaid ? this.#record('stream_error', this.#streamError!, null) : this.#record(failure, message, null),
+    )
+  }
+
+  #judge(): RequestRecord {
+    const doneAtMs = this.#nowMs
+    try {
+      if (this.#isEventStream) this.#scanner.finish()
+      const [outcome, error] = this.#isEventStream ? this.#judgeStream() : this.#judgeWhole()
+      return this.#record(outcome, error, doneAtMs)
+    } catch (error) {
+      if (error instanceof ResponseError) return this.#record(error.failure, error.message, doneAtMs)
+      throw error
+    }
+  }
+
+  #event(bytes: Buffer, start: number, end: number): void {
+    if (this.#template.matches(bytes, start, end)) {
+      this.#token()
+      return
+    }
+    if (end - start === DONE.length && bytes.compare(DONE, 0, DONE.length, start, end) === 0) {
+      this.#sawDone = true
+      return
+    }
+    const chunk = readAnswerChunk(bytes.toString('utf8', start, end), this.#usage)
+    if (chunk === null) {
+      throw new ResponseError(
+        'invalid_response',
+        `an event that is no JSON object: ${excerpt(bytes, start, end)}`,
+      )
+    }
+    this.#takeChunk(chunk)
+    if (chunk.isToken && chunk.usage === null && chunk.finishReason === null) {
+      this.#template.learn(bytes, start, end)
+    }
+  }
+
+  #takeChunk(chunk: AnswerChunk): void {
+    if (chunk.error !== null) this.#streamError ??= chunk.error
+    else if (!chunk.hasChoices && chunk.usage === null)
+      this.#streamError ??= 'an event without choices and usage'
+    if (chunk.usage !== null) this.#usage = chunk.usage
+    if (chunk.finishReason !== null) this.#finishReason = chunk.finishReason
+    if (chunk.isToken) this.#token()
+    else if (chunk.hasChoices && chunk.finishReason === null) this.#roleAtMs ??= this.#nowMs
+  }
+
+  #token(): void {
+    const nowMs = this.#nowMs
+    const count = this.#chunkCount++
+    this.#parts.tokenRead(this.#readDelayMs, count === 0)
+    if (this.#lastTokenAtMs === null) {
+      this.#firstTokenAtMs = nowMs
+    } else {
+      if (count > this.#gaps.length) {
+        const larger = new Uint32Array(this.#gaps.length * 2)
+        larger.set(this.#gaps)
+        this.#gaps = larger
+      }
+      // Differences of rounded instants: the gaps then add up to the whole without drift.
+      const sinceFirst = (ms: number): number => Math.round((ms - this.#firstTokenAtMs!) * 1000)
+      this.#gaps[count - 1] = sinceFirst(nowMs) - sinceFirst(this.#lastTokenAtMs)
+    }
+    this.#lastTokenAtMs = nowMs
+  }
+
+  #judgeStream(): [Outcome, string] {
+    if (this.#streamError !== null) return ['stream_error', this.#streamError]
+    if (!this.#sawDone && this.#finishReason === null) {
+      return ['truncated', 'the stream ended without [DONE] and without a finish reason']
+    }
+    if (this.#chunkCount === 0) return ['empty', 'the stream carried no token']
+    return ['ok', '']
+  }
+
+  #judgeWhole(): [Outcome, string] {
+    const status = this.#status
+    const text = Buffer.concat(this.#body).toString('utf8')
+    if (status !== 200) return [failureOfStatus(status), `HTTP ${status}${sayingOf(text)}`]
+    const answer = readAnswerChunk(text, null)
+    if (answer === null) return ['invalid_response', `not a JSON object${sayingOf(text)}`]
+    if (answer.error !== null) return ['stream_error', answer.error]
+    if (!answer.hasChoices) return ['invalid_response', `an answer without choices${sayingOf(text)}`]
+    if (this.#identity.isStreamed) return ['invalid_response', 'a stream was asked for, a whole answer came']
+    this.#usage = answer.usage
+    this.#finishReason = answer.finishReason
+    if (!answer.isToken && (answer.usage?.completionTokens ?? 0) === 0)
+      return ['empty', 'the answer has no text']
+    return ['ok', '']
+  }
+
+  #record(outcome: Outcome, error: string, doneAtMs: number | null): RequestRecord {
+    const {id, requestId, traceId, phase} = this.#identity
+    const usage = this.#usage
+    const hasUsage = usage?.completionTokens != null
+    const isCounted = this.#chunkCount > 0
+    return {
+      id,
+      requestId,
+      traceId,
+      phase,
+      outcome,
+      status: this.#status,
+      error: error.replaceAll(/\s+/g, ' ').slice(0, MAX_ERROR_CHARS),
+      scheduledAtMs: this.#scheduledAtMs,
+      sentAtMs: this.#sentAtMs,
+      headAtMs: this.#headAtMs,
+      firstByteAtMs: this.#firstByteAtMs,
+      roleAtMs: this.#roleAtMs,
+      firstTokenAtMs: this.#firstTokenAtMs,
+      lastTokenAtMs: this.#lastTokenAtMs,
+      doneAtMs,
+      connectMs: this.#connectMs,
+      gapsUs: this.#gaps.slice(0, Math.max(0, this.#chunkCount - 1)),
+      chunkCount: this.#chunkCount,
+      promptTokens: usage?.promptTokens ?? null,
+      completionTokens: usage?.completionTokens ?? (isCounted ? this.#chunkCount : null),
+      cachedTokens: usage?.cachedTokens ?? null,
+      tokensSource: hasUsage ? 'usage' : isCounted ? 'chunks' : 'none',
+      finishReason: this.#finishReason,
+      bodyBytes: this.#bodyBytes,
+    }
+  }
+}
+
+/** Redirects are not followed, so anything but 200 and an error status is no answer. */
+function failureOfStatus(status: number): Failure {
+  if (status === 429) return 'http_429'
+  if (status >= 500) return 'http_5xx'
+  return status >= 400 ? 'http_4xx' : 'invalid_response'
+}
+
+function sayingOf(text: string): string {
+  const said = readAnswerChunk(text, null)?.error ?? text.trim()
+  return said === '' ? '' : `: ${said.slice(0, 300)}`
+}
+
+function excerpt(bytes: Buffer, start: number, end: number): string {
+  return bytes.toString('utf8', start, Math.min(end, start + 80))
+}

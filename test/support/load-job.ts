@@ -1,0 +1,81 @@
+import {
+  planBench,
+  runLoadJob,
+  type BenchOptions,
+  type LoadJob,
+  type LoadReport,
+} from '../../src/lib/bench/index.js'
+import type {RequestRecord} from '../../src/lib/runs/index.js'
+
+/** Benchmark options with everything set, for tests that change one thing. */
+export function benchOptions(changes: Partial<BenchOptions> = {}): BenchOptions {
+  return {
+    pattern: 'steady',
+    requests: 10,
+    concurrency: 4,
+    ratePerSecond: null,
+    durationSeconds: null,
+    maxInFlight: null,
+    warmupRequests: 0,
+    burstiness: 1,
+    rampFromPerSecond: 0,
+    onSeconds: 1,
+    offSeconds: 1,
+    request: {
+      api: 'chat',
+      isStreamed: true,
+      maxTokens: 8,
+      temperature: 0,
+      topP: null,
+      ignoresEos: false,
+      prompt: {kind: 'synthetic', tokens: 16},
+      extraBody: {},
+    },
+    limits: {connectMs: 2000, firstTokenMs: null, idleMs: 60_000, totalMs: 300_000},
+    arrivalSeed: 42,
+    promptSeed: 7,
+    ...changes,
+  }
+}
+
+/** A job for a server on this machine. */
+export function loadJob(port: number, options: BenchOptions, host = '127.0.0.1'): LoadJob {
+  const plan = planBench(options)
+  return {
+    plan,
+    target: {host, port, isTls: false, isInsecure: false, limits: plan.limits},
+    recipe: {
+      runId: 'test',
+      host,
+      port,
+      isTls: false,
+      apiPath: '/v1',
+      model: 'truth',
+      shape: plan.request,
+      promptSeed: plan.promptSeed,
+      promptWords: 12,
+      apiKey: null,
+    },
+  }
+}
+
+export interface JobResult {
+  readonly records: readonly RequestRecord[]
+  readonly reports: readonly LoadReport[]
+}
+
+/** Runs a job in this process. @param onReport may stop it */
+export async function runJob(
+  job: LoadJob,
+  signal: AbortSignal = new AbortController().signal,
+  onReport: (report: LoadReport) => void = () => undefined,
+): Promise<JobResult> {
+  const reports: LoadReport[] = []
+  const take = (report: LoadReport): void => {
+    reports.push(report)
+    onReport(report)
+  }
+  await runLoadJob(job, take, signal)
+  const records = reports.flatMap(report => (report.kind === 'records' ? report.records : []))
+  return {records, reports}
+}

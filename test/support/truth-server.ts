@@ -1,0 +1,330 @@
+/**
+ * A server of its own process that streams made-up answers at known times and writes down when it really did. Not part of
+ * the program: the yardstick that the load generator is held to.
+ *
+ *   node truth-server.js '{"ttftMs":50,"gapMs":5,"tokens":16,"modes":["ok","http_500"],"log":"/tmp/truth.jsonl"}'
+ *
+ * prints one line `{"port"}` and then serves until its stdin ends.
+ */
+import {createWriteStream, type WriteStream} from 'node:fs'
+import {createServer, type AddressInfo, type Socket} from 'node:net'
+import {fileURLToPath} from 'node:url'
+
+/** How one request is answered; requests take the modes in turn, in the order of arrival. */
+export const TRUTH_MODES = [
+  'ok',
+  /** A role chunk at once, long before the first text. */
+  'role_first',
+  /** Empty deltas, comments and other fields between the tokens. */
+  'noise',
+  /** Three tokens a chunk. */
+  'several_tokens',
+  /** All events in one write. */
+  'one_write',
+  /** Every event in pieces of seven bytes. */
+  'many_writes',
+  /** Neither usage nor [DONE]. */
+  'no_usage',
+  /** `connection: close`, delimited by the close. */
+  'close_delimited',
+  'http_500',
+  'http_429',
+  'http_404',
+  'redirect',
+  /** A stream that breaks off by FIN after three tokens. */
+  'cut',
+  /** The same by RST. */
+  'reset',
+  /** Closed without a byte. */
+  'silent_close',
+  /** Three tokens, then nothing more. */
+  'stall',
+  /** Nothing at all. */
+  'mute',
+  'garbage',
+  'bad_event',
+  'error_event',
+  'empty_stream',
+] as const
+export type TruthMode = (typeof TRUTH_MODES)[number]
+
+export interface TruthOptions {
+  readonly ttftMs: number
+  readonly gapMs: number
+  readonly tokens: number
+  readonly modes: readonly TruthMode[]
+  /** JSON lines of `TruthEntry`; null writes none. */
+  readonly log: string | null
+}
+
+/** What the server did for one request. Instants are ms of the machine's monotonic clock. */
+export interface TruthEntry {
+  readonly requestId: string
+  readonly mode: TruthMode
+  readonly receivedMs: number
+  /** When each token-bearing event was handed to the socket. */
+  readonly tokenMs: readonly number[]
+  /** Tokens that the usage chunk states. */
+  readonly tokens: number
+  readonly promptTokens: number
+  readonly port: number
+}
+
+const nowMs = (): number => Number(process.hrtime.bigint()) / 1e6
+
+function event(value: unknown): string {
+  return `data: ${typeof value === 'string' ? value : JSON.stringify(value)}\n\n`
+}
+
+function chunk(delta: unknown, finishReason: string | null = null): string {
+  return event({
+    id: 'chatcmpl-truth',
+    object: 'chat.completion.chunk',
+    created: 1,
+    model: 'truth',
+    choices: [{index: 0, delta, logprobs: null, finish_reason: finishReason, token_ids: null}],
+  })
+}
+
+class Answer {
+  readonly #socket: Socket
+  readonly #options: TruthOptions
+  readonly #mode: TruthMode
+  readonly #finish: (entry: TruthEntry) => void
+  readonly #receivedMs = nowMs()
+  readonly #tokenMs: number[] = []
+  readonly #requestId: string
+  readonly #promptTokens: number
+  readonly #isChunked: boolean
+  readonly #maxTokens: number
+
+  constructor(
+    socket: Socket,
+    options: TruthOptions,
+    mode: TruthMode,
+    request: {requestId: string; body: string},
+    finish: (entry: TruthEntry) => void,
+  ) {
+    this.#socket = socket
+    this.#options = options
+    this.#mode = mode
+    this.#finish = finish
+    this.#requestId = request.requestId
+    const body = JSON.parse(request.body) as {
+      messages?: {content: string}[]
+      prompt?: string
+      max_tokens?: number
+    }
+    this.#promptTokens = (body.messages?.[0]?.content ?? body.prompt ?? '').split(' ').length
+    this.#maxTokens = Math.min(options.tokens, body.max_tokens ?? Infinity)
+    this.#isChunked = mode !== 'close_delimited'
+  }
+
+  start(): void {
+    const socket = this.#socket
+    switch (this.#mode) {
+      case 'http_500':
+        this.#whole(500, {error: {message: 'made up', type: 'InternalServerError', code: 500}})
+        return
+      case 'http_429':
+        this.#whole(429, {error: {message: 'too many', code: 429}}, 'retry-after: 1\r\n')
+        return
+      case 'http_404':
+        this.#whole(404, {detail: 'Not Found'})
+        return
+      case 'redirect':
+        this.#whole(307, {}, 'location: /elsewhere\r\n')
+        return
+      case 'silent_close':
+        this.#log()
+        socket.end()
+        return
+      case 'mute':
+        this.#log()
+        return
+      case 'garbage':
+        this.#log()
+        socket.write('220 mail.example ESMTP\r\n\r\n')
+        return
+      case 'empty_stream':
+        this.#head()
+        this.#body(
+          chunk({role: 'assistant', content: ''}) + chunk({}, 'stop') + this.#usage() + event('[DONE]'),
+        )
+        this.#end()
+        return
+      case 'one_write':
+        this.#head()
+        setTimeout(() => this.#allAtOnce(), this.#options.ttftMs)
+        return
+      case 'role_first':
+        this.#head()
+        this.#body(chunk({role: 'assistant', content: ''}))
+        break
+      default:
+        this.#head()
+    }
+    setTimeout(() => this.#token(0), this.#options.ttftMs)
+  }
+
+  #token(index: number): void {
+    const {gapMs} = this.#options
+    if (this.#socket.destroyed) return
+    const mode = this.#mode
+    if (index === 3 && this.#breakOff(mode)) return
+    const perChunk = mode === 'several_tokens' ? 3 : 1
+    const isLast = (index + 1) * perChunk >= this.#maxTokens
+    if (mode === 'noise')
+      this.#body(': ping\n\n' + chunk({content: ''}) + 'event: message\nid: 7\nretry: 10\n')
+    this.#tokenMs.push(nowMs())
+    this.#body(chunk({content: index % 5 === 3 ? ` "é\\${index}\n` : ` t${index}`}))
+    if (isLast) this.#finishStream()
+    else setTimeout(() => this.#token(index + 1), gapMs)
+  }
+
+  /** @returns whether the stream ends here */
+  #breakOff(mode: TruthMode): boolean {
+    switch (mode) {
+      case 'cut':
+        this.#log()
+        this.#socket.end()
+        return true
+      case 'reset':
+        this.#log()
+        this.#socket.resetAndDestroy()
+        return true
+      case 'stall':
+        this.#log()
+        return true
+      case 'bad_event':
+        this.#body(event('{"choices": [{'))
+        this.#log()
+        return true
+      case 'error_event':
+        this.#body(
+          event({error: {message: 'the engine died', type: 'internal', code: 500}}) + event('[DONE]'),
+        )
+        this.#end()
+        return true
+      default:
+        return false
+    }
+  }
+
+  #allAtOnce(): void {
+    const at = nowMs()
+    const texts = Array.from({length: this.#maxTokens}, (_, i) => chunk({content: ` t${i}`}))
+    this.#tokenMs.push(...texts.map(() => at))
+    this.#body(texts.join('') + chunk({}, 'length') + this.#usage() + event('[DONE]'))
+    this.#end()
+  }
+
+  #finishStream(): void {
+    const usage = this.#mode === 'no_usage' ? '' : this.#usage() + event('[DONE]')
+    this.#body(chunk({}, 'length') + usage)
+    this.#end()
+  }
+
+  #usage(): string {
+    const [prompt, completion] = [this.#promptTokens, this.#tokens()]
+    const usage = {prompt_tokens: prompt, completion_tokens: completion, total_tokens: prompt + completion}
+    return event({id: 'chatcmpl-truth', choices: [], usage})
+  }
+
+  #tokens(): number {
+    return this.#mode === 'empty_stream' ? 0 : this.#maxTokens
+  }
+
+  #head(): void {
+    const framing = this.#isChunked ? 'transfer-encoding: chunked' : 'connection: close'
+    this.#socket.write(
+      `HTTP/1.1 200 OK\r\ncontent-type: text/event-stream; charset=utf-8\r\n${framing}\r\n\r\n`,
+    )
+  }
+
+  #body(text: string): void {
+    const length = Buffer.byteLength(text).toString(16)
+    const framed = Buffer.from(this.#isChunked ? `${length}\r\n${text}\r\n` : text)
+    if (this.#mode !== 'many_writes') {
+      this.#socket.write(framed)
+      return
+    }
+    for (let at = 0; at < framed.length; at += 7) this.#socket.write(framed.subarray(at, at + 7))
+  }
+
+  #end(): void {
+    this.#log()
+    if (this.#isChunked) this.#socket.write('0\r\n\r\n')
+    else this.#socket.end()
+  }
+
+  #whole(status: number, document: unknown, headers = ''): void {
+    this.#log()
+    const body = JSON.stringify(document)
+    this.#socket.write(
+      `HTTP/1.1 ${status} X\r\ncontent-type: application/json\r\n${headers}content-length: ${body.length}\r\n\r\n${body}`,
+    )
+  }
+
+  #log(): void {
+    this.#finish({
+      requestId: this.#requestId,
+      mode: this.#mode,
+      receivedMs: this.#receivedMs,
+      tokenMs: this.#tokenMs,
+      tokens: this.#tokens(),
+      promptTokens: this.#promptTokens,
+      port: this.#socket.remotePort ?? 0,
+    })
+  }
+}
+
+/** Serves until stdin ends. */
+function serve(options: TruthOptions): void {
+  const log: WriteStream | null = options.log === null ? null : createWriteStream(options.log)
+  let count = 0
+  const server = createServer({noDelay: true}, socket => {
+    let seen = ''
+    socket.on('error', () => socket.destroy())
+    socket.on('data', bytes => {
+      seen += bytes.toString('latin1')
+      for (;;) {
+        const headEnd = seen.indexOf('\r\n\r\n')
+        if (headEnd < 0) return
+        const head = seen.slice(0, headEnd)
+        const length = Number(/content-length: (\d+)/i.exec(head)?.[1] ?? 0)
+        if (seen.length < headEnd + 4 + length) return
+        const body = Buffer.from(seen.slice(headEnd + 4, headEnd + 4 + length), 'latin1').toString('utf8')
+        seen = seen.slice(headEnd + 4 + length)
+        if (head.startsWith('GET ')) {
+          getPage(socket, head)
+        } else {
+          const mode = options.modes[count++ % options.modes.length]!
+          const requestId = /x-request-id: (\S+)/i.exec(head)?.[1] ?? ''
+          new Answer(socket, options, mode, {requestId, body}, entry => {
+            log?.write(`${JSON.stringify(entry)}\n`)
+          }).start()
+        }
+      }
+    })
+  })
+  server.listen(0, '127.0.0.1', () => {
+    process.stdout.write(`${JSON.stringify({port: (server.address() as AddressInfo).port})}\n`)
+  })
+  process.stdin.resume().on('end', () => {
+    if (log === null) process.exit(0)
+    else log.end(() => process.exit(0))
+  })
+}
+
+function getPage(socket: Socket, head: string): void {
+  const isModels = head.startsWith('GET /v1/models ')
+  const body = JSON.stringify(isModels ? {object: 'list', data: [{id: 'truth', max_model_len: 100_000}]} : {})
+  socket.write(
+    `HTTP/1.1 ${isModels ? 200 : 404} X\r\ncontent-type: application/json\r\ncontent-length: ${body.length}\r\n\r\n${body}`,
+  )
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  serve(JSON.parse(process.argv[2] ?? '{}') as TruthOptions)
+}

@@ -1,0 +1,56 @@
+import {expect} from 'chai'
+import type {Outcome} from '../../../src/lib/runs/index.js'
+import {benchOptions, loadJob, runJob} from '../../support/load-job.js'
+import {startTruthServer} from '../../support/truth.js'
+import type {TruthMode} from '../../support/truth-server.js'
+
+/** What each way of answering has to be called. */
+const CLASSES: readonly (readonly [TruthMode, Outcome])[] = [
+  ['ok', 'ok'],
+  ['role_first', 'ok'],
+  ['noise', 'ok'],
+  ['several_tokens', 'ok'],
+  ['one_write', 'ok'],
+  ['many_writes', 'ok'],
+  ['no_usage', 'ok'],
+  ['close_delimited', 'ok'],
+  ['http_500', 'http_5xx'],
+  ['http_429', 'http_429'],
+  ['http_404', 'http_4xx'],
+  ['redirect', 'invalid_response'],
+  ['cut', 'truncated'],
+  ['reset', 'reset'],
+  ['silent_close', 'reset'],
+  ['stall', 'timeout_idle'],
+  ['mute', 'timeout_first_token'],
+  ['garbage', 'invalid_response'],
+  ['bad_event', 'invalid_response'],
+  ['error_event', 'stream_error'],
+  ['empty_stream', 'empty'],
+]
+
+describe('a load job', () => {
+  it('puts every way of answering in its class, with the tokens that the server counted', async () => {
+    const server = await startTruthServer({modes: CLASSES.map(([mode]) => mode), ttftMs: 30, gapMs: 2})
+    const requests = CLASSES.length * 3
+    const limits = {connectMs: 2000, firstTokenMs: 400, idleMs: 200, totalMs: 5000}
+    const options = benchOptions({requests, concurrency: 8, limits})
+    // The mute answer sends no byte either: only without an idle limit is it the first token that is late.
+    const {records} = await runJob(loadJob(server.port, {...options, limits: {...limits, idleMs: 600}}))
+    const truth = new Map((await server.stop()).map(entry => [entry.requestId, entry]))
+    expect(records).to.have.length(requests)
+    for (const record of records) {
+      const entry = truth.get(record.requestId)!
+      const [, outcome] = CLASSES.find(([mode]) => mode === entry.mode)!
+      expect([entry.mode, record.outcome, record.error], record.error).to.deep.equal([
+        entry.mode,
+        outcome,
+        record.error,
+      ])
+      if (outcome !== 'ok') continue
+      expect(record.completionTokens, entry.mode).to.equal(entry.tokens)
+      expect(record.chunkCount, entry.mode).to.equal(entry.tokenMs.length)
+      expect(record.gapsUs, entry.mode).to.have.length(entry.tokenMs.length - 1)
+    }
+  })
+})
