@@ -7,6 +7,7 @@ import {
   isDebug,
   KvctlError,
   logLevel,
+  stringifyExact,
   type Logger,
 } from '../lib/foundation/index.js'
 
@@ -62,7 +63,11 @@ export abstract class KvctlCommand extends Command {
 
   /** One JSON object on a line of its own, for streams under `--json` (oclif mutes `log` then). */
   protected logJsonLine(value: unknown): void {
-    process.stdout.write(`${JSON.stringify(value)}\n`)
+    process.stdout.write(`${stringifyExact(value)}\n`)
+  }
+
+  protected override logJson(result: unknown): void {
+    process.stdout.write(`${stringifyExact(result, 2)}\n`)
   }
 
   protected override async catch(error: Error): Promise<void> {
@@ -84,9 +89,14 @@ function printFailure(failure: unknown): void {
   for (const suggestion of suggestions) process.stderr.write(`  Try: ${suggestion}\n`)
 }
 
+/** oclif wraps whatever a flag's parser throws, our own errors included, into three lines. */
+const WRAPPED = /^Parsing (--\S+) \n\t([\s\S]*)\nSee more help with --help$/
+
 /** oclif's own usage mistakes print its whole configuration under `--json` and leave with 1; ours are one line and 2. */
 function asKvctlError(error: Error, id: string): Error {
-  if (error instanceof KvctlError || !('parse' in error)) return error
+  const [, flag, why] = WRAPPED.exec(error.message) ?? []
+  if (flag !== undefined) error.message = `${flag}: ${why}`
+  if (error instanceof KvctlError || (flag === undefined && !('parse' in error))) return error
   const message = error.message
     .split('\n')
     .map(line => line.trim())

@@ -10,6 +10,7 @@ export {
   ValidationError,
   type ErrorDocument,
 } from './errors.js'
+export {stringifyExact} from './exact-json.js'
 export {formatSize, parseSize} from './sizes.js'
 export {formatDurationMs, parseDurationMs} from './durations.js'
 export {systemClock, VirtualClock, type Clock} from './clock.js'

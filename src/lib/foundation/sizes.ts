@@ -12,21 +12,21 @@ const MAX_BYTES = 2n ** 63n - 1n
 
 /**
  * Reads a size as kvcached's CLI does (powers of 1024, `,` and `_` ignored, any case, fractions truncated), and also
- * `T`, `KiB`…`TiB`. Unlike upstream it refuses a bare suffix, zero and negative values, whose only effect is to hide a
- * segment from its engine.
+ * `T`, `KiB`…`TiB`. Unlike upstream it refuses a bare suffix, and unless `leastBytes` says otherwise zero and negative
+ * values, whose only effect is to hide a segment from its engine.
  *
- * @returns bytes, 1 … 2^63−1; exact, since values above 2^53 are legal in a segment
+ * @returns bytes, `leastBytes` … 2^63−1; exact, since values above 2^53 are legal in a segment
  * @throws ConfigurationError `SIZE_INVALID`
  * @see ovg-project/kvcached:kvcached/cli/utils.py — the same grammar
  */
-export function parseSize(text: string): bigint {
+export function parseSize(text: string, leastBytes = 1n): bigint {
   const plain = text.trim().toLowerCase().replaceAll(/[,_]/g, '')
   const match = /^([+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?)\s*([a-z]*)$/.exec(plain)
   const [, digits, suffix] = match ?? []
   const factor = suffix === '' ? 1n : UNITS.find(([spelling]) => spelling.test(suffix ?? ''))?.[1]
   if (digits === undefined || factor === undefined) throw invalid(text, 'is not a size')
-  const bytes = /^\+?\d+$/.test(digits) ? BigInt(digits) * factor : scaled(text, digits, factor)
-  if (bytes <= 0n) throw invalid(text, 'is not a positive size')
+  const bytes = /^[+-]?\d+$/.test(digits) ? BigInt(digits) * factor : scaled(text, digits, factor)
+  if (bytes < leastBytes) throw invalid(text, 'is not a positive size')
   if (bytes > MAX_BYTES) throw invalid(text, 'is larger than a segment can record')
   return bytes
 }

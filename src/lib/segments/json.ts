@@ -1,4 +1,6 @@
 import {heldBytes, usedPercent} from './record.js'
+import type {LimitOutcome} from './plan-limit.js'
+import type {LimitChange} from './set-limit.js'
 import type {SegmentLook} from './store.js'
 
 /** A segment on the wire: kvcached's three keys first, then ours. Sizes are exact beyond 2^53. */
@@ -29,5 +31,37 @@ export function segmentJson({name, record, startupBytes, isSettled}: SegmentLook
     percent: Math.round(usedPercent(record) * 100) / 100,
     startup_bytes: startupBytes,
     settled: isSettled,
+  }
+}
+
+/** A written limit on the wire; used and preallocated are those of the moment before. */
+export interface LimitJson {
+  readonly ipc: string
+  readonly limit_bytes: bigint
+  readonly used_bytes: bigint
+  readonly prealloc_bytes: bigint
+  readonly previous_limit_bytes: bigint
+  readonly startup_bytes: bigint | null
+  readonly outcome: LimitOutcome
+  readonly explanation: string | null
+}
+
+export function limitJson({
+  name,
+  limitBytes,
+  before,
+  startupBytes,
+  outcome,
+  explanation,
+}: LimitChange): LimitJson {
+  return {
+    ipc: name,
+    limit_bytes: limitBytes,
+    used_bytes: before.usedBytes,
+    prealloc_bytes: before.preallocBytes,
+    previous_limit_bytes: before.limitBytes,
+    startup_bytes: startupBytes,
+    outcome,
+    explanation,
   }
 }

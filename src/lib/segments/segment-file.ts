@@ -98,14 +98,17 @@ function openFile(path: string, name: string, access: Access): number {
     if (isSystemError(error, 'ELOOP')) throw foreign(name, 'is a symbolic link')
     if (isSystemError(error, 'EISDIR', 'ENXIO')) throw foreign(name, 'is not a regular file')
     if (isSystemError(error, 'EACCES', 'EPERM')) {
-      const what = access === 'write' ? 'change' : 'read'
-      throw new ResourceError('SEGMENT_FORBIDDEN', `no permission to ${what} segment '${name}'`, {
-        cause: error,
-        suggestions: ["run kvctl as the engine's user, or start the engine with a wider umask"],
-      })
+      throw forbidden(name, access === 'write' ? 'change' : 'read', error)
     }
     throw error
   }
+}
+
+export function forbidden(name: string, what: string, cause: unknown): ResourceError {
+  return new ResourceError('SEGMENT_FORBIDDEN', `no permission to ${what} segment '${name}'`, {
+    cause,
+    suggestions: ["run kvctl as the engine's user"],
+  })
 }
 
 function foreign(name: string, why: string): ResourceError {

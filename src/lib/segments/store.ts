@@ -2,10 +2,11 @@ import {closeSync, lstatSync, readdirSync, unlinkSync, writeFileSync, writeSync}
 import type {Libc} from '../../native/libc.js'
 import {isSystemError, ResourceError, type Clock, type Logger} from '../foundation/index.js'
 import {lock, tryLock} from './file-lock.js'
-import {probeLiveness} from './liveness.js'
+import {probeLiveness, type Liveness} from './liveness.js'
 import {encodeRecord, RECORD_BYTES, type SegmentRecord} from './record.js'
 import {
   checkInt64,
+  forbidden,
   openSegment,
   readRecord,
   SegmentNotFoundError,
@@ -58,8 +59,10 @@ export interface SegmentStore {
    * @throws ResourceError `SEGMENT_LIVE` when another engine uses the name, `SEGMENT_FOREIGN`
    */
   create(name: string, limitBytes: number | bigint): Promise<void>
-  /** @throws as `read` */
+  /** Unlinks the file, after the checks of `read`. @throws as `read` */
   remove(name: string): void
+  /** Looks for an engine behind the segment: see `probeLiveness`, also for what it costs the engine. */
+  probe(name: string, signal?: AbortSignal): Promise<Liveness>
   /**
    * Writes an engine's figures without waiting.
    *
@@ -170,8 +173,11 @@ export function createSegmentStore(options: SegmentStoreOptions): SegmentStore {
     remove(given) {
       const name = checkName(directory, given)
       closeSync(openSegment(directory, name, 'read-quiet').fd)
-      unlinkSync(`${directory}/${name}`)
+      unlink(directory, name)
       memories.forget(name)
+    },
+    async probe(given, signal) {
+      return probeLiveness(options, directory, checkName(directory, given), signal)
     },
     publish(given, usedBytes, preallocBytes) {
       const segment = openUnlessGone(directory, checkName(directory, given))
@@ -237,5 +243,15 @@ async function makeWay(options: SegmentStoreOptions, name: string): Promise<void
     })
   }
   options.logger.debug(`${name} is replaced: ${because}`)
-  unlinkSync(`${directory}/${name}`)
+  unlink(directory, name)
+}
+
+function unlink(directory: string, name: string): void {
+  try {
+    unlinkSync(`${directory}/${name}`)
+  } catch (error) {
+    if (isSystemError(error, 'ENOENT')) throw new SegmentNotFoundError(name)
+    if (isSystemError(error, 'EACCES', 'EPERM')) throw forbidden(name, 'remove', error)
+    throw error
+  }
 }
