@@ -19,6 +19,7 @@ export const MAP = {
   fixed: 0x10,
   anonymous: 0x20,
   noreserve: 0x4000,
+  populate: 0x8000,
 } as const
 
 /** `sys/file.h` */

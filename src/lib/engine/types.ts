@@ -1,50 +1,11 @@
-/** One sequence to generate; `n` and several prompts are several of these. */
-export interface GenerationRequest {
-  /** Unique among unfinished requests. */
-  readonly id: string
-  readonly promptTokens: readonly number[]
-  readonly maxTokens: number
-  /** EOS and stop tokens are not sampled before this many tokens. */
-  readonly minTokens: number
-  readonly ignoreEos: boolean
-  readonly stopTokenIds: readonly number[]
-  /** Lower runs sooner; only with the `priority` policy. */
-  readonly priority: number
-  /** Isolates the prefix cache; null shares it with everybody. */
-  readonly cacheSalt: string | null
-}
+import type {FinishedRequest, GenerationEnd, GenerationRequest} from './core/generation.js'
 
-export type FinishReason = 'stop' | 'length' | 'abort' | 'error'
-
-export interface GenerationEnd {
-  readonly reason: FinishReason
-  /** The stop token that ended it; null on EOS, length and abort. */
-  readonly stopTokenId: number | null
-  /** Prompt tokens found in the prefix cache at first admission. */
-  readonly cachedTokens: number
-  /** For `error` only: one sentence. */
-  readonly message: string | null
-}
+export type {FinishedRequest, FinishReason, GenerationEnd, GenerationRequest} from './core/generation.js'
 
 /** Where an engine's answers go. Called between steps on the engine's thread: must not block and must not throw. */
 export interface TokenSink {
   tokens(ids: readonly number[]): void
   end(end: GenerationEnd): void
-}
-
-/** Per-request intervals in seconds as vLLM defines them (vllm-project/vllm:vllm/v1/metrics/stats.py). */
-export interface FinishedRequest {
-  readonly reason: FinishReason
-  readonly promptTokens: number
-  readonly cachedTokens: number
-  readonly generatedTokens: number
-  readonly maxTokens: number
-  readonly preemptions: number
-  readonly queueSeconds: number | null
-  readonly prefillSeconds: number | null
-  readonly decodeSeconds: number | null
-  readonly inferenceSeconds: number | null
-  readonly e2eSeconds: number
 }
 
 /** What a metrics page records as it happens; an engine calls it, never waits for it. */
@@ -70,4 +31,100 @@ export interface EngineStats {
   readonly prefixCacheQueries: number
   readonly prefixCacheHits: number
   readonly isSleeping: boolean
+}
+
+/** One unfinished request, as `/kvctl/state` lists it. */
+export interface RequestState {
+  readonly id: string
+  readonly status: 'waiting' | 'running' | 'preempted' | 'finished'
+  readonly promptTokens: number
+  readonly computedTokens: number
+  readonly outputTokens: number
+  /** Null before the first admission. */
+  readonly cachedTokens: number | null
+  readonly blocks: number
+  readonly preemptions: number
+  readonly priority: number
+  readonly ageMs: number
+}
+
+/** Everything about an engine at one moment; bytes are real ones of this machine unless named `modelled`. */
+export interface EngineState {
+  readonly steps: {
+    readonly count: number
+    /** Sum of what the steps should have taken. */
+    readonly modelledMs: number
+    /** Sum of what they took by the clock, which is more when the machine cannot keep up. */
+    readonly achievedMs: number
+  }
+  readonly requests: readonly RequestState[]
+  readonly pool: {
+    readonly blockSize: number
+    readonly totalBlocks: number
+    readonly usedBlocks: number
+    /** Unreferenced, content kept. */
+    readonly cachedFreeBlocks: number
+    readonly emptyBlocks: number
+    /** What the limit in force allows. */
+    readonly capacityBlocks: number
+    readonly evictions: number
+  }
+  readonly memory: {
+    readonly limitBytes: number
+    readonly startupBytes: number
+    readonly usedBytes: number
+    readonly preallocatedBytes: number
+    /** As the system counts the memory file's blocks. */
+    readonly residentBytes: number
+    readonly pageBytes: number
+    readonly bytesPerBlock: number
+    readonly isShrinking: boolean
+    readonly movedBlocks: number
+  }
+  readonly timing: {
+    readonly mode: 'constant' | 'linear' | 'roofline'
+    readonly speedup: number
+    readonly jitter: number
+    readonly model: string | null
+    readonly gpu: string | null
+  }
+  /** What the pool would weigh on the modelled GPU; null where no model was chosen. */
+  readonly modelledPoolBytes: number | null
+  readonly modelledBytesPerBlock: number | null
+  readonly segment: string | null
+}
+
+/** Which byte to damage: of a request's KV cache in order of its blocks, or of one block. */
+export type ByteTarget =
+  {readonly requestId: string; readonly offset: number} | {readonly blockId: number; readonly offset: number}
+
+/** An inference server in everything but weights and HTTP. */
+export interface Engine {
+  /**
+   * Starts one sequence.
+   *
+   * @throws ConfigurationError for what can never run
+   * @throws ResourceError `ENGINE_CLOSED`
+   */
+  submit(request: GenerationRequest, sink: TokenSink): {abort(): void}
+  stats(): EngineStats
+  state(): EngineState
+  observe(observer: EngineObserver): void
+  /** How many leading tokens of such a prompt the prefix cache holds now. */
+  lookup(promptTokens: readonly number[], cacheSalt: string | null): number
+  /** Forgets all cached content. @returns false, changing nothing, while a request runs */
+  resetPrefixCache(): boolean
+  readonly maxModelLen: number
+  /** The segment it publishes; null without one. */
+  readonly segment: string | null
+  /**
+   * For tests only: inverts one byte of a live KV page, to show that answers come out of these pages.
+   *
+   * @throws ResourceError `REQUEST_NOT_FOUND`, or RangeError when there is no memory at that place
+   */
+  flipByte(target: ByteTarget): void
+  /** Ends every request with `abort` and gives memory and segment back. Does nothing the second time. */
+  close(): Promise<void>
+  /** Removes the segment and nothing else, at once: for handlers of process exit, where nothing can be awaited. */
+  removeSync(): void
 }

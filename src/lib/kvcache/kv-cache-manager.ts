@@ -1,0 +1,317 @@
+import {strict as assert} from 'node:assert'
+import {ConfigurationError, ResourceError} from '../foundation/index.js'
+import {BlockPage, pageOfBlock, type PageGeometry} from './block-page.js'
+import {OpenPages} from './open-pages.js'
+import {PageAllocator, type PageCounts} from './page-allocator.js'
+import type {PageMapper, UsagePort} from './ports.js'
+
+export interface KvCacheOptions {
+  /** Block ids are below this, the null block included. */
+  readonly numBlocks: number
+  /** Bytes of one block, and of one page, in one buffer of one layer. */
+  readonly blockBytes: number
+  readonly pageBytes: number
+  readonly numLayers: number
+  /** KV buffers a layer: 2 for separate K and V. */
+  readonly buffersPerLayer: number
+  /** Block 0 is taken for good, as vLLM's placeholder. */
+  readonly reservesNullBlock: boolean
+  readonly minReservedPages: number
+  readonly maxReservedPages: number
+  /** Freed pages keep their memory until {@link KvCacheManager.unmapDoomed}. */
+  readonly defersUnmapping: boolean
+}
+
+/** How far the pool is from the limit asked for. */
+export interface ShrinkState {
+  /** More pages are in use than the limit allows; no page is opened until that is over. */
+  readonly inShrink: boolean
+  /** Blocks that have to go before the others can fit into the pages of the limit. */
+  readonly overBlocks: number
+}
+
+/** One block's bytes from one place to another. */
+export interface BlockMove {
+  readonly from: number
+  readonly to: number
+}
+
+/**
+ * Hands out block ids whose bytes lie on mapped pages, opening and closing pages as needed, within a limit that may change
+ * at any time. Single caller.
+ *
+ * @see ovg-project/kvcached:kvcached/kv_cache_manager.py — the same rules, but for these: a block freed twice is an error, a
+ * pending shrink stays in force until its pages fit, the start-up size written as limit grows the pool back, and blocks can
+ * be moved out of thinly used pages
+ */
+export class KvCacheManager {
+  readonly #options: KvCacheOptions
+  readonly #geometry: PageGeometry
+  readonly #usage: UsagePort
+  readonly #pages: PageAllocator
+  readonly #byId = new Map<number, BlockPage>()
+  readonly #open: OpenPages
+  readonly #isAllocated: Uint8Array
+  readonly #blocksPerPage: number
+  #allocated = 0
+  #reservedBlocks: number[] = []
+  #appliedLimitBytes: number | null = null
+  #targetPages: number | null = null
+
+  /** @throws ConfigurationError when a block is larger than a page, or not one page fits */
+  constructor(mapper: PageMapper, usage: UsagePort, options: KvCacheOptions) {
+    const {numBlocks, blockBytes, pageBytes} = options
+    if (blockBytes > pageBytes) throw blockTooLarge(blockBytes, pageBytes)
+    const totalPages = Math.floor((numBlocks * blockBytes) / pageBytes)
+    if (totalPages < 1) {
+      throw new ConfigurationError(
+        'KV_POOL_TOO_SMALL',
+        `${numBlocks} KV blocks do not fill one page; at least ${Math.ceil(pageBytes / blockBytes)} are needed`,
+      )
+    }
+    this.#options = options
+    this.#usage = usage
+    this.#geometry = {pageBytes, blockBytes}
+    this.#blocksPerPage = Math.floor(pageBytes / blockBytes)
+    this.#open = new OpenPages(this.#blocksPerPage)
+    this.#isAllocated = new Uint8Array(numBlocks)
+    this.#pages = new PageAllocator(mapper, {...options, totalPages}, () => this.#publish())
+    this.#publish()
+    if (options.reservesNullBlock) assert.deepEqual(this.alloc(1), [0], 'the null block must be block 0')
+  }
+
+  /** Bytes that one page id costs: the page in every layer and buffer. */
+  get pageBundleBytes(): number {
+    return this.#options.pageBytes * this.#options.numLayers * this.#options.buffersPerLayer
+  }
+
+  /** The limit with which the pool started, as a segment's `total` states it. */
+  get startupBytes(): number {
+    const {numBlocks, blockBytes, numLayers, buffersPerLayer} = this.#options
+    return numBlocks * blockBytes * numLayers * buffersPerLayer
+  }
+
+  get blocksPerPage(): number {
+    return this.#blocksPerPage
+  }
+
+  get pageCounts(): PageCounts {
+    return this.#pages.counts
+  }
+
+  get allocatedBlocks(): number {
+    return this.#allocated
+  }
+
+  /** Blocks that {@link alloc} could give now. */
+  availableSize(): number {
+    const openable = this.#targetPages === null ? this.#pages.openPages * this.#blocksPerPage : 0
+    return this.#open.freeBlocks + this.#reservedBlocks.length + openable
+  }
+
+  /** Most blocks that the limit in force allows, the null block included. */
+  capacityBlocks(): number {
+    return (this.#targetPages ?? this.#pages.counts.total) * this.#blocksPerPage
+  }
+
+  /** @returns `count` block ids, or null when there are not that many; then nothing has changed */
+  alloc(count: number): number[] | null {
+    if (count <= 0) return []
+    this.applyPendingLimit()
+    if (this.availableSize() < count) return null
+    const ids = this.#reservedBlocks.splice(0, count)
+    while (ids.length < count) {
+      const page = this.#open.bestFit(count - ids.length) ?? this.#openPage()
+      if (page === null) {
+        this.free(ids)
+        return null
+      }
+      const taken = page.take(count - ids.length)
+      for (const id of taken) this.#isAllocated[id] = 1
+      this.#allocated += taken.length
+      this.#open.file(page)
+      ids.push(...taken)
+    }
+    return ids
+  }
+
+  /** Takes blocks back; pages left without one lose their memory or join the reserve. */
+  free(ids: readonly number[]): void {
+    if (ids.length === 0) return
+    const touched = new Set<BlockPage>()
+    for (const id of ids) {
+      assert(this.#isAllocated[id] === 1, `KV block ${id} is freed but not allocated`)
+      this.#isAllocated[id] = 0
+      const page = this.#byId.get(pageOfBlock(id, this.#geometry))
+      assert(page, `KV block ${id} lies on no mapped page`)
+      page.give(id)
+      touched.add(page)
+    }
+    this.#allocated -= ids.length
+    const emptied: number[] = []
+    for (const page of touched) {
+      if (page.allocatedCount > 0) {
+        this.#open.file(page)
+        continue
+      }
+      this.#open.remove(page)
+      this.#byId.delete(page.id)
+      emptied.push(page.id)
+    }
+    if (emptied.length > 0) this.#pages.freePages(emptied)
+    if (this.#targetPages !== null) this.#tryResize(this.#targetPages)
+  }
+
+  /** Keeps `count` blocks aside for a later {@link alloc}. @returns false when there are not that many */
+  tryToReserve(count: number): boolean {
+    const ids = this.alloc(count)
+    if (ids === null) return false
+    this.#reservedBlocks.push(...ids)
+    return true
+  }
+
+  freeReserved(): void {
+    this.free(this.#reservedBlocks.splice(0))
+  }
+
+  /**
+   * Follows the limit that the usage port reports. Below what is in use it is remembered and tried again at every
+   * {@link free} and every call of this; meanwhile no page is opened.
+   */
+  applyPendingLimit(): ShrinkState {
+    const limitBytes = this.#usage.limitBytes()
+    if (limitBytes !== null && limitBytes !== this.#appliedLimitBytes) {
+      const {numLayers, buffersPerLayer} = this.#options
+      const bytesPerBuffer = Math.floor(Math.floor(limitBytes / numLayers) / buffersPerLayer)
+      if (bytesPerBuffer > 0) {
+        this.#appliedLimitBytes = limitBytes
+        this.resize(bytesPerBuffer)
+      }
+    } else if (this.#targetPages !== null) {
+      this.#tryResize(this.#targetPages)
+    }
+    return this.shrinkState()
+  }
+
+  shrinkState(): ShrinkState {
+    const target = this.#targetPages
+    if (target === null) return {inShrink: false, overBlocks: 0}
+    return {inShrink: true, overBlocks: Math.max(0, this.#allocated - target * this.#blocksPerPage)}
+  }
+
+  /** @param bytesPerBuffer of one buffer of one layer, floored to pages @returns true when done, false when pending */
+  resize(bytesPerBuffer: number): boolean {
+    const pages = Math.floor(bytesPerBuffer / this.#options.pageBytes)
+    if (this.#tryResize(pages)) return true
+    this.#targetPages = pages
+    this.freeReserved()
+    this.#pages.trim()
+    return this.#tryResize(pages)
+  }
+
+  /**
+   * Which blocks to move so that pages fall empty: the thinnest pages first, into the free blocks of the fullest. The
+   * destinations are allocated by this call; after copying, the caller frees every `from`.
+   *
+   * @param maxMoves of whole pages, so one page may exceed it
+   * @returns empty when no page has to go, or when blocks have to go first
+   */
+  planCompaction(maxMoves: number): BlockMove[] {
+    if (this.#targetPages === null) return []
+    const leaving = this.#thinnestPages(this.#pages.counts.inUse - this.#targetPages)
+    for (const page of leaving) this.#open.remove(page)
+    const moves: BlockMove[] = []
+    let isDone = false
+    for (const page of leaving) {
+      const blocks = this.#allocatedBlocksOf(page)
+      isDone ||= blocks.length > this.#open.freeBlocks
+      isDone ||= moves.length > 0 && moves.length + blocks.length > maxMoves
+      if (isDone) this.#open.file(page)
+      else for (const from of blocks) moves.push({from, to: this.#takeFromFullest()})
+    }
+    return moves
+  }
+
+  /** Unmaps everything that is idle. */
+  trim(): void {
+    this.#pages.trim()
+  }
+
+  /** See {@link PageAllocator.preallocate}; does nothing while a shrink is pending. */
+  preallocate(maxPages: number): number {
+    return this.#targetPages === null ? this.#pages.preallocate(maxPages) : 0
+  }
+
+  get doomedPages(): number {
+    return this.#pages.doomedCount
+  }
+
+  /** Gives memory of freed pages back. @returns how many pages */
+  unmapDoomed(maxPages: number): number {
+    const count = this.#pages.unmapDoomed(maxPages)
+    if (count > 0 && this.#targetPages !== null) this.#tryResize(this.#targetPages)
+    return count
+  }
+
+  /** Is this block handed out, on a page that has memory? For tests and for guards on foreign ids. */
+  isAllocated(blockId: number): boolean {
+    return this.#isAllocated[blockId] === 1
+  }
+
+  #tryResize(pages: number): boolean {
+    if (!this.#pages.resize(pages)) return false
+    this.#targetPages = null
+    return true
+  }
+
+  #openPage(): BlockPage | null {
+    if (this.#targetPages !== null || this.#pages.openPages < 1) return null
+    try {
+      const page = new BlockPage(this.#pages.allocPage(), this.#geometry)
+      this.#byId.set(page.id, page)
+      return page
+    } catch (error) {
+      // The machine is short of memory: for the caller that is a full pool, which passes.
+      if (error instanceof ResourceError) return null
+      throw error
+    }
+  }
+
+  #thinnestPages(count: number): BlockPage[] {
+    if (count <= 0) return []
+    return [...this.#byId.values()]
+      .filter(page => !(this.#options.reservesNullBlock && page.id === 0))
+      .sort((a, b) => a.allocatedCount - b.allocatedCount || b.id - a.id)
+      .slice(0, count)
+  }
+
+  #allocatedBlocksOf(page: BlockPage): number[] {
+    const free = new Set(page.freeBlocks())
+    const first = Math.ceil((page.id * this.#geometry.pageBytes) / this.#geometry.blockBytes)
+    return Array.from({length: page.capacity}, (_, index) => first + index).filter(id => !free.has(id))
+  }
+
+  #takeFromFullest(): number {
+    const page = this.#open.bestFit(1)
+    const id = page?.take(1)[0]
+    assert(page && id !== undefined, 'a planned move has nowhere to go')
+    this.#isAllocated[id] = 1
+    this.#allocated++
+    this.#open.file(page)
+    return id
+  }
+
+  #publish(): void {
+    const {inUse, reserved} = this.#pages.counts
+    this.#usage.publish(inUse * this.pageBundleBytes, reserved * this.pageBundleBytes)
+  }
+}
+
+function blockTooLarge(blockBytes: number, pageBytes: number): ConfigurationError {
+  const neededMiB = Math.ceil(blockBytes / 2 ** 21) * 2
+  return new ConfigurationError(
+    'KV_BLOCK_TOO_LARGE',
+    `a KV block of ${blockBytes} bytes does not fit into a page of ${pageBytes} bytes`,
+    {suggestions: [`use pages of ${neededMiB} MiB (KVCACHED_PAGE_SIZE_MB=${neededMiB})`]},
+  )
+}

@@ -1,0 +1,2 @@
+export {reserveHostMemory, type HostReservationOptions} from './host-reservation.js'
+export type {Reservation} from './reservation.js'

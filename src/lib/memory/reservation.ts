@@ -1,0 +1,32 @@
+/**
+ * A range of addresses of which single pages have memory. Offsets are bytes from the start of the range. No raw view of it
+ * leaves: what a caller holds after {@link Reservation.release} is a copy or nothing.
+ */
+export interface Reservation {
+  readonly pageBytes: number
+  readonly pageCount: number
+  /**
+   * Gives a page zeroed memory, ready to be written without further faults. A page that has some keeps it.
+   *
+   * @throws ResourceError `MEMORY_EXHAUSTED`; then the page has none
+   */
+  map(page: number): void
+  /** Takes a page's memory away and returns it to the machine; its bytes are lost. */
+  unmap(page: number): void
+  isMapped(page: number): boolean
+  /**
+   * Copies `bytesEach` bytes from every offset, one after the other, into the front of `into`.
+   *
+   * @param count how many of `offsets` to use
+   * @throws RangeError when one of them is not wholly on one mapped page
+   */
+  gather(offsets: ArrayLike<number>, count: number, bytesEach: number, into: Uint8Array): void
+  /** The reverse of {@link gather}. */
+  scatter(offsets: ArrayLike<number>, count: number, bytesEach: number, from: Uint8Array): void
+  /** Copies `bytes` bytes between two mapped pages. */
+  copyWithin(toOffset: number, fromOffset: number, bytes: number): void
+  /** Memory that the range really holds, as the system counts it. */
+  residentBytes(): number
+  /** Gives everything back; any later use throws. Does nothing the second time. */
+  release(): void
+}
