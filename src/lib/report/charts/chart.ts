@@ -3,7 +3,7 @@ import type {ChartOption} from '../render-svg.js'
 
 export interface LegendEntry {
   readonly role: Role
-  readonly shape: 'line' | 'dash' | 'area' | 'dot'
+  readonly shape: 'line' | 'dash' | 'dotted' | 'area' | 'dot'
   readonly label: string
 }
 

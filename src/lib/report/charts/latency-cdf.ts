@@ -15,7 +15,7 @@ const AXIS_FRACTIONS = [0, 0.5, 0.9, 0.95, 0.99, 0.999, 0.9999] as const
 interface Curve {
   readonly label: string
   readonly role: Role
-  readonly dash: boolean
+  readonly shape: 'line' | 'dash' | 'dotted'
   readonly count: number
   readonly points: readonly QuantilePoint[]
   readonly quantile: (fraction: number) => number
@@ -27,11 +27,11 @@ export function latencyCdfChart(requests: readonly ReportRequest[], gaps: LogHis
   const successes = requests.filter(request => request.isSuccess)
   const top = topFraction(successes.length)
   const curves = [
-    ...sampleCurve('whole answer', 'first', false, successes.map(lastTokenMs), top),
+    ...sampleCurve('whole answer', 'first', 'line', successes.map(lastTokenMs), top),
     ...sampleCurve(
       'first token',
       'second',
-      true,
+      'dash',
       successes.map(request => request.ttftMs).filter(isKnown),
       top,
     ),
@@ -45,7 +45,7 @@ export function latencyCdfChart(requests: readonly ReportRequest[], gaps: LogHis
     reading: `Half of the answers were complete within ${formatMs(main.quantile(0.5))}, 95 % within ${formatMs(main.quantile(0.95))}, 99 % within ${formatMs(main.quantile(0.99))}.`,
     legend: curves.map(curve => ({
       role: curve.role,
-      shape: curve.dash ? 'dash' : 'line',
+      shape: curve.shape,
       label: curve.label,
     })),
     note:
@@ -88,7 +88,7 @@ function drawCurves(frame: Frame, curves: readonly Curve[], top: number): Return
           curve.points
             .filter(point => point.value > 0)
             .map(point => [Math.log10(point.value), nines(point.fraction)]),
-          {width: 2, dash: curve.dash},
+          {width: 2, ...(curve.shape !== 'line' && {dash: curve.shape})},
         ),
       ),
       ...curves.map((curve, at) => marks(curve, at === 0)),
@@ -125,7 +125,7 @@ function marks(curve: Curve, isLabelled: boolean): ScatterSeriesOption {
 function sampleCurve(
   label: string,
   role: Role,
-  dash: boolean,
+  shape: Curve['shape'],
   samples: readonly number[],
   top: number,
 ): readonly Curve[] {
@@ -135,7 +135,7 @@ function sampleCurve(
     {
       label,
       role,
-      dash,
+      shape,
       count: sorted.length,
       points: quantileCurve(sorted, top, CURVE_POINTS),
       quantile: fraction => quantileOfSorted(sorted, fraction)!,
@@ -150,7 +150,7 @@ function gapCurve(gaps: LogHistogram, top: number): readonly Curve[] {
     const fraction = 1 - 10 ** -((at / (CURVE_POINTS - 1)) * nines(top))
     return {fraction, value: quantile(fraction)}
   })
-  return [{label: 'gap between chunks', role: 'third', dash: false, count: gaps.count, points, quantile}]
+  return [{label: 'gap between chunks', role: 'third', shape: 'dotted', count: gaps.count, points, quantile}]
 }
 
 function axisName(height: number): string {

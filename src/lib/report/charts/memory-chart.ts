@@ -60,7 +60,7 @@ function segmentChart(all: readonly MemorySample[], spanMs: number): Chart {
         line(
           'bad',
           at(sample => sample.limitBytes ?? 0),
-          {isStep: true, dash: true},
+          {isStep: true, dash: 'dash'},
         ),
       ],
     }),

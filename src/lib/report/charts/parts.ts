@@ -55,9 +55,11 @@ export function yAxis(ticks: readonly number[], label: (tick: number) => string)
   }
 }
 
+const DASHES = {dash: [5, 4], dotted: [2, 3]} as const
+
 export interface LineStyle {
   readonly width?: number
-  readonly dash?: boolean
+  readonly dash?: keyof typeof DASHES
   /** Holds each value until the next point. */
   readonly isStep?: boolean
   /** Opacity of the area below. */
@@ -84,7 +86,7 @@ export function line(role: Role, points: readonly Point[], style: LineStyle = {}
       width: style.width ?? 1.75,
       cap: 'butt',
       join: 'round',
-      ...(style.dash === true && {type: [5, 4]}),
+      ...(style.dash !== undefined && {type: [...DASHES[style.dash]]}),
     },
     ...(style.isStep === true && {step: 'end' as const}),
     ...(style.area !== undefined && {areaStyle: {color: sentinel(role), opacity: style.area}}),

@@ -28,7 +28,7 @@ export function ttftChart(requests: readonly ReportRequest[], timeline: Timeline
   const p95 = line(
     'second',
     middles(timeline.bins, bin => bin.ttftP95Ms),
-    {dash: true, width: 1.5},
+    {dash: 'dash', width: 1.5},
   )
   const isSmall = points.length <= MOST_DOTS
   const top = isSmall ? greatest(values) : greatest(timeline.bins.map(bin => bin.ttftP95Ms ?? 0))
@@ -85,7 +85,7 @@ export function itlChart(timeline: Timeline): Chart | AbsentChart {
         line(
           'second',
           middles(timeline.bins, bin => bin.itlP95Ms),
-          {dash: true, width: 1.5},
+          {dash: 'dash', width: 1.5},
         ),
         line(
           'first',
@@ -198,7 +198,7 @@ export function inFlightChart(timeline: Timeline): Chart {
         line(
           'second',
           steps(timeline.bins, bin => bin.inFlightMax),
-          {isStep: true, dash: true, width: 1.25},
+          {isStep: true, dash: 'dash', width: 1.25},
         ),
       ],
     }),

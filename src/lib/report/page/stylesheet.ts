@@ -36,13 +36,14 @@ h2+.intro{margin-top:6px}
 .intro{max-width:var(--measure);color:var(--muted)}
 h3{font-size:16px;line-height:1.35;font-weight:640;letter-spacing:-.004em}
 
-.cards{display:grid;grid-template-columns:repeat(auto-fill,minmax(min(50% - 1px,196px),1fr));gap:1px;margin-top:18px;border:1px solid var(--rule);border-radius:10px;overflow:hidden;background:var(--rule)}
+.cards{display:grid;grid-template-columns:repeat(4,1fr);gap:1px;margin-top:18px;border:1px solid var(--rule);border-radius:10px;overflow:hidden;background:var(--rule)}
 .cards>div{display:flex;flex-direction:column;padding:16px 18px 15px;background:var(--surface)}
 .cards dt{order:1;color:var(--muted);font-size:13px}
 .cards dd{order:2;margin-top:3px;font-size:27px;line-height:1.2;font-weight:620;letter-spacing:-.02em}
 .cards dd .unit{display:inline-block;margin-left:.22em;font-size:15px;font-weight:500;letter-spacing:0;color:var(--muted)}
 .cards dd.detail{order:3;margin-top:4px;font-size:12.5px;line-height:1.4;font-weight:400;letter-spacing:0;color:var(--muted);white-space:normal}
 .cards .unknown{padding-top:9px;font-size:15px;font-weight:400;letter-spacing:0;color:var(--muted)}
+@media (max-width:720px){.cards{grid-template-columns:1fr 1fr}}
 @media (max-width:480px){.cards>div{padding:12px 13px}.cards dd{font-size:22px}.cards dd .unit{font-size:13px}.cards .unknown{padding-top:5px}}
 
 .notices{margin:18px 0 0;padding:0;list-style:none;border-left:3px solid var(--warn)}
@@ -56,6 +57,7 @@ h3{font-size:16px;line-height:1.35;font-weight:640;letter-spacing:-.004em}
 .legend li{display:inline-flex;align-items:center;gap:7px}
 .legend i{display:inline-block;width:20px;height:0;border-top:2px solid var(--tint)}
 .legend .dash i{border-top-style:dashed}
+.legend .dotted i{border-top-style:dotted}
 .legend .area i{height:10px;border-top-width:2px;background:color-mix(in srgb,var(--tint) 18%,transparent)}
 .legend .dot i{width:8px;height:8px;margin:0 6px;border:0;border-radius:50%;background:var(--tint);opacity:.55}
 .plots{container-type:inline-size;margin-top:8px}
