@@ -32,4 +32,6 @@ console.log(`${cpus()[0]?.model ?? 'unknown CPU'}, Node ${process.version}, medi
 for (const [name, ms] of Object.entries(medians)) console.log(`${name.padEnd(28)} ${ms.toFixed(1)} ms`)
 const ours = medians['kvctl list --json']!
 console.log(`beside node -e 0             ${(ours / medians['node -e 0']!).toFixed(2)} × (goal ≤ 3.5)`)
-console.log(`beside import numpy          ${(ours / medians['python3 -c "import numpy"']!).toFixed(2)} × (goal ≤ 0.9)`)
+console.log(
+  `beside import numpy          ${(ours / medians['python3 -c "import numpy"']!).toFixed(2)} × (goal ≤ 0.9)`,
+)

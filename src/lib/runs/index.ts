@@ -29,18 +29,15 @@ export {
   analysisSchema,
   distributionSchema,
   measureSchema,
-  PERCENTILES,
   readAnalysis,
   readResults,
   resultsSchema,
   type Distribution,
   type Measure,
-  type PercentileName,
   type RunAnalysis,
   type RunResults,
   type RunWarning,
 } from './results.js'
 export {readRequests} from './read-requests.js'
 export {RequestCursor, UNKNOWN_COUNT, type RequestTable} from './request-table.js'
-export {type RequestTimes} from './request-times.js'
 export {readGaps, type GapsSummary} from './read-gaps.js'

@@ -1,4 +1,4 @@
-import type {RequestTimes} from './request-times.js'
+import type {RequestTimes} from '../metrics/index.js'
 
 /** Marks an unknown count in `Int32Array` columns. */
 export const UNKNOWN_COUNT = -1
@@ -131,10 +131,6 @@ export class RequestCursor implements RequestTimes {
 
   get chunkCount(): number | null {
     return known(this.#table.chunkCount[this.#row]!)
-  }
-
-  get promptTokens(): number | null {
-    return known(this.#table.promptTokens[this.#row]!)
   }
 
   get completionTokens(): number | null {

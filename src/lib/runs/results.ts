@@ -1,5 +1,6 @@
 import {join} from 'node:path'
 import {z} from 'zod'
+import {PERCENTILE_NAMES} from '../metrics/index.js'
 import {instrumentSchema, readDocument, RUN_STATUSES} from './meta.js'
 import {RUN_FILES, type RunDirectory} from './run-directory.js'
 
@@ -9,23 +10,8 @@ const money = z
   .regex(/^\$\d+\.\d+$/)
   .nullable()
 
-/** 95 % interval of a percentile from order statistics; an upper end of null lies at or beyond the largest sample. */
-const intervalSchema = z.tuple([z.number(), z.number().nullable()])
-
-/** The percentiles of a distribution, by their key in `results.json`. */
-export const PERCENTILES = {
-  p1: 0.01,
-  p5: 0.05,
-  p10: 0.1,
-  p25: 0.25,
-  p50: 0.5,
-  p75: 0.75,
-  p90: 0.9,
-  p95: 0.95,
-  p99: 0.99,
-  p99_9: 0.999,
-} as const
-export type PercentileName = keyof typeof PERCENTILES
+/** 95 % interval of a percentile from order statistics; an end of null lies at or beyond the smallest or largest sample. */
+const intervalSchema = z.tuple([figure, figure])
 
 /** One sample a request (or, for `icl` and `itl`, one a gap or a token), all of the measured window. */
 export const distributionSchema = z.object({
@@ -47,8 +33,8 @@ export const distributionSchema = z.object({
   p99: figure,
   p99_9: figure,
   max: figure,
-  /** Null when intervals are not meaningful; a percentile with too few samples below it is missing. */
-  ci95: z.partialRecord(z.enum(Object.keys(PERCENTILES) as PercentileName[]), intervalSchema).nullable(),
+  /** Null where intervals are not meaningful. */
+  ci95: z.record(z.enum(PERCENTILE_NAMES), intervalSchema).nullable(),
   /** Percentiles whose upper bound does not exist at 95 % for so few samples. */
   too_few_for: z.array(z.string()),
 })
@@ -180,6 +166,14 @@ const ownKeys = {
   run_id: z.string(),
   status: z.enum(RUN_STATUSES),
   mode: z.enum(['closed', 'open']).nullable(),
+  /** The span that throughput and concurrency of `metrics` are taken over; seconds since the run's origin. */
+  measure_window: z
+    .object({
+      start_seconds: z.number(),
+      end_seconds: z.number(),
+      rule: z.enum(['every-slot-busy', 'scheduled-arrivals', 'whole-run']),
+    })
+    .nullable(),
   prompt_tokens_total: figure,
   completion_tokens_total: figure,
   /** Where output token counts come from: the least trusted source of any request. */

@@ -1,0 +1,218 @@
+import {join} from 'node:path'
+import {ResourceError} from '../foundation/index.js'
+import {clientLimits, niceBins, percentile, type MeasureWindow} from '../metrics/index.js'
+import {
+  metaSchema,
+  readMeta,
+  readRequests,
+  RUN_FILES,
+  writeJsonAtomic,
+  type RunAnalysis,
+  type RunDirectory,
+  type RunMeta,
+  type RunResults,
+} from '../runs/index.js'
+import {distributionsOf, type Distributions} from './distributions.js'
+import {doubts} from './doubts.js'
+import {errorList} from './error-list.js'
+import {flatKeys} from './flat-keys.js'
+import {readIoProbe} from './io-probe.js'
+import {measuredRequests, type MeasuredRequests} from './measured-requests.js'
+import {metricsBlock} from './metrics-block.js'
+import {readResources} from './resources.js'
+import {rounded} from './rounding.js'
+import {measureWindow, tokenTotals, wholeSpan, windowFigures} from './run-figures.js'
+import {seedBlocks} from './seed-blocks.js'
+import {slicesOf} from './slices.js'
+import {timeline} from './timeline.js'
+import {readTokenArrivals} from './token-arrivals.js'
+
+export interface RunFigures {
+  readonly results: RunResults
+  readonly analysis: RunAnalysis
+}
+
+/**
+ * Computes every figure of a run from its files alone (the same files give the same bytes) and writes `results.json` and
+ * `analysis.json` beside them.
+ *
+ * @throws ResourceError `RUN_INCOMPLETE` without `requests.csv`, `DISK_FULL`, `NOT_WRITABLE`
+ * @throws ConfigurationError `RUN_UNREADABLE`
+ */
+export async function analyzeRun(run: RunDirectory): Promise<RunFigures> {
+  const figures = await computeRunFigures(run)
+  await writeJsonAtomic(join(run.path, RUN_FILES.results), figures.results)
+  await writeJsonAtomic(join(run.path, RUN_FILES.analysis), figures.analysis)
+  return figures
+}
+
+/** `analyzeRun` without writing. */
+export async function computeRunFigures(run: RunDirectory): Promise<RunFigures> {
+  const stored = await readMetaIfAny(run)
+  const meta = stored ?? metaSchema.parse({})
+  const table = await readRequests(run, originOf(meta))
+  const measured = measuredRequests(table)
+  const window = measureWindow(measured, meta)
+  const slices = slicesOf(table)
+  const arrivals = await readTokenArrivals(run, measured, window, slices)
+  const distributions = distributionsOf(measured, arrivals.maxGapUs, meta.mode)
+  const span = wholeSpan(measured)
+  const tokens = tokenTotals(measured)
+  const resources = await readResources(run)
+  const probe = await readIoProbe(run)
+  const flat = flatKeys({
+    measured,
+    distributions,
+    span,
+    completionTokens: tokens.completion,
+    resources,
+    probe,
+  })
+  const instrument = instrumentOf(meta, distributions)
+  const limits = clientLimits({
+    latenessP99Ms: distributions.queueClient.summary.percentiles.p99,
+    ttftErrorP99Ms: instrument?.ttft_error_p99_ms ?? null,
+    gapErrorP99Ms: instrument?.gap_error_p99_ms ?? null,
+    ttftP50Ms: distributions.ttft.summary.percentiles.p50,
+    iclP50Ms: millis(arrivals.icl.percentile(0.5)),
+  })
+  const tokensSource = leastTrustedSource(measured)
+  const results: RunResults = {
+    schema_version: 1,
+    run_id: meta.run_id ?? run.runId,
+    status: meta.status,
+    mode: meta.mode,
+    ...seedBlocks(meta, measured, flat, resources),
+    ...flat,
+    prompt_tokens_total: tokens.prompt,
+    completion_tokens_total: tokens.completion,
+    tokens_source: tokensSource,
+    send_lag_p95_ms: rounded(distributions.sendLag.summary.percentiles.p95),
+    // Gaps between chunks, as upstream's readers and vLLM understand the name.
+    itl_p50_ms: rounded(millis(arrivals.icl.percentile(0.5))),
+    itl_p95_ms: rounded(millis(arrivals.icl.percentile(0.95))),
+    itl_p99_ms: rounded(millis(arrivals.icl.percentile(0.99))),
+    tpot_p50_ms: rounded(distributions.tpot.summary.percentiles.p50),
+    tpot_p95_ms: rounded(distributions.tpot.summary.percentiles.p95),
+    itl_estimated: arrivals.isItlEstimated,
+    measure_window: windowJson(window),
+    metrics: metricsBlock({
+      measured,
+      distributions,
+      arrivals,
+      window: windowFigures(measured, window, arrivals.tokensInWindow, distributions.e2e.summary.mean),
+      span,
+      completionTokens: tokens.completion,
+      resources,
+    }),
+    outcomes: countNames(measured, table.outcome, table.outcomeNames),
+    finish_reasons: countNames(measured, table.finishReason, table.finishReasonNames),
+    timeline: timeline(measured, arrivals, slices),
+    instrument,
+    client_limited: limits.length > 0,
+    unavailable: unavailable(resources.cpuCores === null && resources.gpuUtilization === null),
+    warnings: doubts({
+      meta,
+      hasMeta: stored !== null,
+      measured,
+      arrivals,
+      resources,
+      tokensSource,
+      clientLimits: limits,
+    }),
+  }
+  return {results, analysis: analysisOf(measured, distributions, results)}
+}
+
+function analysisOf(
+  measured: MeasuredRequests,
+  distributions: Distributions,
+  results: RunResults,
+): RunAnalysis {
+  const {sorted} = distributions.bodyLatency
+  return {
+    summary: {
+      total_requests: measured.total,
+      successful_requests: measured.successes,
+      failed_requests: measured.total - measured.successes,
+      success_rate: results.performance.success_rate,
+    },
+    latency: {
+      percentiles: {
+        p50: results.p50_ms,
+        p90: rounded(percentile(sorted, 0.9)),
+        p95: results.p95_ms,
+        p99: results.p99_ms,
+      },
+      histogram: niceBins(sorted),
+    },
+    throughput: {requests_per_second: results.throughput_rps, tokens_per_second: results.tokens_per_sec},
+    errors: errorList(measured),
+  }
+}
+
+async function readMetaIfAny(run: RunDirectory): Promise<RunMeta | null> {
+  try {
+    return await readMeta(run)
+  } catch (error) {
+    if (error instanceof ResourceError) return null
+    throw error
+  }
+}
+
+function originOf({origin_epoch_ms: origin, test_start_time: startSeconds}: RunMeta): number | null {
+  return origin ?? (startSeconds === null ? null : startSeconds * 1000)
+}
+
+function instrumentOf(meta: RunMeta, {queueClient}: Distributions): RunResults['instrument'] {
+  const lateness = rounded(queueClient.summary.percentiles.p99)
+  return meta.instrument && {...meta.instrument, lateness_p99_ms: lateness}
+}
+
+/** Chunks when any successful request had to count them, none when nothing was counted. */
+function leastTrustedSource(measured: MeasuredRequests): RunResults['tokens_source'] {
+  const {table, sentRows} = measured
+  let isCounted = false
+  for (const row of sentRows) {
+    if (table.outcome[row] !== 0 || table.completionTokens[row]! < 0) continue
+    if (table.tokensSourceNames[table.tokensSource[row]!] === 'chunks') return 'chunks'
+    isCounted = true
+  }
+  return isCounted ? 'usage' : 'none'
+}
+
+function countNames(
+  {table}: MeasuredRequests,
+  codes: Uint8Array,
+  names: readonly string[],
+): Record<string, number> {
+  const counts = new Array<number>(names.length).fill(0)
+  for (let row = 0; row < table.count; row++) if (table.isWarmup[row] === 0) counts[codes[row]!]!++
+  return Object.fromEntries(
+    names.flatMap((name, code) =>
+      name === '' || counts[code] === 0 ? [] : [[name, counts[code]!] as const],
+    ),
+  )
+}
+
+function windowJson(window: MeasureWindow | null): RunResults['measure_window'] {
+  return (
+    window && {
+      start_seconds: rounded(window.fromMs / 1000)!,
+      end_seconds: rounded(window.toMs / 1000)!,
+      rule: window.rule,
+    }
+  )
+}
+
+function unavailable(areResourcesUnknown: boolean): Record<string, string> {
+  return {
+    cost: 'no prices were given',
+    energy: 'no power was measured',
+    ...(areResourcesUnknown && {resources: 'nothing looked at GPU, processor or memory of the server'}),
+  }
+}
+
+function millis(us: number | null): number | null {
+  return us === null ? null : us / 1000
+}

@@ -1,0 +1,107 @@
+import {
+  bodyLatencyMs,
+  e2eMs,
+  e2eSchedMs,
+  normLatencyMs,
+  queueClientMs,
+  sendLagMs,
+  since,
+  summarize,
+  tpotMs,
+  ttfbMs,
+  ttftMs,
+  ttftSchedMs,
+  type RequestTimes,
+  type Summary,
+} from '../metrics/index.js'
+import type {Distribution, RunMeta} from '../runs/index.js'
+import {samplesOf, samplesOfSent, type MeasuredRequests} from './measured-requests.js'
+import {rounded} from './rounding.js'
+
+/** A summary together with its sorted samples, which histograms need. */
+export interface Sampled {
+  readonly summary: Summary
+  readonly sorted: Float64Array
+}
+
+/** Every per-request distribution of a run, in milliseconds unless the name says otherwise. */
+export interface Distributions {
+  readonly ttft: Sampled
+  readonly ttftSched: Sampled
+  readonly ttfb: Sampled
+  readonly tllt: Sampled
+  readonly generation: Sampled
+  readonly e2e: Sampled
+  readonly e2eSched: Sampled
+  readonly bodyLatency: Sampled
+  readonly tpot: Sampled
+  readonly normLatency: Sampled
+  readonly maxGap: Sampled
+  /** Of all requests that were sent, failed ones too. */
+  readonly queueClient: Sampled
+  readonly sendLag: Sampled
+  readonly inputTokens: Sampled
+  readonly outputTokens: Sampled
+}
+
+export function distributionsOf(
+  measured: MeasuredRequests,
+  maxGapUs: Float64Array,
+  mode: RunMeta['mode'],
+): Distributions {
+  const {table} = measured
+  const of = (metric: (request: RequestTimes) => number | null, beyond = 0): Sampled =>
+    sampled(samplesOf(measured, metric), beyond)
+  const perRow = (value: (row: number) => number | null): Sampled =>
+    sampled(samplesOf(measured, (_, row) => value(row)))
+  // On an open schedule a request that was never sent waited longer than all others; a closed loop just has no schedule for it.
+  const unsent = mode === 'open' ? measured.notSent : 0
+  return {
+    ttft: of(ttftMs),
+    ttftSched: of(ttftSchedMs, unsent),
+    ttfb: of(ttfbMs),
+    tllt: of(request => since(request.lastTokenAtMs, request.sentAtMs)),
+    generation: of(request =>
+      request.completionTokens === 0 ? null : since(request.lastTokenAtMs, request.firstByteAtMs),
+    ),
+    e2e: of(e2eMs),
+    e2eSched: of(e2eSchedMs, unsent),
+    bodyLatency: of(bodyLatencyMs),
+    tpot: of(tpotMs),
+    normLatency: of(normLatencyMs),
+    maxGap: perRow(row => (Number.isNaN(maxGapUs[row]!) ? null : maxGapUs[row]! / 1000)),
+    queueClient: sampled(samplesOfSent(measured, queueClientMs)),
+    sendLag: sampled(samplesOfSent(measured, sendLagMs)),
+    inputTokens: perRow(row => (table.promptTokens[row]! < 0 ? null : table.promptTokens[row]!)),
+    outputTokens: of(request => request.completionTokens),
+  }
+}
+
+/** A summary as `results.json` holds it. */
+export function distributionJson(summary: Summary, unit: string): Distribution {
+  const {percentiles, intervals} = summary
+  const entries = <From, To>(
+    of: Readonly<Record<string, From>>,
+    convert: (value: From) => To,
+  ): [string, To][] => Object.entries(of).map(([name, value]) => [name, convert(value)])
+  return {
+    unit,
+    count: summary.count,
+    n_eff: summary.effectiveCount,
+    mean: rounded(summary.mean),
+    std: rounded(summary.std),
+    min: rounded(summary.min),
+    ...(Object.fromEntries(entries(percentiles, rounded)) as Record<keyof typeof percentiles, number | null>),
+    max: rounded(summary.max),
+    ci95:
+      intervals &&
+      (Object.fromEntries(
+        entries(intervals, ([lower, upper]) => [rounded(lower), rounded(upper)]),
+      ) as NonNullable<Distribution['ci95']>),
+    too_few_for: [...summary.tooFewFor],
+  }
+}
+
+function sampled(samples: Float64Array, beyond = 0): Sampled {
+  return {summary: summarize(samples, beyond), sorted: samples}
+}

@@ -1,0 +1,86 @@
+import type {RequestTable, RunMeta, RunWarning} from '../runs/index.js'
+import type {MeasuredRequests} from './measured-requests.js'
+import type {ResourceMeans} from './resources.js'
+import type {TokenArrivals} from './token-arrivals.js'
+
+export interface DoubtInputs {
+  readonly meta: RunMeta
+  readonly hasMeta: boolean
+  readonly measured: MeasuredRequests
+  readonly arrivals: TokenArrivals
+  readonly resources: ResourceMeans
+  readonly tokensSource: string
+  readonly clientLimits: readonly string[]
+}
+
+/** Everything a reader must know before trusting the figures, the load generator's own warnings first. */
+export function doubts(inputs: DoubtInputs): RunWarning[] {
+  const {meta, measured, arrivals, resources} = inputs
+  const {table} = measured
+  const isStreamed = arrivals.icl.count > 0 || table.chunkCount.some(chunks => chunks > 1)
+  const missing = meta.requests === null ? 0 : meta.requests - measured.total
+  const known: (readonly [boolean, string, string])[] = [
+    [
+      !inputs.hasMeta,
+      'meta_missing',
+      'there is no meta.json: start time, plan and window are taken from the requests',
+    ],
+    [meta.status === 'running', 'run_unfinished', 'the run has not ended, or was killed'],
+    [measured.total === 0, 'no_requests', 'the run holds no measured request'],
+    [missing > 0, 'requests_missing', `${missing} of ${meta.requests ?? 0} planned requests left no record`],
+    ...fileDoubts(table),
+    [
+      isStreamed && arrivals.gapsState === 'missing',
+      'gaps_missing',
+      'there is no gaps.bin: itl, icl and max_gap are unknown',
+    ],
+    [
+      arrivals.gapsState === 'torn',
+      'gaps_torn',
+      'gaps.bin broke off: itl, icl and max_gap lack the last requests',
+    ],
+    [
+      arrivals.mismatches > 0,
+      'gaps_mismatch',
+      `gaps of ${arrivals.mismatches} requests do not fit their chunks and are left out`,
+    ],
+    [
+      inputs.tokensSource === 'chunks',
+      'tokens_estimated',
+      'the server reported no token counts: chunks are counted as tokens',
+    ],
+    [
+      arrivals.isItlEstimated,
+      'itl_estimated',
+      "chunks carry several tokens: itl spreads a request's tokens evenly over its chunks",
+    ],
+    [
+      inputs.clientLimits.length > 0,
+      'client_limited',
+      `the load generator was a limit: ${inputs.clientLimits.join('; ')}`,
+    ],
+    [
+      resources.cpuCores === null && resources.gpuUtilization === null,
+      'resources_unknown',
+      'nothing looked at GPU, processor or memory of the server during the run',
+    ],
+  ]
+  const ours = known.filter(([applies]) => applies).map(([, code, message]) => ({code, message}))
+  return [...meta.warnings, ...ours]
+}
+
+function fileDoubts(table: RequestTable): (readonly [boolean, string, string])[] {
+  return [
+    [table.tornRows > 0, 'csv_torn', 'the last row of requests.csv broke off and is left out'],
+    [
+      table.unreadableFields > 0,
+      'csv_unreadable',
+      `${table.unreadableFields} fields of requests.csv are not numbers and count as unknown`,
+    ],
+    [
+      table.isFirstTokenFromFirstByte && table.count > 0,
+      'ttft_from_first_byte',
+      'requests.csv has no ttft_ms: TTFT is the first byte of the body, which may come before any token',
+    ],
+  ]
+}

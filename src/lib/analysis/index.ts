@@ -1,0 +1,1 @@
+export {analyzeRun, computeRunFigures, type RunFigures} from './analyze-run.js'

@@ -1,0 +1,68 @@
+import type {RequestTimes} from '../metrics/index.js'
+import {RequestCursor, type RequestTable} from '../runs/index.js'
+
+/** The rows of a table that a run is judged by, warm-up left out. */
+export interface MeasuredRequests {
+  readonly table: RequestTable
+  /** Requests that were sent, in the order of sending. */
+  readonly sentRows: Uint32Array
+  readonly total: number
+  readonly successes: number
+  /** Scheduled and never sent. */
+  readonly notSent: number
+}
+
+export function measuredRequests(table: RequestTable): MeasuredRequests {
+  const rows = new Uint32Array(table.count)
+  let [sent, total, successes, notSent] = [0, 0, 0, 0]
+  const notSentCode = table.outcomeNames.indexOf('not_sent')
+  for (let row = 0; row < table.count; row++) {
+    if (table.isWarmup[row] === 1) continue
+    total++
+    if (table.outcome[row] === 0) successes++
+    else if (table.outcome[row] === notSentCode) notSent++
+    if (!Number.isNaN(table.sentAtUs[row]!)) rows[sent++] = row
+  }
+  const sentRows = rows.slice(0, sent)
+  sentRows.sort(
+    (left, right) => table.sentAtUs[left]! - table.sentAtUs[right]! || table.id[left]! - table.id[right]!,
+  )
+  return {table, sentRows, total, successes, notSent}
+}
+
+/** The values of one metric over successful requests, in the order of sending; requests without a value are left out. */
+export function samplesOf(
+  {table, sentRows, successes}: MeasuredRequests,
+  metric: (request: RequestTimes, row: number) => number | null,
+  isWanted: (row: number) => boolean = () => true,
+): Float64Array {
+  const samples = new Float64Array(successes)
+  const request = new RequestCursor(table)
+  let count = 0
+  for (const row of sentRows) {
+    if (table.outcome[row] !== 0 || !isWanted(row)) continue
+    const value = metric(request.at(row), row)
+    if (value !== null) samples[count++] = value
+  }
+  return samples.subarray(0, count)
+}
+
+/** The values of one metric over all requests that were sent, failed ones included. */
+export function samplesOfSent(
+  {table, sentRows}: MeasuredRequests,
+  metric: (request: RequestTimes) => number | null,
+): Float64Array {
+  const samples = new Float64Array(sentRows.length)
+  const request = new RequestCursor(table)
+  let count = 0
+  for (const row of sentRows) {
+    const value = metric(request.at(row))
+    if (value !== null) samples[count++] = value
+  }
+  return samples.subarray(0, count)
+}
+
+/** One column in the order of sending, in milliseconds; NaN stays NaN. */
+export function sentColumnMs({sentRows}: MeasuredRequests, columnUs: Float64Array): Float64Array {
+  return Float64Array.from(sentRows, row => columnUs[row]! / 1000)
+}

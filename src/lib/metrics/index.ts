@@ -1,0 +1,30 @@
+export {type RequestTimes} from './request-times.js'
+export {since, ttfbMs, ttftMs, ttftSchedMs} from './ttft.js'
+export {bodyLatencyMs, e2eMs, e2eSchedMs, normLatencyMs} from './e2e.js'
+export {tpotMs} from './tpot.js'
+export {queueClientMs, sendLagMs} from './queue-client.js'
+export {tokensOfGap} from './chunk-tokens.js'
+export {percentile} from './percentile.js'
+export {percentileRanks, samplesNeeded, type IntervalRanks} from './percentile-interval.js'
+export {binomialCdf} from './binomial.js'
+export {effectiveCount, lag1Autocorrelation} from './autocorrelation.js'
+export {
+  moments,
+  PERCENTILE_NAMES,
+  PERCENTILES,
+  summarize,
+  type Interval,
+  type PercentileName,
+  type Summary,
+} from './summary.js'
+export {ExactHistogram} from './exact-histogram.js'
+export {concurrency, littleCheck, sweepConcurrency, type Concurrency} from './concurrency.js'
+export {equalBins, niceBins, type EqualBins, type LowerEdgeBins} from './histogram.js'
+export {
+  closedLoopWindow,
+  openLoopWindow,
+  wholeRunWindow,
+  type MeasureWindow,
+  type SentRequests,
+} from './measure-window.js'
+export {clientLimits, type InstrumentFigures} from './client-limited.js'
