@@ -3,6 +3,7 @@ import {
   e2eMs,
   e2eSchedMs,
   normLatencyMs,
+  PERCENTILE_NAMES,
   queueClientMs,
   sendLagMs,
   since,
@@ -11,6 +12,7 @@ import {
   ttfbMs,
   ttftMs,
   ttftSchedMs,
+  type PercentileName,
   type RequestTimes,
   type Summary,
 } from '../metrics/index.js'
@@ -80,10 +82,6 @@ export function distributionsOf(
 /** A summary as `results.json` holds it. */
 export function distributionJson(summary: Summary, unit: string): Distribution {
   const {percentiles, intervals} = summary
-  const entries = <From, To>(
-    of: Readonly<Record<string, From>>,
-    convert: (value: From) => To,
-  ): [string, To][] => Object.entries(of).map(([name, value]) => [name, convert(value)])
   return {
     unit,
     count: summary.count,
@@ -91,17 +89,26 @@ export function distributionJson(summary: Summary, unit: string): Distribution {
     mean: rounded(summary.mean),
     std: rounded(summary.std),
     min: rounded(summary.min),
-    ...(Object.fromEntries(entries(percentiles, rounded)) as Record<keyof typeof percentiles, number | null>),
+    ...perPercentileName(name => rounded(percentiles[name])),
     max: rounded(summary.max),
-    ci95:
-      intervals &&
-      (Object.fromEntries(
-        entries(intervals, ([lower, upper]) => [rounded(lower), rounded(upper)]),
-      ) as NonNullable<Distribution['ci95']>),
+    ci95: intervals && intervalsJson(intervals),
     too_few_for: [...summary.tooFewFor],
   }
 }
 
 function sampled(samples: Float64Array, beyond = 0): Sampled {
   return {summary: summarize(samples, beyond), sorted: samples}
+}
+
+function perPercentileName<T>(value: (name: PercentileName) => T): Record<PercentileName, T> {
+  return Object.fromEntries(PERCENTILE_NAMES.map(name => [name, value(name)])) as Record<PercentileName, T>
+}
+
+function intervalsJson(intervals: NonNullable<Summary['intervals']>): NonNullable<Distribution['ci95']> {
+  const bounded: NonNullable<Distribution['ci95']> = {}
+  for (const name of PERCENTILE_NAMES) {
+    const [lower, upper] = intervals[name]
+    if (lower !== null) bounded[name] = [rounded(lower)!, rounded(upper)]
+  }
+  return bounded
 }

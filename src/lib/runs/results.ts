@@ -10,8 +10,8 @@ const money = z
   .regex(/^\$\d+\.\d+$/)
   .nullable()
 
-/** 95 % interval of a percentile from order statistics; an end of null lies at or beyond the smallest or largest sample. */
-const intervalSchema = z.tuple([figure, figure])
+/** 95 % interval of a percentile from order statistics; an upper end of null lies at or beyond the largest sample. */
+const intervalSchema = z.tuple([z.number(), figure])
 
 /** One sample a request (or, for `icl` and `itl`, one a gap or a token), all of the measured window. */
 export const distributionSchema = z.object({
@@ -33,8 +33,8 @@ export const distributionSchema = z.object({
   p99: figure,
   p99_9: figure,
   max: figure,
-  /** Null where intervals are not meaningful. */
-  ci95: z.record(z.enum(PERCENTILE_NAMES), intervalSchema).nullable(),
+  /** Null where intervals are not meaningful; a percentile with too few samples below it is missing. */
+  ci95: z.partialRecord(z.enum(PERCENTILE_NAMES), intervalSchema).nullable(),
   /** Percentiles whose upper bound does not exist at 95 % for so few samples. */
   too_few_for: z.array(z.string()),
 })
