@@ -54,6 +54,7 @@ export function reportFixture(options: FixtureOptions): ReportData {
       metric('ICL', 8.7),
       metric('E2E', 640),
     ],
+    measures: [['Requests per second, measured window', '15.9']],
     failures:
       failed === 0
         ? []

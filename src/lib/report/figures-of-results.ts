@@ -5,7 +5,7 @@ import type {Figure, MetricRow} from './report-data.js'
 /** The figures a reader looks for first: the documented performance block and the output rate. */
 export function keyFigures(results: RunResults): readonly Figure[] {
   const {performance, requests} = results
-  const latency = distribution(results, 'e2e')
+  const latency = distribution(results, 'latency')
   const ttft = distribution(results, 'ttft')
   const failed = requests.total - requests.success
   return [
@@ -32,7 +32,7 @@ export function keyFigures(results: RunResults): readonly Figure[] {
 export function otherFigures(results: RunResults): readonly Figure[] {
   const {cost, energy, resources} = results
   const why = (path: string): string =>
-    results.unavailable[path] ?? results.unavailable[path.split('.')[0]!] ?? 'nothing to measure it with'
+    results.unavailable[path] ?? results.unavailable[path.split('.')[0]!] ?? 'not looked at in this run'
   const text = (label: string, path: string, value: string | null): Figure => ({
     label,
     value,
@@ -103,6 +103,35 @@ export function metricRows(results: RunResults): readonly MetricRow[] {
         p95Interval: ci95?.p95 ?? null,
       },
     ]
+  })
+}
+
+const MEASURE_LABELS: Readonly<Record<string, string>> = {
+  request_throughput: 'Requests per second, measured window',
+  run_request_throughput: 'Requests per second, whole run with its drain',
+  output_throughput: 'Output tokens per second, measured window',
+  run_output_throughput: 'Output tokens per second, whole run with its drain',
+  peak_output_tps: 'Most output tokens in one second',
+  input_throughput: 'Prompt tokens per second',
+  total_token_throughput: 'Prompt and output tokens per second',
+  offered_rate: 'Requests due per second',
+  sent_rate: 'Requests sent per second',
+  concurrency_mean: 'Requests in flight, mean',
+  concurrency_p95: 'Requests in flight, p95',
+  concurrency_max: 'Requests in flight, most',
+  little_check: 'Little’s law: rate × latency ÷ in flight (1 when steady)',
+  kv_cache_usage_mean: 'KV-cache usage, mean',
+  kv_cache_usage_max: 'KV-cache usage, most',
+  preemptions: 'Preemptions',
+}
+
+/** The figures of the whole run that are known, by name. */
+export function measureRows(results: RunResults): readonly (readonly [string, string])[] {
+  return Object.entries(MEASURE_LABELS).flatMap(([name, label]) => {
+    const metric = results.metrics[name]
+    if (metric === undefined || 'count' in metric || metric.value === null) return []
+    const isShare = name.startsWith('kv_cache_usage')
+    return [[label, isShare ? formatPercent(metric.value) : formatNumber(metric.value)] as const]
   })
 }
 

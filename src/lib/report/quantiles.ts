@@ -1,22 +1,9 @@
+import {percentile} from '../metrics/index.js'
+
 /** A point of a quantile curve: `fraction` of all samples are at or below `value`. */
 export interface QuantilePoint {
   readonly fraction: number
   readonly value: number
-}
-
-/**
- * Quantile of sorted samples: position `fraction · (n − 1)`, linear between neighbours (type 7).
- *
- * @returns null without samples
- * @see numpy/numpy:numpy/lib/_function_base_impl.py — the default method, `linear`
- */
-export function quantileOfSorted(sorted: ArrayLike<number>, fraction: number): number | null {
-  if (sorted.length === 0) return null
-  const position = fraction * (sorted.length - 1)
-  const below = Math.floor(position)
-  const low = sorted[below]!
-  const high = sorted[Math.min(below + 1, sorted.length - 1)]!
-  return low + (high - low) * (position - below)
 }
 
 /** How far up a distribution of `count` samples can be read: 99.5 %, then a nine more for every tenfold. */
@@ -43,6 +30,6 @@ export function quantileCurve(
   const top = nines(upTo)
   return Array.from({length: points}, (_, at) => {
     const fraction = 1 - 10 ** -((at / (points - 1)) * top)
-    return {fraction, value: quantileOfSorted(sorted, fraction)!}
+    return {fraction, value: percentile(sorted, fraction)!}
   })
 }

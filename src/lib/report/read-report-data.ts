@@ -1,5 +1,6 @@
 import {packageVersion, ResourceError} from '../foundation/index.js'
 import {
+  metaSchema,
   readGaps,
   readMeta,
   readRequests,
@@ -12,7 +13,7 @@ import {
   type RunResults,
 } from '../runs/index.js'
 import {configurationPairs, environmentPairs, runFacts} from './facts-of-meta.js'
-import {keyFigures, metricRows, otherFigures, rawKeys} from './figures-of-results.js'
+import {keyFigures, measureRows, metricRows, otherFigures, rawKeys} from './figures-of-results.js'
 import type {FailureRow, MemorySample, ReportData, ReportRequest} from './report-data.js'
 
 /**
@@ -23,7 +24,7 @@ import type {FailureRow, MemorySample, ReportData, ReportRequest} from './report
  */
 export async function readReportData(run: RunDirectory): Promise<ReportData> {
   const results = await readResultsOrSayHow(run)
-  const meta = await readMeta(run)
+  const meta = await readMetaIfAny(run)
   const table = await readRequests(run, meta.origin_epoch_ms)
   const measured = measuredRequests(table)
   return {
@@ -36,6 +37,7 @@ export async function readReportData(run: RunDirectory): Promise<ReportData> {
     keyFigures: keyFigures(results),
     otherFigures: otherFigures(results),
     metrics: metricRows(results),
+    measures: measureRows(results),
     failures: failureRows(table, measured),
     warnings: results.warnings,
     configuration: configurationPairs(meta),
@@ -61,6 +63,16 @@ async function readResultsOrSayHow(run: RunDirectory): Promise<RunResults> {
       cause: error,
       suggestions: [`kvctl analyze --run-dir ${run.path}`],
     })
+  }
+}
+
+/** Other tools' runs may have no `meta.json`; then only the figures are known. */
+async function readMetaIfAny(run: RunDirectory): Promise<RunMeta> {
+  try {
+    return await readMeta(run)
+  } catch (error) {
+    if (error instanceof ResourceError) return metaSchema.parse({})
+    throw error
   }
 }
 

@@ -57,7 +57,7 @@ export async function renderReport(data: ReportData): Promise<string> {
             timeline === null ? nothingMeasured() : figure(latencyCdfChart(data.requests, timeline.gaps)),
             data.metrics.length === 0 ? null : metricsTable(data.metrics),
           )}
-          ${section('time', 'Over time', timeline === null ? nothingMeasured() : html`<div class="pair">${timeFigures(data, timeline).map(figure)}</div>`)}
+          ${section('time', 'Over time', timeline === null ? nothingMeasured() : html`<div class="pair">${timeFigures(data, timeline).map(figure)}</div>`, data.measures.length === 0 ? null : pairsTable('Rates and concurrency', data.measures, 'pairs'))}
           ${section('failures', 'Failures', failuresTable(data.failures))}
           ${section('cost', 'Cost, energy and resources', figureCards(data.otherFigures))}
           ${section('setup', 'What was run', html`<div class="columns">${pairsTable('Configuration', data.configuration, 'pairs')}${pairsTable('Environment', data.environment, 'pairs')}</div>`)}

@@ -81,6 +81,8 @@ export interface ReportData {
   readonly keyFigures: readonly Figure[]
   readonly otherFigures: readonly Figure[]
   readonly metrics: readonly MetricRow[]
+  /** Rates and concurrency of the run, by name. */
+  readonly measures: readonly (readonly [string, string])[]
   readonly failures: readonly FailureRow[]
   readonly warnings: readonly Warning[]
   readonly configuration: readonly (readonly [string, string])[]

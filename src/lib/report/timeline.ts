@@ -1,5 +1,5 @@
+import {percentile, sweepConcurrency} from '../metrics/index.js'
 import {LogHistogram} from './log-histogram.js'
-import {quantileOfSorted} from './quantiles.js'
 import type {GapsReader, ReportRequest} from './report-data.js'
 
 /** What happened in one interval of the run; rates are per second of the time the interval covers. */
@@ -135,28 +135,23 @@ interface Bounds {
   readonly toMs: number
 }
 
-/** Exact sweep over starts and ends, ends first on ties. */
 function addInFlight(
   open: readonly OpenBin[],
   bounds: readonly Bounds[],
   requests: readonly ReportRequest[],
 ): void {
-  const starts = Float64Array.from(requests, request => request.sentMs).sort()
-  const ends = Float64Array.from(requests, request => request.sentMs + request.latencyMs).sort()
-  let [started, ended, level, bin, nowMs] = [0, 0, 0, 0, 0]
-  while (ended < ends.length) {
-    const isEnd = started >= starts.length || ends[ended]! <= starts[started]!
-    const atMs = isEnd ? ends[ended++]! : starts[started++]!
-    while (nowMs < atMs) {
-      const untilMs = Math.min(atMs, bounds[bin]!.toMs)
-      open[bin]!.inFlightMs += level * (untilMs - nowMs)
-      open[bin]!.inFlightMax = Math.max(open[bin]!.inFlightMax, level)
-      nowMs = untilMs
-      if (nowMs >= bounds[bin]!.toMs && bin < bounds.length - 1) bin++
-      else if (nowMs < atMs) break
+  const starts = Float64Array.from(requests, request => request.sentMs)
+  const ends = Float64Array.from(requests, request => request.sentMs + request.latencyMs)
+  let bin = 0
+  sweepConcurrency(starts, ends, 0, bounds.at(-1)!.toMs, (fromMs, toMs, inFlight) => {
+    for (let atMs = fromMs; atMs < toMs;) {
+      while (atMs >= bounds[bin]!.toMs) bin++
+      const untilMs = Math.min(toMs, bounds[bin]!.toMs)
+      open[bin]!.inFlightMs += inFlight * (untilMs - atMs)
+      open[bin]!.inFlightMax = Math.max(open[bin]!.inFlightMax, inFlight)
+      atMs = untilMs
     }
-    level += isEnd ? -1 : 1
-  }
+  })
 }
 
 function closeBin(bin: OpenBin, {fromMs, toMs}: Bounds): TimelineBin {
@@ -170,8 +165,8 @@ function closeBin(bin: OpenBin, {fromMs, toMs}: Bounds): TimelineBin {
     tokensPerSecond: bin.tokens / seconds,
     inFlightMean: bin.inFlightMs / (toMs - fromMs),
     inFlightMax: bin.inFlightMax,
-    ttftP50Ms: quantileOfSorted(ttft, 0.5),
-    ttftP95Ms: quantileOfSorted(ttft, 0.95),
+    ttftP50Ms: percentile(ttft, 0.5),
+    ttftP95Ms: percentile(ttft, 0.95),
     itlP50Ms: bin.gaps?.quantile(0.5) ?? null,
     itlP95Ms: bin.gaps?.quantile(0.95) ?? null,
     itlP99Ms: bin.gaps?.quantile(0.99) ?? null,

@@ -1,30 +1,17 @@
 import {expect} from 'chai'
-import {nines, quantileCurve, quantileOfSorted, topFraction} from '../../../src/lib/report/quantiles.js'
+import {percentile} from '../../../src/lib/metrics/index.js'
+import {nines, quantileCurve, topFraction} from '../../../src/lib/report/quantiles.js'
 
 const close = (actual: number | null, expected: number): void => {
   expect(actual).to.be.closeTo(expected, 1e-9)
 }
-
-describe('quantileOfSorted', () => {
-  it('interpolates between neighbours at position p · (n − 1)', () => {
-    const oneToTen = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10]
-    close(quantileOfSorted(oneToTen, 0.5), 1 + 0.5 * 9)
-    close(quantileOfSorted(oneToTen, 0.99), 1 + 0.99 * 9)
-    close(quantileOfSorted([100, 200, 300, 400], 0.95), 100 + 0.95 * 3 * 100)
-  })
-
-  it('is the sample itself with one and unknown with none', () => {
-    expect(quantileOfSorted([7], 0.99)).to.equal(7)
-    expect(quantileOfSorted([], 0.5)).to.equal(null)
-  })
-})
 
 describe('quantileCurve', () => {
   it('has only exact quantiles of all samples, however few points are drawn', () => {
     const samples = Float64Array.from({length: 100_000}, (_, at) => at ** 1.5)
     const curve = quantileCurve(samples, 0.99995, 240)
     expect(curve).to.have.length(240)
-    for (const {fraction, value} of curve) expect(value).to.equal(quantileOfSorted(samples, fraction))
+    for (const {fraction, value} of curve) expect(value).to.equal(percentile(samples, fraction))
   })
 
   it('starts at the smallest sample, ends at the fraction asked for and never falls', () => {

@@ -2,8 +2,9 @@ import type {ScatterSeriesOption} from 'echarts/charts'
 import {logTicks} from '../axis.js'
 import {formatCount, formatMs, formatMsTick, formatPercent} from '../format.js'
 import type {LogHistogram} from '../log-histogram.js'
+import {percentile} from '../../metrics/index.js'
 import {sentinel, type Role} from '../palette.js'
-import {nines, quantileCurve, quantileOfSorted, topFraction, type QuantilePoint} from '../quantiles.js'
+import {nines, quantileCurve, topFraction, type QuantilePoint} from '../quantiles.js'
 import type {ReportRequest} from '../report-data.js'
 import type {AbsentChart, Chart, Frame} from './chart.js'
 import {line, xAxis, yAxis} from './parts.js'
@@ -138,7 +139,7 @@ function sampleCurve(
       shape,
       count: sorted.length,
       points: quantileCurve(sorted, top, CURVE_POINTS),
-      quantile: fraction => quantileOfSorted(sorted, fraction)!,
+      quantile: fraction => percentile(sorted, fraction)!,
     },
   ]
 }

@@ -24,7 +24,7 @@ export function metricsTable(metrics: readonly MetricRow[]): Markup {
 }
 
 function metricRow(metric: MetricRow): Markup {
-  const isMs = metric.unit === 'ms'
+  const isMs = metric.unit === 'ms' || metric.unit === 'ms/token'
   const show = isMs ? formatMs : formatNumber
   const range = ([low, high]: Interval): string =>
     high === null ? `≥ ${show(low)}` : isMs ? formatMsRange(low, high) : `${show(low)}–${show(high)}`
