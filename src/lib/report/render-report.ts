@@ -15,7 +15,7 @@ import {buildTimeline, type Timeline} from './timeline.js'
 
 /** So many intervals that each holds a few requests, and no more than a chart can show. */
 function mostBins(requests: number): number {
-  return Math.max(12, Math.min(120, Math.floor(requests / 6)))
+  return Math.max(12, Math.min(120, Math.floor(requests / 5)))
 }
 
 /**

@@ -41,7 +41,7 @@ export function ttftChart(requests: readonly ReportRequest[], timeline: Timeline
       ...(isSmall ? [] : [{role: 'second' as const, shape: 'dash' as const, label: 'p95'}]),
     ],
     note: isSmall
-      ? `All ${formatCount(points.length)} requests, and the median of those sent in each ${formatMs(timeline.binMs)}.`
+      ? `Every request that got a token (${formatCount(points.length)}), and the median of those sent in each ${formatMs(timeline.binMs)}.`
       : `${formatCount(points.length)} requests, drawn as the median and p95 of those sent in each ${formatMs(timeline.binMs)}; values above p95, up to ${formatMs(greatest(values))}, are not drawn.`,
     description: describe(timeline.bins, 'Median TTFT', bin => bin.ttftP50Ms, formatMs),
     draw: frame => ({

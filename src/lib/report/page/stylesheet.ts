@@ -80,6 +80,7 @@ tbody th{font-weight:500}
 .after-number{padding-left:24px}
 .interval{display:block;font-size:12px;color:var(--muted)}
 .pairs th{width:1%;min-width:11em;padding-right:24px;color:var(--muted);font-weight:400;white-space:nowrap}
+.pairs{max-width:660px}
 .pairs td,.raw td{font-variant-numeric:tabular-nums}
 .raw th{font-weight:400}
 @media (max-width:560px){.pairs th,.pairs td{display:block;width:auto;white-space:normal}.pairs th{padding-bottom:0;border-bottom:0}.pairs td{padding-top:0}}

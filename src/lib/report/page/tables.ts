@@ -26,6 +26,7 @@ export function metricsTable(metrics: readonly MetricRow[]): Markup {
 function metricRow(metric: MetricRow): Markup {
   const isMs = metric.unit === 'ms' || metric.unit === 'ms/token'
   const show = isMs ? formatMs : formatNumber
+  const bare = isMs || metric.unit === '' || metric.unit === 'tokens'
   const range = ([low, high]: Interval): string =>
     high === null ? `≥ ${show(low)}` : isMs ? formatMsRange(low, high) : `${show(low)}–${show(high)}`
   const cell = (value: number | null, interval: Interval | null = null): Markup =>
@@ -33,7 +34,7 @@ function metricRow(metric: MetricRow): Markup {
       ${show(value)}${interval === null ? null : html`<span class="interval">${range(interval)}</span>`}
     </td>`
   return html`<tr>
-    <th scope="row">${metric.name}${isMs || metric.unit === '' ? null : ` (${metric.unit})`}</th>
+    <th scope="row">${metric.name}${bare ? null : ` (${metric.unit})`}</th>
     <td class="number">${formatCount(metric.count)}</td>
     ${cell(metric.mean)} ${cell(metric.p50, metric.p50Interval)} ${cell(metric.p90)}
     ${cell(metric.p95, metric.p95Interval)} ${cell(metric.p99)} ${cell(metric.max)}
