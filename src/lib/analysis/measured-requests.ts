@@ -10,6 +10,8 @@ export interface MeasuredRequests {
   readonly successes: number
   /** Scheduled and never sent. */
   readonly notSent: number
+  /** Sends and ends of the requests that were sent and ended, each ascending, ms since the origin. */
+  readonly inFlight: {readonly startsMs: Float64Array; readonly endsMs: Float64Array}
 }
 
 export function measuredRequests(table: RequestTable): MeasuredRequests {
@@ -27,7 +29,7 @@ export function measuredRequests(table: RequestTable): MeasuredRequests {
   sentRows.sort(
     (left, right) => table.sentAtUs[left]! - table.sentAtUs[right]! || table.id[left]! - table.id[right]!,
   )
-  return {table, sentRows, total, successes, notSent}
+  return {table, sentRows, total, successes, notSent, inFlight: inFlightOf(table, sentRows)}
 }
 
 /** The values of one metric over successful requests, in the order of sending; requests without a value are left out. */
@@ -64,5 +66,19 @@ export function samplesOfSent(
 
 /** One column in the order of sending, in milliseconds; NaN stays NaN. */
 export function sentColumnMs({sentRows}: MeasuredRequests, columnUs: Float64Array): Float64Array {
-  return Float64Array.from(sentRows, row => columnUs[row]! / 1000)
+  const values = new Float64Array(sentRows.length)
+  for (let index = 0; index < sentRows.length; index++) values[index] = columnUs[sentRows[index]!]! / 1000
+  return values
+}
+
+function inFlightOf({sentAtUs, doneAtUs}: RequestTable, sentRows: Uint32Array): MeasuredRequests['inFlight'] {
+  const startsMs = new Float64Array(sentRows.length)
+  const endsMs = new Float64Array(sentRows.length)
+  let count = 0
+  for (const row of sentRows) {
+    if (Number.isNaN(doneAtUs[row]!)) continue
+    startsMs[count] = sentAtUs[row]! / 1000
+    endsMs[count++] = doneAtUs[row]! / 1000
+  }
+  return {startsMs: startsMs.subarray(0, count), endsMs: endsMs.subarray(0, count).sort()}
 }

@@ -86,13 +86,8 @@ export function windowFigures(
     isInputKnown = true
     if (isInside(firstAnswerUs(table, row))) inputTokens += table.promptTokens[row]!
   }
-  const ended = sentRows.filter(row => !Number.isNaN(table.doneAtUs[row]!))
-  const inFlight = concurrency(
-    Float64Array.from(ended, row => table.sentAtUs[row]! / 1000),
-    Float64Array.from(ended, row => table.doneAtUs[row]! / 1000),
-    window?.fromMs ?? 0,
-    window?.toMs ?? 0,
-  )
+  const {startsMs, endsMs} = measured.inFlight
+  const inFlight = concurrency(startsMs, endsMs, window?.fromMs ?? 0, window?.toMs ?? 0)
   return {
     seconds,
     requestsPerSecond: rate(completed),

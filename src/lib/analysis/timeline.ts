@@ -61,18 +61,15 @@ function samplesBySlice(
   return groups
 }
 
-function inFlightMean({table, sentRows}: MeasuredRequests, slices: Slices): number[] {
-  const ended = sentRows.filter(row => !Number.isNaN(table.doneAtUs[row]!))
-  const starts = Float64Array.from(ended, row => table.sentAtUs[row]!)
-  const ends = Float64Array.from(ended, row => table.doneAtUs[row]!)
+function inFlightMean({inFlight}: MeasuredRequests, slices: Slices): number[] {
+  const widthMs = slices.widthUs / 1000
   const area = new Float64Array(slices.count)
-  sweepConcurrency(starts, ends, 0, slices.count * slices.widthUs, (from, to, inFlight) => {
-    for (let at = from; at < to;) {
-      const slice = slices.at(at)
-      const end = Math.min(to, (slice + 1) * slices.widthUs)
-      area[slice]! += inFlight * (end - at)
-      at = end
+  sweepConcurrency(inFlight.startsMs, inFlight.endsMs, 0, slices.count * widthMs, (from, to, level) => {
+    const last = slices.at(to * 1000)
+    for (let slice = slices.at(from * 1000); slice <= last; slice++) {
+      const overlap = Math.min(to, (slice + 1) * widthMs) - Math.max(from, slice * widthMs)
+      area[slice]! += level * Math.max(0, overlap)
     }
   })
-  return Array.from(area, weighted => rounded(weighted / slices.widthUs)!)
+  return Array.from(area, weighted => rounded(weighted / widthMs)!)
 }

@@ -9,7 +9,7 @@ export interface Concurrency {
 /**
  * Walks over all moments at which the number of requests in flight changes: exact, ends before starts on ties.
  *
- * @param starts send times, sorted in place; `ends` likewise. One unit and clock for all
+ * @param starts send times and `ends`, both ascending; one unit and clock for all
  * @param onSpan receives every span of constant concurrency that lies in [from, to)
  */
 export function sweepConcurrency(
@@ -19,8 +19,6 @@ export function sweepConcurrency(
   to: number,
   onSpan: (start: number, end: number, inFlight: number) => void,
 ): void {
-  starts.sort()
-  ends.sort()
   let [started, ended, at] = [0, 0, -Infinity]
   while (started < starts.length || ended < ends.length) {
     const isEnd = started >= starts.length || ends[ended]! <= starts[started]!
@@ -34,7 +32,11 @@ export function sweepConcurrency(
   }
 }
 
-/** Time-weighted concurrency in [from, to): a percentile is the smallest level that holds for that share of the time. */
+/**
+ * Time-weighted concurrency in [from, to): a percentile is the smallest level that holds for that share of the time.
+ *
+ * @param starts send times and `ends`, both ascending
+ */
 export function concurrency(starts: Float64Array, ends: Float64Array, from: number, to: number): Concurrency {
   const timeAt: number[] = []
   let [total, weighted] = [0, 0]
