@@ -1,0 +1,138 @@
+import type {Profile} from './profile.js'
+
+/** What a rule has to say about a profile that is well-formed. */
+export interface Finding {
+  readonly level: 'error' | 'warning'
+  /** Stable name of the rule. */
+  readonly rule: string
+  readonly message: string
+}
+
+export interface RuleContext {
+  /** Memory of the smallest GPU in GB; null when unknown. */
+  readonly gpuMemoryGb: number | null
+}
+
+type Rule = (profile: Profile, context: RuleContext) => Omit<Finding, 'rule'> | null
+
+const MANY_TOKENS = 2048
+/** Gigabytes of weights at two bytes a parameter. */
+const FP16_WEIGHTS_GB: Readonly<Record<string, number>> = {'7b': 14, '13b': 26, '34b': 65, '70b': 140}
+
+const error = (message: string): Omit<Finding, 'rule'> => ({level: 'error', message})
+const warning = (message: string): Omit<Finding, 'rule'> => ({level: 'warning', message})
+
+/**
+ * The checks of a profile, in the order in which they are reported.
+ *
+ * @see Siryoos/kserve-vllm-mini:scripts/validate_config.py — the first nine
+ */
+const RULES: Readonly<Record<string, Rule>> = {
+  'scheduler-needs-max-tokens': ({vllm_features: features, request}) => {
+    const steps = features['num_scheduler_steps']
+    const isMultiStep = typeof steps === 'number' && steps > 1
+    const isOn = ['enable_chunked_prefill', 'use_v2_block_manager'].some(name => features[name] === true)
+    return (isMultiStep || isOn) && request.max_tokens === undefined
+      ? error('multi-step scheduling, chunked prefill and the v2 block manager need request.max_tokens')
+      : null
+  },
+  'fp8-needs-hopper': ({vllm_features: {quantization}}) =>
+    quantization === 'fp8' ? warning('fp8 needs H100, H800 or newer GPUs') : null,
+  'quantized-weights': ({vllm_features: {quantization}}) =>
+    quantization === 'awq' || quantization === 'gptq'
+      ? warning(`${quantization} needs weights that were quantized with it`)
+      : null,
+  'quantization-compatible': ({vllm_features: {quantization}, model_requirements: requirements}) => {
+    const formats = requirements?.compatible_formats
+    return quantization !== undefined && formats !== undefined && !formats.includes(quantization)
+      ? error(`quantization ${quantization} is none of the model's formats (${formats.join(', ')})`)
+      : null
+  },
+  'cpu-device': ({vllm_features: features}) =>
+    isOnCpu(features) ? warning('a CPU is slow: figures say little about a GPU') : null,
+  'concurrency-within-requests': ({load_test: {requests, concurrency}}) =>
+    requests !== undefined && concurrency !== undefined && concurrency > requests
+      ? warning(`concurrency ${concurrency} is more than the ${requests} requests`)
+      : null,
+  'many-tokens': ({request: {max_tokens: tokens}}) =>
+    tokens !== undefined && tokens > MANY_TOKENS ? warning(`max_tokens ${tokens} makes a long run`) : null,
+  'single-user': ({load_test: {concurrency}}) =>
+    concurrency !== undefined && concurrency <= 1 ? warning('a concurrency of 1 shows no batching') : null,
+  'weights-fit': ({vllm_features: {quantization}, validation_hints: hints}, {gpuMemoryGb}) => {
+    const fp16 = FP16_WEIGHTS_GB[hints?.model_size_hint?.toLowerCase() ?? '']
+    if (gpuMemoryGb === null || fp16 === undefined) return null
+    const needed = Math.floor(weightsGb(fp16, quantization) * 1.2)
+    return needed > gpuMemoryGb
+      ? error(`the model needs about ${needed} GB; the GPU has ${gpuMemoryGb} GB`)
+      : null
+  },
+  'cpu-without-speculation': ({vllm_features: features}) =>
+    isOnCpu(features) && features.speculative_model !== undefined
+      ? error('speculative decoding does not run on a CPU')
+      : null,
+  'cpu-without-quantization': ({vllm_features: features}) =>
+    isOnCpu(features) && features.quantization !== undefined
+      ? error('quantized weights do not run on a CPU')
+      : null,
+  'requests-within-limits': ({resources: {requests, limits}}) => {
+    const name = Object.keys(requests ?? {}).find(
+      key => limits?.[key] !== undefined && quantityValue(requests![key]!) > quantityValue(limits[key]),
+    )
+    return name === undefined ? null : error(`resources.requests of ${name} is more than its limit`)
+  },
+  'tensor-parallel-fits': ({vllm_features: {tensor_parallel_size: size}, resources: {limits}}) => {
+    const gpus = limits?.['nvidia.com/gpu']
+    return size !== undefined && gpus !== undefined && size > quantityValue(gpus)
+      ? error(`tensor_parallel_size ${size} is more than the ${quantityValue(gpus)} GPUs`)
+      : null
+  },
+  'validation-agrees': ({validation: {min_success_rate: success, max_error_rate: failure}}) =>
+    success !== undefined && failure !== undefined && Math.abs(success + failure - 1) > 1e-9
+      ? warning(
+          `min_success_rate ${success} and max_error_rate ${failure} do not add up to 1; the stricter one decides`,
+        )
+      : null,
+}
+
+/** Warnings first, then errors. */
+export function checkProfile(profile: Profile, context: RuleContext = {gpuMemoryGb: null}): Finding[] {
+  const findings = Object.entries(RULES).flatMap(([rule, check]) => {
+    const finding = check(profile, context)
+    return finding ? [{rule, ...finding}] : []
+  })
+  return [
+    ...findings.filter(({level}) => level === 'warning'),
+    ...findings.filter(({level}) => level === 'error'),
+  ]
+}
+
+function isOnCpu(features: Profile['vllm_features']): boolean {
+  return features['device'] === 'cpu'
+}
+
+function weightsGb(fp16Gb: number, quantization: string | undefined): number {
+  if (['awq', 'gptq', 'int4'].includes(quantization ?? '')) return Math.max(4, Math.floor(fp16Gb / 4))
+  return ['fp8', 'int8', 'bitsandbytes'].includes(quantization ?? '') ? fp16Gb / 2 : fp16Gb
+}
+
+const SUFFIXES: Readonly<Record<string, number>> = {
+  n: 1e-9,
+  u: 1e-6,
+  m: 1e-3,
+  k: 1e3,
+  K: 1e3,
+  M: 1e6,
+  G: 1e9,
+  T: 1e12,
+  P: 1e15,
+  E: 1e18,
+}
+const BINARY = ['K', 'M', 'G', 'T', 'P', 'E']
+
+/** A Kubernetes quantity as a number: cores, bytes or pieces. @see kubernetes/apimachinery:pkg/api/resource/quantity.go */
+function quantityValue(quantity: string | number): number {
+  const [, digits, suffix] = /^([\d.]+(?:e[+-]?\d+)?)(\D*)$/.exec(String(quantity)) ?? []
+  if (suffix === undefined || suffix === '') return Number(quantity)
+  const scale = suffix.endsWith('i') ? 1024 ** (BINARY.indexOf(suffix[0]!) + 1) : SUFFIXES[suffix]!
+  return Number(digits) * scale
+}
