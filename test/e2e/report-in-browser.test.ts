@@ -115,7 +115,7 @@ describeWith([CHROMIUM], 'a report in Chromium', () => {
     expect(await colours('dark')).to.deep.equal(['rgb(17, 20, 23)', 'rgb(163, 172, 182)'])
   })
 
-  it('prints dark pages light, with every chart and the raw figures, and cuts no chart', async () => {
+  it('prints dark pages light, with every chart whole, and the raw figures only when they are open', async () => {
     const page = await open({requests: 200, concurrency: 10}, 1280, 'dark')
     await page.emulateMedia({media: 'print'})
     await page.setViewportSize({width: 688, height: 1000})
@@ -128,7 +128,10 @@ describeWith([CHROMIUM], 'a report in Chromium', () => {
     expect(printed).to.deep.equal({ground: 'rgb(255, 255, 255)', charts: 7, breaks: ['avoid'], navigation: 0})
     const pdf = await page.pdf({preferCSSPageSize: true})
     const pages = pdf.toString('latin1').match(/\/Type\s*\/Page\b/g)!.length
-    expect(pages).to.be.within(3, 7)
+    expect(pages).to.be.within(3, 6)
+    expect(await page.locator('#raw').isVisible()).to.equal(false)
+    await page.evaluate(`document.querySelector('details').open = true`)
+    expect(await page.locator('#raw').isVisible()).to.equal(true)
     await page.close()
   })
 

@@ -115,7 +115,7 @@ th,td{padding-top:4px;padding-bottom:4px}table{font-size:8.5pt}
 .columns{grid-template-columns:1fr 1fr}
 .scroll{overflow:visible}
 thead{display:table-header-group}
-details::details-content{content-visibility:visible;display:block}
+section:has(details:not([open])){display:none}
 summary{display:none}
 a{color:inherit;text-decoration:none}
 *{-webkit-print-color-adjust:exact;print-color-adjust:exact}
