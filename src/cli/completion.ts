@@ -3,8 +3,13 @@ export interface CompletableCommand {
   readonly id: string
   readonly hidden?: boolean
   readonly summary?: string | undefined
-  readonly args: Readonly<Record<string, {readonly options?: readonly string[] | undefined}>>
+  readonly args: Readonly<Record<string, CompletableArgument>>
   readonly flags: Readonly<Record<string, CompletableFlag>>
+}
+
+interface CompletableArgument {
+  readonly multiple?: boolean
+  readonly options?: readonly string[] | undefined
 }
 
 interface CompletableFlag {
@@ -76,18 +81,18 @@ async function ofCommand(
   const awaited = flagNamed(command, given.at(-1))
   if (awaited?.flag.type === 'option')
     return plain(await valuesOf(command, awaited.name, awaited.flag, values))
-  const [, name = '', typed] = /^--([^=]+)=(.*)$/s.exec(current) ?? []
-  if (typed !== undefined) {
-    const found = flagNamed(command, `--${name}`)
-    if (!found) return []
-    const offered = await valuesOf(command, found.name, found.flag, values)
-    return plain(offered.map(value => `--${name}=${value}`))
+  const flagAndValue = /^(--[^=]+)=/.exec(current)
+  if (flagAndValue) {
+    const found = flagNamed(command, flagAndValue[1])
+    const offered = found ? await valuesOf(command, found.name, found.flag, values) : []
+    return plain(offered.map(value => `${flagAndValue[0]}${value}`))
   }
   if (current.startsWith('-')) return flagsOf(command)
   const args = Object.entries(command.args)
-  const [argument, {options}] = args[positionals(command, given)] ?? args.at(-1) ?? ['', {}]
-  if (argument === '') return []
-  return plain(options ?? (await values(command.id, argument)))
+  const [name, argument] =
+    args[positionals(command, given)] ?? args.filter(([, {multiple}]) => multiple).at(-1) ?? []
+  if (name === undefined) return []
+  return plain(argument?.options ?? (await values(command.id, name)))
 }
 
 async function valuesOf(

@@ -82,7 +82,7 @@ describe('the packed and globally installed package', function () {
         }
         await screen(/^READY$/m)
         await tmux('send-keys', '-t', session, 'kvctl completi', 'Tab')
-        expect(await screen(/kvctl completion /)).to.include('kvctl completion ')
+        expect(await screen(/kvctl completion$/m)).to.not.include('not found')
       } finally {
         await tmux('kill-session', '-t', session)
       }

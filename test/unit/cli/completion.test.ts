@@ -12,7 +12,8 @@ const commands: CompletableCommand[] = [
       secret: {type: 'boolean', hidden: true},
     },
   },
-  {id: 'limit-percent', args: {name: {}}, flags: {}},
+  {id: 'delete', args: {name: {}}, flags: {}},
+  {id: 'watch', args: {name: {multiple: true}}, flags: {}},
   {
     id: 'profiles:list',
     summary: 'list profiles',
@@ -21,15 +22,17 @@ const commands: CompletableCommand[] = [
   },
   {id: 'complete', hidden: true, args: {}, flags: {}},
 ]
-const values: ValueSource = async (command, name) =>
-  command === 'limit' && name === 'name' ? ['vllm-0', 'vllm-1', 'sglang'] : []
+const values: ValueSource = async (command, name) => {
+  if (name !== 'name') return []
+  return command === 'limit' ? ['vllm-0', 'vllm-1', 'sglang'] : ['vllm-0']
+}
 
 const offered = async (...words: string[]): Promise<string[]> =>
   (await complete(words, commands, values)).map(({value}) => value)
 
 describe('completion', () => {
   it('offers commands and topics, but none that is hidden', async () => {
-    expect(await offered('')).to.deep.equal(['limit', 'limit-percent', 'profiles'])
+    expect(await offered('')).to.deep.equal(['limit', 'delete', 'watch', 'profiles'])
   })
 
   it('offers the commands of a topic', async () => {
@@ -42,6 +45,12 @@ describe('completion', () => {
 
   it('counts only positional words: a flag and its value are not the name', async () => {
     expect(await offered('limit', '--timeout', '5', '--wait', 's')).to.deep.equal(['sglang'])
+  })
+
+  it('offers a name once, unless the command takes several', async () => {
+    expect(await offered('delete', '')).to.deep.equal(['vllm-0'])
+    expect(await offered('delete', 'vllm-0', '')).to.deep.equal([])
+    expect(await offered('watch', 'vllm-0', '')).to.deep.equal(['vllm-0'])
   })
 
   it('offers flags after a dash, with their negations and without hidden ones', async () => {
