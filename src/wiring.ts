@@ -1,5 +1,8 @@
+import type {Engine} from './lib/engine/index.js'
 import type {Logger} from './lib/foundation/index.js'
 import type {SegmentStore} from './lib/segments/index.js'
+import type {Tokenizer} from './lib/tokens/index.js'
+import type {EngineSettings} from './server/engine-settings.js'
 
 /**
  * The only file that builds real parts: one async function a part, each loading what it needs on first call, so that
@@ -21,4 +24,31 @@ export async function segmentStore(logger: Logger): Promise<SegmentStore> {
     readPatienceMs: 250,
     lockTimeoutMs: 10_000,
   })
+}
+
+/** The embedded engine on real memory and the real clock, with the tokenizer it was built for. */
+export async function embeddedEngine(
+  settings: EngineSettings,
+  segmentName: string | null,
+  logger: Logger,
+): Promise<{engine: Engine; tokenizer: Tokenizer}> {
+  const {systemClock} = await import('./lib/foundation/index.js')
+  const {createEngine, defaultEngineOptions} = await import('./lib/engine/index.js')
+  const {createBuiltinTokenizer} = await import('./lib/tokens/index.js')
+  const tokenizer = createBuiltinTokenizer()
+  const engine = await createEngine({
+    ...defaultEngineOptions(tokenizer.vocabulary, systemClock, logger),
+    ...settings.engine,
+    segment: segmentName === null ? null : {store: await segmentStore(logger), name: segmentName},
+  })
+  return {engine, tokenizer}
+}
+
+/** The name for an engine's segment when the user gave none: kvcached's rule, and never that of a segment in use. */
+export async function freeSegmentName(logger: Logger): Promise<string> {
+  const {defaultSegmentName, processGroupId} = await import('./lib/segments/index.js')
+  const name = defaultSegmentName(process.env, processGroupId)
+  if (process.env['KVCACHED_IPC_NAME']) return name
+  const taken = (await (await segmentStore(logger)).list()).map(look => look.name)
+  return taken.includes(name) ? `${name}_${process.pid}` : name
 }

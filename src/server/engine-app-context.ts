@@ -17,4 +17,3 @@ export interface EngineAppContext {
   answered(plan: GenerationPlan): void
   nextSerial(): number
 }
-

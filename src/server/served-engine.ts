@@ -1,12 +1,10 @@
-import type {EngineObserver, EngineStats, GenerationRequest, TokenSink} from '../lib/engine/index.js'
+import type {Engine} from '../lib/engine/index.js'
 
-/** What the HTTP surface asks of an engine; `lib/engine`'s Engine is one. */
-export interface ServedEngine {
-  readonly maxModelLen: number
-  /** @throws ConfigurationError for what can never run */
-  submit(request: GenerationRequest, sink: TokenSink): {abort(): void}
-  stats(): EngineStats
-  /** A document of its insides, ready to be written as JSON. */
+/** What the HTTP surface asks of an engine. */
+export type ServedEngine = Pick<
+  Engine,
+  'maxModelLen' | 'submit' | 'stats' | 'observe' | 'lookup' | 'resetPrefixCache'
+> & {
+  /** A document of its insides. */
   state(): object
-  observe(observer: EngineObserver): void
 }

@@ -94,6 +94,8 @@ export function scriptedEngine(
       }
     },
     stats,
+    lookup: () => 0,
+    resetPrefixCache: () => running.size === 0,
     state: () => ({running: running.size}),
     observe: observer => void observers.push(observer),
     step() {

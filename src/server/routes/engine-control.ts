@@ -1,9 +1,15 @@
 import type {FastifyInstance} from 'fastify'
 import type {EngineAppContext} from '../engine-app-context.js'
 import {encodeConversation} from '../generation/plan-chat.js'
-import {checkTokenIds, refuseFarTooLong, resolveModel} from '../generation/plan.js'
+import {checkTokenIds, refuseFarTooLong, resolveModel, type ServedModel} from '../generation/plan.js'
 import {parseBody} from '../schemas/parse-body.js'
-import {detokenizeRequest, tokenizeRequest} from '../schemas/tokenize.js'
+import {
+  detokenizeRequest,
+  lookupRequest,
+  tokenizeRequest,
+  type TextOrConversation,
+} from '../schemas/tokenize.js'
+import {snakeCaseKeys} from '../snake-case.js'
 
 /** What vLLM offers beside `/v1`, and `/kvctl`: open even where `/v1` needs a key. */
 export function engineControlRoutes(app: FastifyInstance, context: EngineAppContext): void {
@@ -19,18 +25,23 @@ export function engineControlRoutes(app: FastifyInstance, context: EngineAppCont
   app.get('/load', () => ({server_load: inFlight.requests}))
   app.get('/metrics', async (_, reply) => reply.type(metrics.contentType).send(await metrics.page()))
   app.get('/server_info', request => context.serverInfo(isText(request.query)))
-  app.get('/kvctl/state', () => engine.state())
+  app.get('/kvctl/state', () => snakeCaseKeys(engine.state()))
+  app.post('/reset_prefix_cache', (_, reply) => {
+    // As vLLM: 200 whether or not a running request kept it from happening.
+    engine.resetPrefixCache()
+    return reply.send()
+  })
+  app.post('/kvctl/lookup', request => {
+    const body = parseBody(lookupRequest, request.body)
+    const tokens = body.tokens ?? encodeEither(body, model)
+    checkTokenIds(tokens, model)
+    return {prompt_tokens: tokens.length, cached_tokens: engine.lookup(tokens, body.cache_salt ?? null)}
+  })
 
   app.post('/tokenize', request => {
     const body = parseBody(tokenizeRequest, request.body)
     resolveModel(body.model, model)
-    let tokens: readonly number[]
-    if (body.messages) {
-      tokens = encodeConversation({...body, messages: body.messages}, 0, model)
-    } else {
-      refuseFarTooLong([body.prompt ?? ''], 0, model)
-      tokens = model.tokenizer.encode(body.prompt ?? '')
-    }
+    const tokens = encodeEither(body, model)
     const strings = body.return_token_strs ? tokens.map(id => model.tokenizer.decode([id])) : null
     return {count: tokens.length, max_model_len: model.maxModelLen, tokens, token_strs: strings}
   })
@@ -41,6 +52,12 @@ export function engineControlRoutes(app: FastifyInstance, context: EngineAppCont
     checkTokenIds(body.tokens, model)
     return {prompt: model.tokenizer.decode(body.tokens)}
   })
+}
+
+function encodeEither(body: TextOrConversation, model: ServedModel): number[] {
+  if (body.messages) return encodeConversation({...body, messages: body.messages}, 0, model)
+  refuseFarTooLong([body.prompt ?? ''], 0, model)
+  return model.tokenizer.encode(body.prompt ?? '')
 }
 
 /** vLLM writes its configuration as one string unless JSON is asked for. */

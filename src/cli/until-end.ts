@@ -1,0 +1,32 @@
+import {fstatSync} from 'node:fs'
+import type {Readable} from 'node:stream'
+
+/**
+ * Waits until a server should end: Ctrl-C, SIGTERM, a closed terminal, or the death of the program that started it.
+ *
+ * @param stdin where a pipe that closes means that the starter is gone; null looks at signals alone
+ */
+export async function untilEnd(signal: AbortSignal, stdin: Readable | null): Promise<void> {
+  if (signal.aborted) return
+  const hangUp = new AbortController()
+  process.once('SIGHUP', () => hangUp.abort())
+  process.once('disconnect', () => hangUp.abort())
+  if (stdin && isPipe(0)) {
+    for (const event of ['end', 'close', 'error']) stdin.once(event, () => hangUp.abort())
+    stdin.resume()
+  }
+  await new Promise(resolve => {
+    AbortSignal.any([signal, hangUp.signal]).addEventListener('abort', resolve, {once: true})
+  })
+  stdin?.pause()
+}
+
+/** A file, a terminal or /dev/null as stdin says nothing about who started us. */
+function isPipe(descriptor: number): boolean {
+  try {
+    const stat = fstatSync(descriptor)
+    return stat.isFIFO() || stat.isSocket()
+  } catch {
+    return false
+  }
+}

@@ -1,0 +1,93 @@
+import {Args} from '@oclif/core'
+import {apiKeysFor, engineFlags, toEngineFlags} from '../cli/engine-flags.js'
+import {KvctlCommand} from '../cli/kvctl-command.js'
+import {untilEnd} from '../cli/until-end.js'
+import {packageVersion} from '../lib/foundation/index.js'
+import type {EngineServer} from '../server/engine-server.js'
+import {embeddedEngine, freeSegmentName} from '../wiring.js'
+
+const MAX_BODY_BYTES = 16 * 2 ** 20
+const SLOW_CLIENT_MS = 60_000
+const MAX_SEQUENCES_PER_REQUEST = 1024
+
+export default class Engine extends KvctlCommand {
+  static override summary =
+    'run an inference server without weights: real KV pages, real scheduling, simulated time'
+  static override description = `Speaks OpenAI's and vLLM's HTTP: /v1/models, /v1/completions, /v1/chat/completions, /metrics, /health and more. Tokens are
+read out of KV pages that kvctl limit really shrinks; a roofline of the chosen GPU and model sets the pace. Flags are
+vLLM's where vLLM has them. Ctrl-C lets running answers end. With --json the first line is {"url","pid","segment"}, and a
+stdin that is a pipe ends the engine when it closes.`
+  static override examples = [
+    '<%= config.bin %> <%= command.id %>',
+    '<%= config.bin %> <%= command.id %> Qwen/Qwen3-8B --gpu-type L40S --port 8001',
+    '<%= config.bin %> <%= command.id %> --ttft-ms 50 --itl-ms 10 --num-gpu-blocks-override 512',
+    '<%= config.bin %> <%= command.id %> --port 0 --json --speedup 10',
+  ]
+  static override enableJsonFlag = true
+  static override args = {
+    model: Args.string({description: 'as --model, which it overrides', ignoreStdin: true}),
+  }
+  static override flags = engineFlags
+
+  async run(): Promise<void> {
+    // vLLM takes --max_model_len too.
+    this.argv = this.argv.map(word => word.replace(/^--[\w-]+/, name => name.replaceAll('_', '-')))
+    const {args, flags} = await this.parse(Engine)
+    const apiKeys = apiKeysFor(flags, process.env)
+    const {engineSettings} = await import('../server/engine-settings.js')
+    const settings = engineSettings(toEngineFlags(flags, args.model), process.env['PYTHONHASHSEED'] ?? null)
+    const {signal} = this
+    const segment = flags['no-segment'] ? null : (flags['ipc-name'] ?? (await freeSegmentName(this.logger)))
+    const {engine, tokenizer} = await embeddedEngine(settings, segment, this.logger)
+    process.once('exit', () => engine.removeSync())
+    try {
+      const {createEngineApp} = await import('../server/engine-app.js')
+      const {listen} = await import('../server/engine-server.js')
+      const app = createEngineApp({
+        engine,
+        model: {
+          names: settings.names,
+          root: settings.root,
+          tokenizer,
+          maxModelLen: engine.maxModelLen,
+          hasPriorities: flags['scheduling-policy'] === 'priority',
+          showsCachedTokens: flags['enable-prompt-tokens-details'],
+          forcesUsage: flags['enable-force-include-usage'],
+          maxLogprobs: flags['max-logprobs'],
+          maxSequencesPerRequest: MAX_SEQUENCES_PER_REQUEST,
+        },
+        version: packageVersion,
+        apiKeys,
+        cacheConfig: settings.cacheConfig,
+        info: settings.info,
+        maxSequences: flags['max-num-queued-reqs'],
+        maxBodyBytes: MAX_BODY_BYTES,
+        slowClientMs: SLOW_CLIENT_MS,
+        echoesRequestIds: flags['enable-request-id-headers'],
+        logger: this.logger,
+      })
+      const server = await listen(app, flags.host, flags.port, this.logger)
+      this.#announce(server, settings.names[0], engine.segment)
+      await untilEnd(signal, this.jsonEnabled() ? process.stdin : null)
+      await server.close(flags['drain-timeout'])
+    } finally {
+      await engine.close()
+    }
+  }
+
+  #announce({url}: EngineServer, model: string, segment: string | null): void {
+    if (this.jsonEnabled()) {
+      this.logJsonLine({url, pid: process.pid, segment})
+      return
+    }
+    this.log(`kvctl engine ${packageVersion} serves ${model}`)
+    this.log(`  URL      ${url}`)
+    this.log(`  segment  ${segment ?? 'none'}`)
+    this.log('\nTry')
+    const body = `{"model":"${model}","messages":[{"role":"user","content":"Hello"}],"stream":true,"max_tokens":40}`
+    this.log(`  curl -N ${url}/v1/chat/completions -H 'content-type: application/json' -d '${body}'`)
+    this.log(`  kvctl bench --url ${url}`)
+    if (segment !== null) this.log(`  kvctl limit ${segment} 128M`)
+    this.log('\nCtrl-C ends it.')
+  }
+}
