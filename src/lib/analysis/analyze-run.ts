@@ -32,24 +32,40 @@ export interface RunFigures {
   readonly analysis: RunAnalysis
 }
 
+export interface AnalyzeOptions {
+  /** Where the documented analysis output goes; `analysis.json` of the run by default. */
+  readonly analysisPath?: string | undefined
+  /** Replace what `meta.json` says. */
+  readonly namespace?: string | undefined
+  readonly service?: string | undefined
+}
+
 /**
  * Computes every figure of a run from its files alone (the same files give the same bytes) and writes `results.json` and
- * `analysis.json` beside them.
+ * `analysis.json` beside them. A run without requests gives nulls and a warning.
  *
  * @throws ResourceError `RUN_INCOMPLETE` without `requests.csv`, `DISK_FULL`, `NOT_WRITABLE`
  * @throws ConfigurationError `RUN_UNREADABLE`
  */
-export async function analyzeRun(run: RunDirectory): Promise<RunFigures> {
-  const figures = await computeRunFigures(run)
+export async function analyzeRun(run: RunDirectory, options: AnalyzeOptions = {}): Promise<RunFigures> {
+  const figures = await computeRunFigures(run, options)
   await writeJsonAtomic(join(run.path, RUN_FILES.results), figures.results)
-  await writeJsonAtomic(join(run.path, RUN_FILES.analysis), figures.analysis)
+  await writeJsonAtomic(options.analysisPath ?? join(run.path, RUN_FILES.analysis), figures.analysis)
   return figures
 }
 
 /** `analyzeRun` without writing. */
-export async function computeRunFigures(run: RunDirectory): Promise<RunFigures> {
+export async function computeRunFigures(
+  run: RunDirectory,
+  options: AnalyzeOptions = {},
+): Promise<RunFigures> {
   const stored = await readMetaIfAny(run)
-  const meta = stored ?? metaSchema.parse({})
+  const asked = stored ?? metaSchema.parse({})
+  const meta = {
+    ...asked,
+    namespace: options.namespace ?? asked.namespace,
+    service: options.service ?? asked.service,
+  }
   const table = await readRequests(run, originOf(meta))
   const measured = measuredRequests(table)
   const window = measureWindow(measured, meta)
@@ -70,7 +86,7 @@ export async function computeRunFigures(run: RunDirectory): Promise<RunFigures> 
   })
   const instrument = instrumentOf(meta, distributions)
   const limits = clientLimits({
-    latenessP99Ms: distributions.queueClient.summary.percentiles.p99,
+    latenessP99Ms: instrument?.lateness_p99_ms ?? distributions.queueClient.summary.percentiles.p99,
     ttftErrorP99Ms: instrument?.ttft_error_p99_ms ?? null,
     gapErrorP99Ms: instrument?.gap_error_p99_ms ?? null,
     ttftP50Ms: distributions.ttft.summary.percentiles.p50,
@@ -165,8 +181,10 @@ function originOf({origin_epoch_ms: origin, test_start_time: startSeconds}: RunM
 }
 
 function instrumentOf(meta: RunMeta, {queueClient}: Distributions): RunResults['instrument'] {
-  const lateness = rounded(queueClient.summary.percentiles.p99)
-  return meta.instrument && {...meta.instrument, lateness_p99_ms: lateness}
+  const fromRecords = rounded(queueClient.summary.percentiles.p99)
+  return (
+    meta.instrument && {...meta.instrument, lateness_p99_ms: meta.instrument.lateness_p99_ms ?? fromRecords}
+  )
 }
 
 /** Chunks when any successful request had to count them, none when nothing was counted. */

@@ -1,1 +1,2 @@
-export {analyzeRun, computeRunFigures, type RunFigures} from './analyze-run.js'
+export {analyzeRun, computeRunFigures, type AnalyzeOptions, type RunFigures} from './analyze-run.js'
+export {EmptyRunError} from './empty-run-error.js'

@@ -16,6 +16,8 @@ export const instrumentSchema = z.looseObject({
   gap_error_p99_ms: z.number().nullable(),
   /** Largest share of one core that a load process used, 0–1. */
   cpu_share_max: z.number().nullable(),
+  /** How late requests were sent for reasons of the client alone: without waiting for a free place or a connection. */
+  lateness_p99_ms: z.number().nullable().default(null),
   /** Load processes. */
   workers: z.int().positive(),
 })

@@ -204,7 +204,7 @@ const ownKeys = {
     icl_p50_ms: z.array(figure),
     icl_p95_ms: z.array(figure),
   }),
-  instrument: instrumentSchema.extend({lateness_p99_ms: figure}).nullable(),
+  instrument: instrumentSchema.nullable(),
   client_limited: z.boolean(),
   /** Why a part is null, by its path. */
   unavailable: z.record(z.string(), z.string()),

@@ -1,0 +1,52 @@
+import {formatDurationMs} from '../lib/foundation/index.js'
+import type {RunResults} from '../lib/runs/index.js'
+
+const UNKNOWN = 'N/A'
+const LATENCIES = [
+  ['ttft', 'TTFT', 'send to first token'],
+  ['e2e', 'E2E', 'send to last token'],
+  ['tpot', 'TPOT', 'mean time per token after the first'],
+  ['icl', 'ICL', 'gap between chunks, all pooled'],
+] as const
+
+/** What a run found, in a dozen lines for a terminal; figures in milliseconds. */
+export function runSummary(results: RunResults): string {
+  const {requests, window} = results
+  const failures = Object.entries(results.outcomes).filter(([name]) => name !== 'ok')
+  const seconds = window.seconds === null ? '' : ` in ${formatDurationMs(window.seconds * 1000)}`
+  const lines = [
+    `Run ${results.run_id}: ${requests.success} of ${requests.total} requests succeeded${seconds}`,
+    ...(failures.length === 0
+      ? []
+      : [`Failed: ${failures.map(([name, count]) => `${count} ${name}`).join(', ')}`]),
+    '',
+    row(['ms', 'mean', 'p50', 'p95', 'p99', 'max'], ''),
+    ...LATENCIES.map(([name, label, meaning]) => latencyRow(results, name, label, meaning)),
+    '',
+    `Throughput   ${decimals(results.throughput_rps)} requests/s, ${decimals(results.tokens_per_sec)} output tokens/s`,
+  ]
+  const concurrency = measure(results, 'concurrency_mean')
+  if (concurrency !== null) lines.push(`In flight    ${decimals(concurrency)} on average`)
+  return lines.join('\n')
+}
+
+function latencyRow(results: RunResults, name: string, label: string, meaning: string): string {
+  const metric = results.metrics[name]
+  if (metric === undefined || !('count' in metric))
+    return row([label, ...Array<string>(5).fill(UNKNOWN)], meaning)
+  return row([label, ...[metric.mean, metric.p50, metric.p95, metric.p99, metric.max].map(decimals)], meaning)
+}
+
+function measure(results: RunResults, name: string): number | null {
+  const metric = results.metrics[name]
+  return metric !== undefined && 'value' in metric ? metric.value : null
+}
+
+function row([head, ...cells]: string[], meaning: string): string {
+  return `${head!.padEnd(6)}${cells.map(cell => cell.padStart(10)).join('')}   ${meaning}`.trimEnd()
+}
+
+function decimals(value: number | null): string {
+  if (value === null) return UNKNOWN
+  return value.toFixed(Math.abs(value) < 10 ? 2 : 1)
+}

@@ -1,0 +1,47 @@
+import {join, resolve} from 'node:path'
+import {Flags} from '@oclif/core'
+import {KvctlCommand} from '../cli/kvctl-command.js'
+import type {RunResults} from '../lib/runs/index.js'
+
+export default class Analyze extends KvctlCommand {
+  static override summary = "compute a run's figures from its files"
+  static override description = `Reads requests.csv, gaps.bin and timeseries.jsonl of a run directory and writes results.json and analysis.json into it: the same
+files give the same bytes. Also reads requests.csv of kserve-vllm-mini. With --json, prints results.json.`
+  static override examples = [
+    '<%= config.bin %> <%= command.id %>',
+    '<%= config.bin %> <%= command.id %> --run-dir runs/2026-01-31_14-30-15 --output experiment1-analysis.json',
+  ]
+  static override enableJsonFlag = true
+  static override flags = {
+    'run-dir': Flags.string({
+      description: 'the run directory to read',
+      default: join('runs', 'latest'),
+      helpValue: 'DIR',
+    }),
+    output: Flags.string({
+      char: 'o',
+      description: 'the file for the analysis output (default analysis.json in the run directory)',
+      helpValue: 'FILE',
+    }),
+    namespace: Flags.string({description: "the service's Kubernetes namespace, for the run's metadata"}),
+    service: Flags.string({description: "the InferenceService that was measured, for the run's metadata"}),
+  }
+
+  async run(): Promise<RunResults> {
+    const {flags} = await this.parse(Analyze)
+    const {openRunDirectory, RUN_FILES} = await import('../lib/runs/index.js')
+    const {analyzeRun, EmptyRunError} = await import('../lib/analysis/index.js')
+    const run = await openRunDirectory(flags['run-dir'])
+    const analysisPath = resolve(flags.output ?? join(run.path, RUN_FILES.analysis))
+    const {namespace, service} = flags
+    const {results} = await analyzeRun(run, {analysisPath, namespace, service})
+    if (namespace !== undefined || service !== undefined) {
+      this.note('Warning: no cluster is asked; cold starts and resources come from the run directory alone')
+    }
+    for (const {message} of results.warnings) this.note(`Warning: ${message}`)
+    if (results.requests.total === 0) throw new EmptyRunError(run.path)
+    const {runSummary} = await import('../cli/run-summary.js')
+    this.log(`${runSummary(results)}\n\n${join(run.path, RUN_FILES.results)}\n${analysisPath}`)
+    return results
+  }
+}
