@@ -3,7 +3,8 @@
 One access = open read-write, flock the file itself, map 24 bytes, read or write three little-endian int64, unmap, unlock,
 close. Commands: write NAME LIMIT USED PREALLOC · read NAME · add NAME COUNT (used += 1, COUNT times) ·
 hammer NAME (used = -prealloc = n, field by field, until stdin closes) · watch NAME (a shared lock every 100 ms, as an
-engine's limit watcher, until stdin closes) · hold NAME (the exclusive lock until stdin closes)
+engine's limit watcher, until stdin closes) · obey NAME (gives memory back down to the limit, until stdin closes) ·
+hold NAME (the exclusive lock until stdin closes)
 """
 import contextlib, fcntl, mmap, os, select, struct, sys, time
 
@@ -69,6 +70,15 @@ def watch(path):
         time.sleep(0.1)
 
 
+def obey(path):
+    say("ready")
+    while not is_stdin_closed():
+        with access(path, fcntl.LOCK_EX) as memory:
+            limit, used, prealloc = LAYOUT.unpack(memory[:])
+            memory[8:24] = LAYOUT.pack(limit, min(used, limit), min(prealloc, limit - min(used, limit)))[8:24]
+        time.sleep(0.05)
+
+
 def hold(path):
     with access(path, fcntl.LOCK_EX):
         say("held")
@@ -77,4 +87,4 @@ def hold(path):
 
 if __name__ == "__main__":
     command, name, *rest = sys.argv[1:]
-    {"write": write, "read": read, "add": add, "hammer": hammer, "watch": watch, "hold": hold}[command](name, *rest)
+    {"write": write, "read": read, "add": add, "hammer": hammer, "watch": watch, "obey": obey, "hold": hold}[command](name, *rest)

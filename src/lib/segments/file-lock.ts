@@ -1,5 +1,5 @@
 import type {LockKind, Libc} from '../../native/libc.js'
-import {ResourceError, type Clock} from '../foundation/index.js'
+import {ResourceError, type Clock, type Logger} from '../foundation/index.js'
 import {describeHolder, readLocks} from './lock-table.js'
 import type {OpenSegment} from './segment-file.js'
 
@@ -7,6 +7,7 @@ import type {OpenSegment} from './segment-file.js'
 export interface LockParts {
   readonly libc: Libc
   readonly clock: Clock
+  readonly logger: Logger
 }
 
 const TRIES_AT_ONCE = 50
@@ -21,8 +22,8 @@ const LONGEST_PAUSE_MS = 5
  * @see ovg-project/kvcached:kvcached/cli/utils.py — the same lock: LOCK_SH to read, LOCK_EX to write
  */
 export async function tryLock(
-  {libc, clock}: LockParts,
-  {fd}: OpenSegment,
+  {libc, clock, logger}: LockParts,
+  {fd, name}: OpenSegment,
   kind: LockKind,
   timeoutMs: number,
   signal?: AbortSignal,
@@ -32,6 +33,7 @@ export async function tryLock(
     signal?.throwIfAborted()
     for (let turn = 0; turn < TRIES_AT_ONCE; turn++) if (libc.tryFlock(fd, kind)) return true
     if (clock.nowNs() >= deadline) return false
+    if (pauseMs === 1) logger.debug(`waiting for the ${kind} lock of ${name}`)
     await clock.sleep(pauseMs, signal)
   }
 }

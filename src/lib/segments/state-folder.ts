@@ -1,6 +1,6 @@
-import {mkdirSync, readFileSync, renameSync, rmSync, writeFileSync} from 'node:fs'
+import {existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync} from 'node:fs'
 import {homedir} from 'node:os'
-import {join} from 'node:path'
+import {dirname, join} from 'node:path'
 import {isSystemError, type Logger} from '../foundation/index.js'
 import {formatMemory, parseMemory, type StartupMemory} from './startup-memory.js'
 
@@ -27,14 +27,14 @@ export function createMemoryStore(folder: string, logger: Logger): MemoryStore {
     try {
       action()
     } catch (error) {
-      if (!isSystemError(error, 'ENOENT')) logger.debug(`cannot ${what}: ${String(error)}`)
+      logger.debug(`cannot ${what}: ${String(error)}`)
     }
   }
   return {
     load(name) {
       let memory: StartupMemory | null = null
       quietly(`read what is remembered of ${name}`, () => {
-        memory = parseMemory(readFileSync(pathOf(name), 'utf8'))
+        if (existsSync(pathOf(name))) memory = parseMemory(readFileSync(pathOf(name), 'utf8'))
       })
       return memory
     },
@@ -42,14 +42,32 @@ export function createMemoryStore(folder: string, logger: Logger): MemoryStore {
       const text = formatMemory(memory)
       if (known !== null && formatMemory(known) === text) return
       quietly(`remember the start-up total of ${name}`, () => {
-        mkdirSync(segments, {recursive: true, mode: 0o700})
+        makeFolder(segments)
         const temporary = `${pathOf(name)}.${process.pid}`
         writeFileSync(temporary, text, {mode: 0o600})
         renameSync(temporary, pathOf(name))
       })
     },
     forget(name) {
-      quietly(`forget ${name}`, () => rmSync(pathOf(name)))
+      quietly(`forget ${name}`, () => rmSync(pathOf(name), {force: true}))
     },
+  }
+}
+
+/** Not mkdir's `recursive`: below /proc that never returns on Node 20. */
+function makeFolder(path: string): void {
+  const make = (): void => {
+    try {
+      mkdirSync(path, {mode: 0o700})
+    } catch (error) {
+      if (!isSystemError(error, 'EEXIST')) throw error
+    }
+  }
+  try {
+    make()
+  } catch (error) {
+    if (!isSystemError(error, 'ENOENT') || dirname(path) === path) throw error
+    makeFolder(dirname(path))
+    make()
   }
 }
