@@ -2,6 +2,7 @@ import {ResourceError, VirtualClock} from '../foundation/index.js'
 import type {EngineCore, EngineEvent} from './core/engine-core.js'
 import {kvBytesPerToken} from './core/catalog/model-shape.js'
 import type {KvMemory} from './kv-memory.js'
+import {tidyMemory} from './tidy-memory.js'
 import type {EngineOptions} from './options.js'
 import type {
   ByteTarget,
@@ -18,7 +19,6 @@ import type {UsagePublisher} from './usage-publisher.js'
 const TURN_MS = 4
 /** How long housekeeping may keep a step waiting. */
 const SLICE_MS = 5
-const MOVES_PER_SLICE = 64
 
 /** The parts that {@link EmbeddedEngine} drives. */
 export interface EngineParts {
@@ -215,7 +215,8 @@ export class EmbeddedEngine implements Engine {
     this.#timer = null
     try {
       this.#stepWhileDue()
-      const {isDone, didAnything} = this.#tidy()
+      const until = performance.now() + SLICE_MS
+      const {isDone, didAnything} = tidyMemory(this.#core, this.#memory, () => performance.now() < until)
       this.#publisher.flush()
       // Room made by tidying may be what the head of the queue waits for.
       const isStuck = didAnything && this.#nextDeadlineNs === Infinity && this.#core.waitingCount > 0
@@ -242,27 +243,6 @@ export class EmbeddedEngine implements Engine {
     if (this.#state !== 'open' || this.#timer !== null || this.#nextDeadlineNs === Infinity) return
     const ms = (this.#nextDeadlineNs - this.#options.clock.nowNs()) / 1e6
     this.#timer = ms <= 0 ? setImmediate(() => this.#turn()) : setTimeout(() => this.#turn(), Math.round(ms))
-  }
-
-  /**
-   * Brings memory into shape a little at a time: blocks out of thin pages, memory of freed pages back, pages ahead of need.
-   */
-  #tidy(): {isDone: boolean; didAnything: boolean} {
-    const {manager} = this.#memory
-    const until = performance.now() + SLICE_MS
-    for (let didAnything = false; ; didAnything = true) {
-      const didThis = this.#compact() || manager.unmapDoomed(1) > 0 || manager.preallocate(1) > 0
-      if (!didThis) return {isDone: true, didAnything}
-      if (performance.now() >= until) return {isDone: false, didAnything: true}
-    }
-  }
-
-  #compact(): boolean {
-    const moves = this.#memory.manager.planCompaction(MOVES_PER_SLICE)
-    if (moves.length === 0) return false
-    this.#core.relocate(moves)
-    this.#memory.moveBlocks(moves)
-    return true
   }
 
   #deliver(events: readonly EngineEvent[]): void {

@@ -178,9 +178,11 @@ export class Scheduler {
   }
 
   #fits(sequence: Sequence, hits: readonly number[]): boolean {
+    const length = Math.ceil(sequence.tokens.length / this.#options.blockSize)
+    // Under a lowered limit a sequence may be longer than the whole pool: it waits, where starting it would never end.
+    if (length > this.pool.capacity) return false
     if (!this.#options.reserveFullPrompt) return true
-    const needed = Math.ceil(sequence.tokens.length / this.#options.blockSize) - hits.length
-    return needed <= this.pool.freeBlocks - this.pool.countUnreferenced(hits)
+    return length - hits.length <= this.pool.freeBlocks - this.pool.countUnreferenced(hits)
   }
 
   /**
