@@ -386,6 +386,46 @@ describe('the segment commands on /dev/shm', () => {
     })
   })
 
+  describeWith(['python3'], 'prune', () => {
+    // A folder of its own: the real one may hold other programs' leftovers.
+    const prune = async (...args: string[]): Promise<CliResult> =>
+      runCli(['prune', ...args], {env: {KVCTL_STATE_DIR: stateDir, KVCTL_SHM_DIR: join(SHM, prefix)}})
+    const segment = (title: string): string => join(SHM, prefix, title)
+    beforeEach(() => mkdirSync(join(SHM, prefix)))
+
+    it('says so when there is nothing to remove', async () => {
+      expect(await prune()).to.include({code: 0, stdout: 'No stale segments found.\n', stderr: ''})
+    })
+
+    it('removes the segment of a killed engine and keeps that of a living one', async () => {
+      for (const title of ['live', 'killed']) writeFileSync(segment(title), recordBytes(GIB, 5n))
+      const watchers = await Promise.all(
+        ['live', 'killed'].map(async title => {
+          const child = spawn('python3', [PEER, 'watch', segment(title)], {
+            stdio: ['pipe', 'pipe', 'inherit'],
+          })
+          started.push(child)
+          await once(child.stdout, 'data')
+          return child
+        }),
+      )
+      expect(JSON.parse((await prune('--dry-run', '--json')).stdout)).to.deep.equal(
+        ['killed', 'live'].map((ipc, index) => {
+          const {pid} = watchers[1 - index]!
+          return {ipc, state: 'live', pid, reason: `pid ${pid} waits to read it`, deleted: false}
+        }),
+      )
+      watchers[1]!.kill('SIGKILL')
+      await once(watchers[1]!, 'close')
+      const dry = await prune('--dry-run')
+      expect(dry).to.include({code: 0, stdout: "Would delete IPC 'killed'.\n"})
+      expect(dry.stderr).to.equal(`kept live: live, pid ${watchers[0]!.pid} waits to read it\n`)
+      expect(readdirSync(join(SHM, prefix))).to.have.length(2)
+      expect(await prune()).to.include({code: 0, stdout: "Deleted IPC 'killed'.\n"})
+      expect(readdirSync(join(SHM, prefix))).to.deep.equal(['live'])
+    })
+  })
+
   describeWith(['flock', 'python3'], 'beside flock(1)', () => {
     it('twenty kvctl limit and twenty other writers at once lose no update', async () => {
       put(64n * GIB)

@@ -16,4 +16,5 @@ export {awaitLimit, setLimit, type LimitChange, type Patience} from './set-limit
 export {parsePercent, shareOf} from './share.js'
 export {removeSegment} from './remove-segment.js'
 export {lookAtSegments, watchSegments, type SegmentsLook} from './watch.js'
-export {limitJson, segmentJson, type LimitJson, type SegmentJson} from './json.js'
+export {pruneSegments, type PruneFinding} from './prune.js'
+export {limitJson, pruneJson, segmentJson, type LimitJson, type PruneJson, type SegmentJson} from './json.js'

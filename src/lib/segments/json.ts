@@ -1,6 +1,8 @@
 import {heldBytes, usedPercent} from './record.js'
 import type {LimitOutcome} from './plan-limit.js'
 import type {LimitChange} from './set-limit.js'
+import type {Verdict} from './liveness.js'
+import type {PruneFinding} from './prune.js'
 import type {SegmentLook} from './store.js'
 
 /** A segment on the wire: kvcached's three keys first, then ours. Sizes are exact beyond 2^53. */
@@ -64,4 +66,21 @@ export function limitJson({
     outcome,
     explanation,
   }
+}
+
+/** What prune found of one segment. */
+export interface PruneJson {
+  readonly ipc: string
+  readonly state: Verdict
+  readonly pid: number | null
+  readonly reason: string
+  /** What was done, not what would be: always false in a dry run. */
+  readonly deleted: boolean
+}
+
+export function pruneJson(
+  {name, verdict, pid, because, isRemoved}: PruneFinding,
+  isDryRun: boolean,
+): PruneJson {
+  return {ipc: name, state: verdict, pid, reason: because, deleted: isRemoved && !isDryRun}
 }

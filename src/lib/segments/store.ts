@@ -1,4 +1,5 @@
 import {closeSync, lstatSync, readdirSync, unlinkSync, writeFileSync, writeSync} from 'node:fs'
+import {isDeepStrictEqual} from 'node:util'
 import type {Libc} from '../../native/libc.js'
 import {isSystemError, ResourceError, type Clock, type Logger} from '../foundation/index.js'
 import {lock, tryLock} from './file-lock.js'
@@ -61,6 +62,12 @@ export interface SegmentStore {
   create(name: string, limitBytes: number | bigint): Promise<void>
   /** Unlinks the file, after the checks of `read`. @throws as `read` */
   remove(name: string): void
+  /**
+   * `remove`, unless the segment is another file or has other figures than at that look, or somebody holds its lock.
+   *
+   * @returns whether it was removed
+   */
+  removeUnchanged(look: SegmentLook): Promise<boolean>
   /** Looks for an engine behind the segment: see `probeLiveness`, also for what it costs the engine. */
   probe(name: string, signal?: AbortSignal): Promise<Liveness>
   /**
@@ -175,6 +182,15 @@ export function createSegmentStore(options: SegmentStoreOptions): SegmentStore {
       closeSync(openSegment(directory, name, 'read-quiet').fd)
       unlink(directory, name)
       memories.forget(name)
+    },
+    async removeUnchanged({name, identity, record}) {
+      return withSegment(directory, name, 'read-quiet', segment => {
+        if (!libc.tryFlock(segment.fd, 'exclusive')) return false
+        const isSame = isDeepStrictEqual([segment.identity, readRecord(segment)], [identity, record])
+        if (isSame) unlink(directory, name)
+        if (isSame) memories.forget(name)
+        return isSame
+      })
     },
     async probe(given, signal) {
       return probeLiveness(options, directory, checkName(directory, given), signal)
