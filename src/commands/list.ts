@@ -2,7 +2,7 @@ import {Args} from '@oclif/core'
 import {SegmentCommand} from '../cli/segment-command.js'
 import {canColor, segmentTable} from '../cli/table.js'
 import {EXIT} from '../lib/foundation/index.js'
-import {lookAtSegments, segmentJson, SegmentNotFoundError, type SegmentJson} from '../lib/segments/index.js'
+import {lookAtSegments, segmentJson, type SegmentJson} from '../lib/segments/index.js'
 
 export default class List extends SegmentCommand {
   static override summary = 'show KV-cache segments: limit, used, %'
@@ -21,7 +21,7 @@ export default class List extends SegmentCommand {
   async run(): Promise<SegmentJson[]> {
     const {args} = await this.parse(List)
     const {looks, missing} = await lookAtSegments(await this.segments(), args.name ?? [])
-    for (const name of missing) this.note(`Error: ${new SegmentNotFoundError(name).message}`)
+    for (const {reason} of missing) this.note(`Error: ${reason.message}`)
     for (const {name, isSettled} of looks) {
       if (!isSettled)
         this.note(`${name} is locked by another process; its figures may be in the middle of a change`)

@@ -65,11 +65,19 @@ export default class Watch extends SegmentCommand {
 
   #show({looks, missing}: SegmentsLook, sequence: number): void {
     if (this.jsonEnabled()) {
-      this.logJsonLine({time: new Date().toISOString(), segments: looks.map(segmentJson), missing})
+      this.logJsonLine({
+        time: new Date().toISOString(),
+        segments: looks.map(segmentJson),
+        missing: missing.map(({name}) => name),
+      })
       return
     }
     const isEmpty = looks.length + missing.length === 0
-    const table = segmentTable(looks, missing, canColor(process.stdout, process.env))
+    const table = segmentTable(
+      looks,
+      missing.map(({name}) => name),
+      canColor(process.stdout, process.env),
+    )
     const text = isEmpty ? 'No active KVCached segments found.' : table
     const before = process.stdout.isTTY ? HOME_AND_CLEAR_BELOW : sequence > 1 ? '\n' : ''
     process.stdout.write(`${before}${text}\n`)

@@ -221,7 +221,8 @@ function candidates(directory: string): string[] {
     return names.filter(name => hasSegmentSize(`${directory}/${name}`)).sort()
   } catch (error) {
     if (isSystemError(error, 'ENOENT')) return []
-    throw error
+    const why = error instanceof Error ? error.message : String(error)
+    throw new ResourceError('SEGMENT_FOLDER_UNREADABLE', `cannot look for segments: ${why}`, {cause: error})
   }
 }
 

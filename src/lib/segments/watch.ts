@@ -1,25 +1,24 @@
-import {createTicker, type Ticker} from '../foundation/index.js'
-import {SegmentNotFoundError} from './segment-file.js'
+import {createTicker, ResourceError, type Ticker} from '../foundation/index.js'
 import type {SegmentLook, SegmentStore} from './store.js'
 
 /** The segments asked for, at one moment. */
 export interface SegmentsLook {
   readonly looks: readonly SegmentLook[]
-  /** Asked for by name and not there. */
-  readonly missing: readonly string[]
+  /** Asked for by name, and why there is no look: not there, not a segment, not permitted. */
+  readonly missing: readonly {readonly name: string; readonly reason: ResourceError}[]
 }
 
 /** @param names in their order, doubles included; none means every segment, sorted by name */
 export async function lookAtSegments(store: SegmentStore, names: readonly string[]): Promise<SegmentsLook> {
   if (names.length === 0) return {looks: await store.list(), missing: []}
-  const missing: string[] = []
+  const missing: {name: string; reason: ResourceError}[] = []
   const looks: SegmentLook[] = []
   for (const name of names) {
     try {
       looks.push(await store.read(name))
     } catch (error) {
-      if (!(error instanceof SegmentNotFoundError)) throw error
-      missing.push(error.segment)
+      if (!(error instanceof ResourceError)) throw error
+      missing.push({name, reason: error})
     }
   }
   return {looks, missing}

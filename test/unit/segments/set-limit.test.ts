@@ -93,7 +93,7 @@ describe('setting a limit', () => {
     folder.put('b', GIB)
     const {looks, missing} = await lookAtSegments(folder.store, ['b', 'x', 'a', 'b'])
     expect(looks.map(({name}) => name)).to.deep.equal(['b', 'a', 'b'])
-    expect(missing).to.deep.equal(['x'])
+    expect(missing.map(({name, reason}) => [name, reason.code])).to.deep.equal([['x', 'SEGMENT_NOT_FOUND']])
   })
 
   it('removes a segment that nobody reads', async () => {

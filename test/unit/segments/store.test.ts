@@ -54,6 +54,15 @@ describe('the segment store', () => {
     expect(await folder.store.list()).to.deep.equal([])
   })
 
+  it('says why it cannot look at all', async () => {
+    folder.remove()
+    writeFileSync(folder.directory.replace(/\/[^/]+$/, ''), 'a file where the folder was')
+    expect(await failureOf(() => folder.store.list())).to.include({
+      code: 'SEGMENT_FOLDER_UNREADABLE',
+      exitCode: 4,
+    })
+  })
+
   it('reads one by name or full path, even when its limit of 0 hides it from the list', async () => {
     const path = folder.put('hidden', 0n, 5n)
     expect((await folder.store.read('hidden')).record.usedBytes).to.equal(5n)
