@@ -242,7 +242,7 @@ export class EmbeddedEngine implements Engine {
   #setTimer(): void {
     if (this.#state !== 'open' || this.#timer !== null || this.#nextDeadlineNs === Infinity) return
     const ms = (this.#nextDeadlineNs - this.#options.clock.nowNs()) / 1e6
-    this.#timer = ms <= 0 ? setImmediate(() => this.#turn()) : setTimeout(() => this.#turn(), Math.round(ms))
+    this.#timer = ms <= 0 ? setImmediate(() => this.#turn()) : setTimeout(() => this.#turn(), Math.ceil(ms))
   }
 
   #deliver(events: readonly EngineEvent[]): void {

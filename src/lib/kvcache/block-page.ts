@@ -29,13 +29,13 @@ export function blockRange(
 export class BlockPage {
   readonly id: number
   readonly capacity: number
-  #free: number[]
+  #free: number[] = []
 
   constructor(id: number, geometry: PageGeometry) {
     const {first, end} = blockRange(id, geometry)
     this.id = id
     this.capacity = Math.max(0, end - first)
-    this.#free = Array.from({length: this.capacity}, (_, index) => first + index)
+    for (let block = first; block < end; block++) this.#free.push(block)
   }
 
   get freeCount(): number {

@@ -139,24 +139,29 @@ export class KvCacheManager {
   free(ids: readonly number[]): void {
     if (ids.length === 0) return
     const touched = new Set<BlockPage>()
+    let page: BlockPage | undefined
     for (const id of ids) {
-      assert(this.#isAllocated[id] === 1, `KV block ${id} is freed but not allocated`)
+      if (this.#isAllocated[id] !== 1) assert.fail(`KV block ${id} is freed but not allocated`)
       this.#isAllocated[id] = 0
-      const page = this.#byId.get(pageOfBlock(id, this.#geometry))
-      assert(page, `KV block ${id} lies on no mapped page`)
+      const pageId = pageOfBlock(id, this.#geometry)
+      // Neighbours mostly lie on one page.
+      if (page?.id !== pageId) {
+        page = this.#byId.get(pageId)
+        assert(page, `KV block ${id} lies on no mapped page`)
+        touched.add(page)
+      }
       page.give(id)
-      touched.add(page)
     }
     this.#allocated -= ids.length
     const emptied: number[] = []
-    for (const page of touched) {
-      if (page.allocatedCount > 0) {
-        this.#open.file(page)
+    for (const changed of touched) {
+      if (changed.allocatedCount > 0) {
+        this.#open.file(changed)
         continue
       }
-      this.#open.remove(page)
-      this.#byId.delete(page.id)
-      emptied.push(page.id)
+      this.#open.remove(changed)
+      this.#byId.delete(changed.id)
+      emptied.push(changed.id)
     }
     if (emptied.length > 0) this.#pages.freePages(emptied)
     if (this.#targetPages !== null) this.#tryResize(this.#targetPages)

@@ -208,7 +208,9 @@ describe('an embedded engine', () => {
 
   it('lets the event loop turn while it computes as fast as it can', async () => {
     await start({clock: systemClock})
-    const asked = range(0, 16).map(index => ask(engine!, generation(`r${index}`, range(index, index + 40), 200)))
+    const asked = range(0, 16).map(index =>
+      ask(engine!, generation(`r${index}`, range(index, index + 40), 200)),
+    )
     let turns = 0
     let isDone = false
     const turn = (): void => {

@@ -66,7 +66,7 @@ export class EngineCore {
   #inFlight: {
     batch: readonly ScheduledWork[]
     tokens: ArrayLike<number>
-    startNs: number
+    startedNs: number
     deadlineNs: number
   } | null = null
   #pending: EngineEvent[] = []
@@ -160,7 +160,7 @@ export class EngineCore {
     this.#totals.steps++
     this.#totals.modelledNs += modelledNs
     events.push({type: 'step', scheduledTokens, modelledNs})
-    this.#inFlight = {batch, tokens, startNs, deadlineNs: startNs + modelledNs}
+    this.#inFlight = {batch, tokens, startedNs: nowNs, deadlineNs: startNs + modelledNs}
     return {events, nextDeadlineNs: this.#inFlight.deadlineNs}
   }
 
@@ -178,9 +178,9 @@ export class EngineCore {
   }
 
   #complete(nowNs: number, events: EngineEvent[]): void {
-    const {batch, tokens, startNs} = this.#inFlight!
+    const {batch, tokens, startedNs} = this.#inFlight!
     this.#inFlight = null
-    this.#totals.achievedNs += nowNs - startNs
+    this.#totals.achievedNs += nowNs - startedNs
     batch.forEach(({sequence, samples}, index) => {
       if (samples && sequence.status === 'running') this.#emit(sequence, tokens[index]!, nowNs, events)
     })
