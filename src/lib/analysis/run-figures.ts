@@ -39,9 +39,8 @@ export function measureWindow(measured: MeasuredRequests, meta: RunMeta): Measur
     doneAtMs: sentColumnMs(measured, measured.table.doneAtUs),
   }
   if (meta.mode === 'open') {
-    const scheduled = sentColumnMs(measured, measured.table.scheduledAtUs).filter(at => !Number.isNaN(at))
-    const [first, last] = [scheduled.reduce(smaller, Infinity), scheduled.reduce(larger, -Infinity)]
-    return openLoopWindow(first, last) ?? wholeRunWindow(sent)
+    const {firstMs, lastMs} = scheduledSpan(measured.table)
+    return openLoopWindow(firstMs, lastMs) ?? wholeRunWindow(sent)
   }
   if (meta.mode !== 'closed' || meta.concurrency === null) return wholeRunWindow(sent)
   return closedLoopWindow(sent, meta.concurrency)
@@ -80,11 +79,13 @@ export function windowFigures(
   let isInputKnown = false
   for (const row of sentRows) {
     if (table.outcome[row] === 0 && isInside(table.doneAtUs[row]!)) completed++
-    if (isInside(table.scheduledAtUs[row]!)) scheduled++
     if (isInside(table.sentAtUs[row]!)) sent++
     if (table.promptTokens[row]! < 0) continue
     isInputKnown = true
     if (isInside(firstAnswerUs(table, row))) inputTokens += table.promptTokens[row]!
+  }
+  for (let row = 0; row < table.count; row++) {
+    if (table.isWarmup[row] === 0 && isInside(table.scheduledAtUs[row]!)) scheduled++
   }
   const {startsMs, endsMs} = measured.inFlight
   const inFlight = concurrency(startsMs, endsMs, window?.fromMs ?? 0, window?.toMs ?? 0)
@@ -117,10 +118,14 @@ function firstAnswerUs(table: RequestTable, row: number): number {
   return Number.isNaN(first) ? table.doneAtUs[row]! : first
 }
 
-function smaller(left: number, right: number): number {
-  return Math.min(left, right)
-}
-
-function larger(left: number, right: number): number {
-  return Math.max(left, right)
+/** Requests that were never sent had a place in the schedule too. */
+function scheduledSpan(table: RequestTable): {firstMs: number; lastMs: number} {
+  let [first, last] = [Infinity, -Infinity]
+  for (let row = 0; row < table.count; row++) {
+    const at = table.scheduledAtUs[row]!
+    if (table.isWarmup[row] === 1 || Number.isNaN(at)) continue
+    first = Math.min(first, at)
+    last = Math.max(last, at)
+  }
+  return {firstMs: first / 1000, lastMs: last / 1000}
 }

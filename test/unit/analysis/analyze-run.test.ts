@@ -344,6 +344,9 @@ describe('analysis of a run', () => {
     })
     expect(results.metrics['error_rate']).to.deep.include({value: 0})
     expect(results.error_rate).to.equal(0.333333)
+    // Scheduled at 0, 142 and 284 ms; the window is half open: two of them in 0.284 s.
+    expect(results.measure_window).to.deep.include({end_seconds: 0.284, rule: 'scheduled-arrivals'})
+    expect(results.metrics['offered_rate']).to.deep.include({value: 7.042254})
   })
 
   it('takes means and increases from the time series', async () => {
