@@ -7,7 +7,7 @@ const SEGMENT_COMMANDS = new Set(['list', 'limit', 'limit-percent', 'watch', 'de
 export const liveValues: ValueSource = async (command, name) => {
   if (name === 'name' && SEGMENT_COMMANDS.has(command)) return segmentNames()
   if (name === '--run-dir' && command !== 'bench') return runDirectories()
-  if (name === '--profile') return profileNames()
+  if (name === '--profile' || name === 'profile') return profileNames()
   return []
 }
 

@@ -1,3 +1,4 @@
+import {join} from 'node:path'
 import {Args, Flags} from '@oclif/core'
 import {parseDurationMs, parseSize} from '../lib/foundation/index.js'
 
@@ -9,3 +10,13 @@ export const durationFlag = Flags.custom<number>({
   parse: async text => parseDurationMs(text),
   helpValue: 'DURATION',
 })
+
+/** A run directory; without one, the latest below `KVMINI_OUTPUT_DIR` or `runs`. */
+export const runDirFlag = Flags.string({
+  description: 'the run directory to read (default runs/latest, or latest in KVMINI_OUTPUT_DIR)',
+  helpValue: 'DIR',
+})
+
+export function runDirOf(flag: string | undefined): string {
+  return flag ?? join(process.env['KVMINI_OUTPUT_DIR'] ?? 'runs', 'latest')
+}

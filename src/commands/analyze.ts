@@ -1,5 +1,6 @@
 import {join, resolve} from 'node:path'
 import {Flags} from '@oclif/core'
+import {runDirFlag, runDirOf} from '../cli/flags.js'
 import {KvctlCommand} from '../cli/kvctl-command.js'
 import type {RunResults} from '../lib/runs/index.js'
 
@@ -13,11 +14,7 @@ files give the same bytes. Also reads requests.csv of kserve-vllm-mini. With --j
   ]
   static override enableJsonFlag = true
   static override flags = {
-    'run-dir': Flags.string({
-      description: 'the run directory to read',
-      default: join('runs', 'latest'),
-      helpValue: 'DIR',
-    }),
+    'run-dir': runDirFlag,
     output: Flags.string({
       char: 'o',
       description: 'the file for the analysis output (default analysis.json in the run directory)',
@@ -31,7 +28,7 @@ files give the same bytes. Also reads requests.csv of kserve-vllm-mini. With --j
     const {flags} = await this.parse(Analyze)
     const {openRunDirectory, RUN_FILES} = await import('../lib/runs/index.js')
     const {analyzeRun, EmptyRunError} = await import('../lib/analysis/index.js')
-    const run = await openRunDirectory(flags['run-dir'])
+    const run = await openRunDirectory(runDirOf(flags['run-dir']))
     const analysisPath = resolve(flags.output ?? join(run.path, RUN_FILES.analysis))
     const {namespace, service} = flags
     const {results} = await analyzeRun(run, {analysisPath, namespace, service})

@@ -1,5 +1,6 @@
 import {join, resolve} from 'node:path'
 import {Flags} from '@oclif/core'
+import {runDirFlag, runDirOf} from '../cli/flags.js'
 import {KvctlCommand} from '../cli/kvctl-command.js'
 
 interface ReportResult {
@@ -18,11 +19,7 @@ export default class Report extends KvctlCommand {
   ]
   static override enableJsonFlag = true
   static override flags = {
-    'run-dir': Flags.string({
-      description: 'the run directory to read',
-      default: join('runs', 'latest'),
-      helpValue: 'DIR',
-    }),
+    'run-dir': runDirFlag,
     output: Flags.string({
       char: 'o',
       description: 'the file to write (default report.html in the run directory)',
@@ -34,7 +31,7 @@ export default class Report extends KvctlCommand {
     const {flags} = await this.parse(Report)
     const {openRunDirectory, RUN_FILES} = await import('../lib/runs/index.js')
     const {writeReport} = await import('../lib/report/index.js')
-    const run = await openRunDirectory(flags['run-dir'])
+    const run = await openRunDirectory(runDirOf(flags['run-dir']))
     const output = resolve(flags.output ?? join(run.path, RUN_FILES.report))
     await writeReport(run, output)
     this.log(output)

@@ -3,8 +3,11 @@ export {normaliseProfile, type NormalisedProfile} from './normalise.js'
 export {checkProfile, type Finding, type RuleContext} from './rules.js'
 export {
   findProfile,
+  inspectProfile,
   loadProfile,
+  requireSound,
   shippedProfiles,
   shippedProfilesFolder,
+  type InspectedProfile,
   type LoadedProfile,
 } from './load-profile.js'
