@@ -1,9 +1,6 @@
 import {join} from 'node:path'
-import {Args, Flags} from '@oclif/core'
-import {parseDurationMs, parseSize} from '../lib/foundation/index.js'
-
-/** A size in bytes, such as `512M` or `1.5GiB`. */
-export const sizeArgument = Args.custom<bigint>({parse: async text => parseSize(text)})
+import {Flags} from '@oclif/core'
+import {parseDurationMs} from '../lib/foundation/index.js'
 
 /** A duration in milliseconds, such as `0.5`, `250ms` or `1h30m`. */
 export const durationFlag = Flags.custom<number>({
