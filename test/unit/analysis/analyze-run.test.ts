@@ -210,6 +210,23 @@ describe('analysis of a run', () => {
       })
     })
 
+    it('gives a timeline in slices of a tenth of a second', async () => {
+      const {timeline} = (await analyzeRun(await runOf(GOLDEN))).results
+      expect(timeline).to.deep.equal({
+        slice_seconds: 0.1,
+        start_seconds: [0, 0.1, 0.2, 0.3, 0.4],
+        requests_completed: [0, 1, 1, 0, 1], // at 141, 283 and 496 ms
+        requests_failed: [0, 0, 1, 0, 0],
+        tokens: [0, 3, 3, 0, 1],
+        in_flight_mean: [1, 0.99, 0.98, 1, 0.96], // idle 141–142, 283–284, 294–295 and from 496
+        ttft_p50_ms: [null, 100, 100, null, 200],
+        ttft_p95_ms: [null, 100, 100, null, 200],
+        latency_p95_ms: [null, 141, 141, null, 201],
+        icl_p50_ms: [null, 20, 20, null, null], // 20 and 20; 30 and 10
+        icl_p95_ms: [null, 20, 29, null, null],
+      })
+    })
+
     it('says how requests ended', async () => {
       const {results} = await analyzeRun(await runOf(GOLDEN))
       expect(results.outcomes).to.deep.equal({ok: 3, http_5xx: 1})
@@ -322,6 +339,19 @@ describe('analysis of a run', () => {
     expect(results.metrics['e2e']).to.deep.include({count: 1, mean: 1500})
     expect(results.metrics['peak_output_tps']).to.deep.include({value: 12})
     expect(results.timeline.tokens.at(-1)).to.equal(12)
+    // The end of the whole run belongs to it: 12 tokens and one request in 1.5 s.
+    expect(results.metrics['output_throughput']).to.deep.include({value: 8})
+    expect(results.metrics['request_throughput']).to.deep.include({value: 0.666667})
+  })
+
+  it('counts every request in flight in each slice, and makes slices wider for longer runs', async () => {
+    const records = [
+      answered(1, {sent: 0, tokens: [100], done: 100_000}),
+      answered(2, {sent: 99_500, tokens: [99_600], done: 100_000}),
+    ]
+    const {timeline} = (await analyzeRun(await runOf(records, {...META, mode: 'open'}))).results
+    expect(timeline.slice_seconds).to.equal(1) // 100 s in at most 120 slices
+    expect(timeline.in_flight_mean.slice(-2)).to.deep.equal([1.5, 0]) // one for the whole second, one for its half
   })
 
   it('lets requests of an open schedule that were never sent weigh in the times that users saw', async () => {

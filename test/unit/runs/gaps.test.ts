@@ -48,6 +48,20 @@ describe('gaps.bin', () => {
     expect([...bytes]).to.deep.equal(expected)
   })
 
+  it('has an index that ascends by id, whatever the order of completion', async () => {
+    const writer = await createRecordWriter(run(), 0)
+    await writer.append([7, 3].map(id => requestRecord({id, gapsUs: Uint32Array.of(1)})))
+    await writer.close()
+    const bytes = readFileSync(file())
+    const indexAt = Number(bytes.readBigUInt64LE(bytes.length - 20))
+    expect(indexAt).to.equal(16 + 2 * (12 + 1))
+    const entry = (at: number): number[] => [bytes.readUInt32LE(at), Number(bytes.readBigUInt64LE(at + 4))]
+    expect([entry(indexAt), entry(indexAt + 12)]).to.deep.equal([
+      [3, 16 + 12 + 1],
+      [7, 16],
+    ])
+  })
+
   it('gives back any gaps', async () => {
     const gap = fc.oneof(fc.integer({min: 0, max: 200_000}), fc.constantFrom(0, 1, 2 ** 31, 2 ** 32 - 1))
     await fc.assert(
@@ -90,6 +104,14 @@ describe('gaps.bin', () => {
     await write([1000], [2000], [3000])
     const bytes = readFileSync(file())
     bytes[16 + 12 + 2 + 4] = 2
+    writeFileSync(file(), bytes)
+    expect(await read()).to.deep.equal({requests: {1: [1000]}, isWhole: false})
+  })
+
+  it('stops at a number that goes on for more bytes than any gap has', async () => {
+    await write([1000], [2 ** 32 - 1])
+    const bytes = readFileSync(file())
+    bytes.fill(0x80, bytes.length - 20 - 24 - 5, bytes.length - 20 - 24)
     writeFileSync(file(), bytes)
     expect(await read()).to.deep.equal({requests: {1: [1000]}, isWhole: false})
   })
