@@ -123,10 +123,12 @@ describe('streams, byte for byte as vLLM writes them', () => {
 
   it('a stop string never shows, ends with its name, and lets the engine go', async () => {
     const body = await stream('/v1/chat/completions', {messages: MESSAGES, stop: ['t we'], max_tokens: 4})
-    const pieces = [...body.matchAll(/"delta":\{"content":("[^"]*")\}/g)].map(match => JSON.parse(match[1]!) as string)
+    const pieces = [...body.matchAll(/"delta":\{"content":("[^"]*")\}/g)].map(
+      match => JSON.parse(match[1]!) as string,
+    )
     expect(pieces.join('')).to.equal(' a a')
     expect(body).to.include('"finish_reason":"stop","stop_reason":"t we"')
-    expect(engine.aborted).to.have.length(1)
+    expect(engine.stopped).to.have.length(1)
   })
 
   it('a stop token gives no text unless it is asked for', async () => {

@@ -7,6 +7,8 @@ export interface ScriptedEngine extends ServedEngine {
   readonly submitted: readonly GenerationRequest[]
   /** Ids of sequences that were aborted. */
   readonly aborted: readonly string[]
+  /** Ids of sequences in whose text a stop string was found. */
+  readonly stopped: readonly string[]
   readonly unfinished: number
   /** Gives every running sequence its next token, and its end when it has said all; as an engine's step would. */
   step(): void
@@ -33,6 +35,7 @@ export function scriptedEngine(
 ): ScriptedEngine {
   const submitted: GenerationRequest[] = []
   const aborted: string[] = []
+  const stopped: string[] = []
   const running = new Set<Running>()
   const observers: EngineObserver[] = []
   let [promptTokens, generationTokens] = [0, 0]
@@ -74,6 +77,7 @@ export function scriptedEngine(
     maxModelLen,
     submitted,
     aborted,
+    stopped,
     get unfinished() {
       return running.size
     },
@@ -86,10 +90,11 @@ export function scriptedEngine(
       running.add(one)
       promptTokens += request.promptTokens.length
       return {
-        abort() {
+        abort(reason = 'abort') {
           if (!running.has(one)) return
-          aborted.push(request.id)
-          end(one, 'abort', null)
+          if (reason === 'abort') aborted.push(request.id)
+          else stopped.push(request.id)
+          end(one, reason, null)
         },
       }
     },

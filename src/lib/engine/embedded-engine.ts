@@ -11,6 +11,7 @@ import type {
   EngineState,
   EngineStats,
   GenerationRequest,
+  Submission,
   TokenSink,
 } from './types.js'
 import type {UsagePublisher} from './usage-publisher.js'
@@ -51,7 +52,7 @@ export class EmbeddedEngine implements Engine {
     this.#runSoon()
   }
 
-  submit(request: GenerationRequest, sink: TokenSink): {abort(): void} {
+  submit(request: GenerationRequest, sink: TokenSink): Submission {
     if (this.#state !== 'open') {
       throw new ResourceError('ENGINE_CLOSED', `the engine is ${this.#state} and takes no more requests`)
     }
@@ -59,9 +60,9 @@ export class EmbeddedEngine implements Engine {
     this.#sinks.set(request.id, sink)
     if (this.#nextDeadlineNs === Infinity) this.#runSoon()
     return {
-      abort: () => {
+      abort: reason => {
         if (this.#sinks.get(request.id) !== sink) return
-        this.#core.abort(request.id, this.#options.clock.nowNs())
+        this.#core.abort(request.id, this.#options.clock.nowNs(), reason)
         this.#runSoon()
       },
     }

@@ -23,5 +23,6 @@ export type {
   GenerationEnd,
   GenerationRequest,
   RequestState,
+  Submission,
   TokenSink,
 } from './types.js'

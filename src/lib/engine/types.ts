@@ -98,6 +98,16 @@ export interface EngineState {
 export type ByteTarget =
   {readonly requestId: string; readonly offset: number} | {readonly blockId: number; readonly offset: number}
 
+/** A sequence that was handed in. */
+export interface Submission {
+  /**
+   * Ends it at once; nothing happens where it has ended already.
+   *
+   * @param reason `stop` when a stop string was found, which only the reader of the text can see
+   */
+  abort(reason?: 'abort' | 'stop'): void
+}
+
 /** An inference server in everything but weights and HTTP. */
 export interface Engine {
   /**
@@ -106,7 +116,7 @@ export interface Engine {
    * @throws ConfigurationError for what can never run
    * @throws ResourceError `ENGINE_CLOSED`
    */
-  submit(request: GenerationRequest, sink: TokenSink): {abort(): void}
+  submit(request: GenerationRequest, sink: TokenSink): Submission
   stats(): EngineStats
   state(): EngineState
   observe(observer: EngineObserver): void

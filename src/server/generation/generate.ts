@@ -1,3 +1,4 @@
+import type {Submission} from '../../lib/engine/index.js'
 import {ConfigurationError} from '../../lib/foundation/index.js'
 import type {Tokenizer} from '../../lib/tokens/index.js'
 import {ApiError} from '../api-error.js'
@@ -28,13 +29,13 @@ export function generate(
   echoes: readonly string[] | null,
   onChange: () => void,
 ): Generation {
-  const handles: ({abort(): void} | null)[] = []
+  const handles: (Submission | null)[] = []
   const choices = plan.prompts.flatMap((_, promptIndex) =>
     Array.from({length: plan.n}, (_, k) => {
       const index = k + promptIndex * plan.n
       return createChoice(index, promptIndex, plan, echoes?.[promptIndex] ?? '', tokenizer, {
         changed: onChange,
-        stopped: () => handles[index]?.abort(),
+        stopped: () => handles[index]?.abort('stop'),
       })
     }),
   )
@@ -58,7 +59,7 @@ function submit(
   plan: GenerationPlan,
   choice: Choice,
   requestId: string,
-): {abort(): void} | null {
+): Submission | null {
   if (plan.maxTokens === 0) {
     choice.sink.end({reason: 'length', stopTokenId: null, cachedTokens: 0, message: null})
     return null

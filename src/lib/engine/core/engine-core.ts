@@ -120,12 +120,12 @@ export class EngineCore {
   }
 
   /** Ends a request at once; the event comes with the next {@link step}. @returns false when there is none such */
-  abort(id: string, nowNs: number): boolean {
+  abort(id: string, nowNs: number, reason: 'abort' | 'stop' = 'abort'): boolean {
     const sequence = this.#sequences.get(id)
     if (!sequence) return false
     const index = this.#ingress.indexOf(sequence)
     if (index >= 0) this.#ingress.splice(index, 1)
-    this.#finish(sequence, 'abort', null, nowNs, this.#pending)
+    this.#finish(sequence, reason, null, nowNs, this.#pending)
     return true
   }
 
