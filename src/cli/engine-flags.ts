@@ -1,6 +1,7 @@
 import {Flags, type Interfaces} from '@oclif/core'
 import {ConfigurationError} from '../lib/foundation/index.js'
 import type {EngineFlags} from '../server/engine-settings.js'
+import type {FaultRates} from '../server/fault-injection.js'
 import {durationFlag} from './flags.js'
 
 const number = Flags.custom<number>({
@@ -13,6 +14,19 @@ const number = Flags.custom<number>({
 })
 const count = (helpGroup: string, description: string, min: number, fallback: number) =>
   Flags.integer({helpGroup, description, min, default: fallback, helpValue: 'N'})
+
+const share = (description: string) =>
+  number({
+    helpGroup: 'FAULTS',
+    description,
+    default: 0,
+    helpValue: 'SHARE',
+    parse: async text => {
+      const value = Number(text)
+      if (text.trim() !== '' && value >= 0 && value <= 1) return value
+      throw new ConfigurationError('NUMBER_INVALID', `'${text}' is not a share from 0 to 1`)
+    },
+  })
 
 const SERVER = 'SERVER'
 const CACHE = 'CACHE'
@@ -127,7 +141,24 @@ export const engineFlags = {
   'itl-ms': number({helpGroup: TIME, description: 'constant: every other step'}),
   speedup: number({helpGroup: TIME, description: 'divides all simulated times', default: 1}),
   jitter: number({helpGroup: TIME, description: 'relative standard deviation of a step', default: 0}),
-  seed: Flags.integer({helpGroup: TIME, description: 'of the jitter', default: 0}),
+  seed: Flags.integer({helpGroup: TIME, description: 'of jitter and injected faults', default: 0}),
+  'inject-error-rate': share('share of requests answered with 500'),
+  'inject-429-rate': share('share of requests answered with 429'),
+  'inject-cut-rate': share('share of streams whose connection breaks'),
+  'inject-stall-rate': share('share of streams that fall silent for --inject-stall-time'),
+  'inject-stall-time': durationFlag({
+    helpGroup: 'FAULTS',
+    description: 'length of such a silence',
+    default: 2000,
+    defaultHelp: async () => '2s',
+  }),
+  'inject-spike-rate': share('share of requests that wait --inject-spike-time before they start'),
+  'inject-spike-time': durationFlag({
+    helpGroup: 'FAULTS',
+    description: 'length of such a wait',
+    default: 500,
+    defaultHelp: async () => '500ms',
+  }),
   'mean-answer-tokens': count(TIME, 'mean length of answers that may end by themselves', 1, 256),
 }
 
@@ -171,4 +202,20 @@ export function apiKeysFor(flags: Parsed, environment: NodeJS.ProcessEnv): reado
   throw new ConfigurationError('AUTH_REQUIRED', `--host ${flags.host} lets other machines in without a key`, {
     suggestions: ['--api-key KEY, or set VLLM_API_KEY', '--no-auth if that is what you want'],
   })
+}
+
+/** @throws ConfigurationError when more than every request would go wrong */
+export function faultRates(flags: Parsed): FaultRates {
+  const rates: FaultRates = {
+    error: flags['inject-error-rate'],
+    tooMany: flags['inject-429-rate'],
+    cut: flags['inject-cut-rate'],
+    stall: flags['inject-stall-rate'],
+    stallMs: flags['inject-stall-time'],
+    spike: flags['inject-spike-rate'],
+    spikeMs: flags['inject-spike-time'],
+  }
+  const sum = rates.error + rates.tooMany + rates.cut + rates.stall + rates.spike
+  if (sum <= 1) return rates
+  throw new ConfigurationError('USAGE', `the --inject-…-rate flags add up to ${sum}, which is more than 1`)
 }

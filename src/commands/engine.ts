@@ -1,5 +1,5 @@
 import {Args} from '@oclif/core'
-import {apiKeysFor, engineFlags, toEngineFlags} from '../cli/engine-flags.js'
+import {apiKeysFor, engineFlags, faultRates, toEngineFlags} from '../cli/engine-flags.js'
 import {KvctlCommand} from '../cli/kvctl-command.js'
 import {untilEnd} from '../cli/until-end.js'
 import {packageVersion} from '../lib/foundation/index.js'
@@ -36,6 +36,7 @@ stdin that is a pipe ends the engine when it closes.`
     const apiKeys = apiKeysFor(flags, process.env)
     const {engineSettings} = await import('../server/engine-settings.js')
     const settings = engineSettings(toEngineFlags(flags, args.model), process.env['PYTHONHASHSEED'] ?? null)
+    const faults = faultRates(flags)
     const {signal} = this
     const segment = flags['no-segment'] ? null : (flags['ipc-name'] ?? (await freeSegmentName(this.logger)))
     const {engine, tokenizer} = await embeddedEngine(settings, segment, this.logger)
@@ -43,6 +44,7 @@ stdin that is a pipe ends the engine when it closes.`
     try {
       const {createEngineApp} = await import('../server/engine-app.js')
       const {listen} = await import('../server/engine-server.js')
+      const {createFaultDealer} = await import('../server/fault-injection.js')
       const app = createEngineApp({
         engine,
         model: {
@@ -64,6 +66,7 @@ stdin that is a pipe ends the engine when it closes.`
         maxBodyBytes: MAX_BODY_BYTES,
         slowClientMs: SLOW_CLIENT_MS,
         echoesRequestIds: flags['enable-request-id-headers'],
+        dealFault: createFaultDealer(faults, flags.seed),
         logger: this.logger,
       })
       const server = await listen(app, flags.host, flags.port, this.logger)

@@ -1,4 +1,5 @@
 import type {EngineMetrics} from './exposition/engine-metrics.js'
+import type {Fault} from './fault-injection.js'
 import type {GenerationPlan, ServedModel} from './generation/plan.js'
 import type {RequestsInFlight} from './requests-in-flight.js'
 import type {ServedEngine} from './served-engine.js'
@@ -16,4 +17,6 @@ export interface EngineAppContext {
   /** A request passed every check. */
   answered(plan: GenerationPlan): void
   nextSerial(): number
+  /** What shall go wrong with the next request; null where nothing is injected. */
+  nextFault(): Fault | null
 }

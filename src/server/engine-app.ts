@@ -5,6 +5,7 @@ import {ApiError} from './api-error.js'
 import {hasKey, isGuarded} from './api-key.js'
 import {createEngineMetrics} from './exposition/engine-metrics.js'
 import type {EngineAppContext} from './engine-app-context.js'
+import type {Fault} from './fault-injection.js'
 import type {ServedModel} from './generation/plan.js'
 import {createRequestsInFlight, type RequestsInFlight} from './requests-in-flight.js'
 import {engineControlRoutes} from './routes/engine-control.js'
@@ -26,6 +27,8 @@ export interface EngineAppOptions {
   readonly maxBodyBytes: number
   readonly slowClientMs: number
   readonly echoesRequestIds: boolean
+  /** Makes requests fail on purpose; see `createFaultDealer`. */
+  readonly dealFault?: () => Fault | null
   readonly logger: Logger
 }
 
@@ -58,6 +61,7 @@ export function createEngineApp(options: EngineAppOptions): EngineApp {
     serverInfo: asText => serverInfo(options, asText),
     answered: plan => metrics.requested(plan.n),
     nextSerial: () => ++serial,
+    nextFault: options.dealFault ?? (() => null),
   }
 
   const app = fastify({

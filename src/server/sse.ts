@@ -31,12 +31,15 @@ export function openSseStream(raw: ServerResponse, stallMs: number, listener: Ss
     if (stall) clearTimeout(stall)
     stall = null
   }
-  raw.once('close', () => {
+  const closed = (): void => {
     unblock()
     if (isOver && raw.writableFinished) return
     isOver = true
     listener.gone()
-  })
+  }
+  // It may have left before anybody listened.
+  if (raw.destroyed) process.nextTick(closed)
+  else raw.once('close', closed)
   // A reset while writing; `close` follows and tells the listener.
   raw.on('error', () => {})
   raw.on('drain', () => {

@@ -1,5 +1,6 @@
 import type {ServerResponse} from 'node:http'
 import {errorBody, STREAM_END} from '../../lib/openai/index.js'
+import type {Fault} from '../fault-injection.js'
 import {openSseStream} from '../sse.js'
 import {event, type ChunkWriter} from './chunk-writer.js'
 import type {Generation} from './generate.js'
@@ -11,6 +12,8 @@ export interface StreamReplyOptions {
   readonly chunks: ChunkWriter
   readonly slowClientMs: number
   readonly showsCachedTokens: boolean
+  /** What shall go wrong with this stream on purpose. */
+  readonly fault: Fault | null
   /** Starts the answers; nothing has been sent while it may still throw. */
   start(onChange: () => void): Generation
   /** The reply has ended or its client has left; called once. */
@@ -26,6 +29,7 @@ export function streamReply(raw: ServerResponse, options: StreamReplyOptions): v
   let isScheduled = false
   let isOpened = false
   let isOver = false
+  let stall: NodeJS.Timeout | null = null
 
   const finish = (events: string): void => {
     isOver = true
@@ -34,7 +38,7 @@ export function streamReply(raw: ServerResponse, options: StreamReplyOptions): v
   }
   const flush = (): void => {
     isScheduled = false
-    if (isOver || stream.isBlocked) return
+    if (isOver || stall || stream.isBlocked || breaks()) return
     let events = ''
     for (const choice of generation.choices) {
       const piece = choice.take()
@@ -59,6 +63,22 @@ export function streamReply(raw: ServerResponse, options: StreamReplyOptions): v
     }
     finish(events)
   }
+  /** Carries an injected fault out when its token has come. @returns true when nothing may be written now */
+  const breaks = (): boolean => {
+    const {fault} = options
+    if ((fault?.kind !== 'cut' && fault?.kind !== 'stall') || hasBroken) return false
+    if (generation.choices[0]!.generatedTokens <= fault.afterTokens) return false
+    hasBroken = true
+    if (fault.kind === 'cut') {
+      stream.destroy()
+      return true
+    }
+    stall = setTimeout(() => {
+      stall = null
+      flush()
+    }, fault.ms)
+    return true
+  }
   // After the engine's step, so that a last token and its end leave in one event and a step in one write.
   const onChange = (): void => {
     if (isScheduled || isOver) return
@@ -68,9 +88,11 @@ export function streamReply(raw: ServerResponse, options: StreamReplyOptions): v
 
   const generation = options.start(onChange)
   let unfinished = generation.choices.length
+  let hasBroken = false
   const stream = openSseStream(raw, options.slowClientMs, {
     drained: flush,
     gone() {
+      if (stall) clearTimeout(stall)
       generation.abort()
       if (isOver) return
       isOver = true

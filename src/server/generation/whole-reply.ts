@@ -22,7 +22,10 @@ export async function collectAnswers(
   let generation: Generation | null = null
   generation = start(() => changed())
   changed()
-  const left = new Promise<'left'>(resolve => raw.once('close', () => resolve('left')))
+  const left = new Promise<'left'>(resolve => {
+    if (raw.destroyed) resolve('left')
+    raw.once('close', () => resolve('left'))
+  })
   if ((await Promise.race([ended, left])) === 'left') {
     generation.abort()
     return null

@@ -1,5 +1,7 @@
 import type {FastifyInstance, FastifyReply, FastifyRequest} from 'fastify'
 import {randomUUID} from 'node:crypto'
+import {setTimeout} from 'node:timers/promises'
+import {ApiError} from '../api-error.js'
 import type {EngineAppContext} from '../engine-app-context.js'
 import type {ChunkWriter} from '../generation/chunk-writer.js'
 import {createChatChunks} from '../generation/chat-chunks.js'
@@ -65,17 +67,22 @@ async function answer(
   {identity, plan, chunks, streamedEchoes, whole}: Endpoint,
 ): Promise<unknown> {
   const {engine, model, inFlight} = context
+  const fault = context.nextFault()
+  if (fault?.kind === 'error') throw new ApiError(500, 'An injected error.')
+  if (fault?.kind === 'tooMany') throw new ApiError(429, 'An injected refusal: too many requests.')
   const over = inFlight.enter(plan.prompts.length * plan.n)
   const start = (echoes: readonly string[] | null) => (onChange: () => void) =>
     generate(engine, plan, model.tokenizer, `${context.nextSerial()}:${identity.id}`, echoes, onChange)
   try {
     context.answered(plan)
+    if (fault?.kind === 'spike') await setTimeout(fault.ms)
     if (plan.isStreamed) {
       streamReply(reply.raw, {
         plan,
         chunks: chunks(),
         slowClientMs: context.slowClientMs,
         showsCachedTokens: model.showsCachedTokens,
+        fault,
         start: start(streamedEchoes),
         over,
       })
