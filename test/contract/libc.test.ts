@@ -24,6 +24,23 @@ describe('native/libc', () => {
   beforeEach(() => (folder = mkdtempSync(join(tmpdir(), 'kvctl-libc-'))))
   afterEach(() => rmSync(folder, {recursive: true}))
 
+  it('loads koffi on the first call, not before', () => {
+    const script = `
+      import {readFileSync} from 'node:fs'
+      import {libc} from ${JSON.stringify(new URL('../../src/native/libc.js', import.meta.url).href)}
+      const isLoaded = () => readFileSync('/proc/self/maps', 'utf8').includes('koffi.node')
+      const before = isLoaded()
+      libc.tryFlock(0, 'shared')
+      console.log(before, isLoaded())`
+    const fd = openSync(folder, 'r')
+    const stdout = execFileSync(process.execPath, ['--input-type=module', '-e', script], {
+      stdio: [fd, 'pipe', 'inherit'],
+      encoding: 'utf8',
+    })
+    closeSync(fd)
+    expect(stdout).to.equal('false true\n')
+  })
+
   it('names the call, the number, the symbol and the meaning of a failure', () => {
     const error = failureOf(() => libc.close(987_654))
     expect(error).to.include({syscall: 'close', errno: 9, code: 'EBADF'})

@@ -180,8 +180,8 @@ export function createSegmentStore(options: SegmentStoreOptions): SegmentStore {
     remove(given) {
       const name = checkName(directory, given)
       closeSync(openSegment(directory, name, 'read-quiet').fd)
+      // What is remembered stays: if the engine lives, it re-creates the segment with total 0, and the total is the cure.
       unlink(directory, name)
-      memories.forget(name)
     },
     async removeUnchanged({name, identity, record}) {
       return withSegment(directory, name, 'read-quiet', segment => {

@@ -96,6 +96,16 @@ describe('setting a limit', () => {
     expect(missing.map(({name, reason}) => [name, reason.code])).to.deep.equal([['x', 'SEGMENT_NOT_FOUND']])
   })
 
+  it('repairs a segment that was deleted under its engine, which then re-created it with total 0', async () => {
+    folder.put('vllm', 8n * GIB, GIB)
+    await folder.store.list()
+    await removeSegment(folder.store, 'vllm', {isForced: true, signal})
+    const path = folder.put('vllm', 0n, GIB)
+    expect(await folder.store.list()).to.deep.equal([])
+    expect(await set(null)).to.include({limitBytes: 8n * GIB + 4096n})
+    expect(readFileSync(path)).to.deep.equal(recordBytes(8n * GIB + 4096n, GIB))
+  })
+
   it('removes a segment that nobody reads', async () => {
     folder.put('vllm', GIB)
     expect(await removeSegment(folder.store, 'vllm', {isForced: false, signal})).to.equal('vllm')
