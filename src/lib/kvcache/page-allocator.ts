@@ -153,7 +153,13 @@ export class PageAllocator {
   #mapNext(): number | null {
     const id = this.#free[0]
     if (id === undefined || this.#mapper.availablePages() < 1) return null
-    this.#mapper.map([id])
+    try {
+      this.#mapper.map([id])
+    } catch (error) {
+      // Work ahead of need may fail; whoever needs the page will hear of it.
+      if (error instanceof ResourceError) return null
+      throw error
+    }
     this.#free.shift()
     return id
   }

@@ -10,12 +10,14 @@ class Pool {
   published = {used: 0, preallocated: 0}
   limit: number | null = null
   spareMachinePages = Infinity
+  failsToMap = false
   readonly manager: KvCacheManager
 
   constructor(options: Partial<KvCacheOptions> = {}) {
     const mapper = {
       map: (ids: readonly number[]) => {
-        if (ids.length > this.spareMachinePages) throw new ResourceError('MEMORY_EXHAUSTED', 'no memory')
+        if (this.failsToMap || ids.length > this.spareMachinePages)
+          throw new ResourceError('MEMORY_EXHAUSTED', 'no memory')
         for (const id of ids) {
           expect(this.mapped.has(id), `page ${id} is mapped twice`).to.equal(false)
           this.mapped.add(id)
@@ -97,11 +99,20 @@ describe('the KV cache manager', () => {
 
   it('takes back what it had when the machine runs out of memory half-way', () => {
     const pool = new Pool()
-    pool.spareMachinePages = 0.5 // claims to have some, then fails
+    pool.failsToMap = true
     expect(pool.manager.alloc(8)).to.equal(null)
     expect(pool.manager.allocatedBlocks).to.equal(1)
-    pool.spareMachinePages = Infinity
+    pool.failsToMap = false
     expect(pool.alloc(8)).to.deep.equal([...range(1, 7), 8])
+  })
+
+  it('goes without a reserve when the machine has no memory for one', () => {
+    const pool = new Pool({minReservedPages: 2, maxReservedPages: 2})
+    pool.spareMachinePages = 1
+    pool.failsToMap = true
+    expect(pool.manager.preallocate(2)).to.equal(0)
+    pool.failsToMap = false
+    expect(pool.manager.preallocate(2)).to.equal(2)
   })
 
   it('detects a block freed twice and a block never handed out', () => {
