@@ -1,3 +1,15 @@
 export {PATTERNS, type Pattern} from './arrivals.js'
-export {planBench, type ApiKind, type BenchOptions, type BenchPlan, type PromptSource} from './bench-plan.js'
+export {
+  planBench,
+  type ApiKind,
+  type BenchOptions,
+  type BenchPlan,
+  type PromptSource,
+  type RequestShape,
+  type TimeLimits,
+} from './bench-plan.js'
+export type {LoadCounts} from './load-loop.js'
 export {runLoadJob, type LoadJob, type LoadOrder, type LoadReport} from './load-worker.js'
+export {createProgressMeter, type ProgressMeter} from './progress.js'
+export {runBench, type BenchAsk, type BenchOutcome, type BenchParts, type BenchWatcher} from './run-bench.js'
+export {loadWorkerPath, type LoadProcess} from './run-load.js'

@@ -1,2 +1,5 @@
-export {countPromptTokens, fetchMetricsText, fetchVersion} from './server-pages.js'
+export {countPromptTokens} from './count-tokens.js'
+export {startEmbeddedEngine, type EmbeddedEngine} from './embedded-engine.js'
+export {engineFiguresOf, type EngineFigures} from './engine-figures.js'
+export {fetchMetricsText, fetchVersion} from './server-pages.js'
 export {bearer, findTarget, type InferenceTarget, type TargetQuery} from './target.js'

@@ -1,0 +1,90 @@
+import {createTicker, type Logger} from '../foundation/index.js'
+import type {HttpClient} from '../http/index.js'
+import {
+  engineFiguresOf,
+  fetchMetricsText,
+  type EmbeddedEngine,
+  type EngineFigures,
+} from '../inference/index.js'
+import {readProcessUse} from '../processes/index.js'
+import type {TimeSample, TimeSeriesWriter} from '../runs/index.js'
+import type {SegmentStore} from '../segments/index.js'
+
+const INTERVAL_MS = 1000
+
+export interface ObservedServer {
+  readonly http: HttpClient
+  readonly baseUrl: string
+  /** Our own engine, whose segment and process are looked at too. */
+  readonly engine: EmbeddedEngine | null
+  readonly segments: SegmentStore | null
+}
+
+/**
+ * Looks at the server once a second until `signal` is aborted and writes each look to the time series: its own metrics, its
+ * segment, its process. What cannot be looked at is left out; nothing here may end a run.
+ *
+ * @param runMs milliseconds since the run's origin
+ * @returns settles when the last look is written
+ */
+export function observeRun(
+  server: ObservedServer,
+  writer: TimeSeriesWriter,
+  runMs: () => number,
+  logger: Logger,
+  signal: AbortSignal,
+): Promise<void> {
+  let pending: Promise<void> = Promise.resolve()
+  const ticker = createTicker(
+    () => lookAt(server, runMs),
+    INTERVAL_MS,
+    error => logger.debug(`could not look at the server: ${String(error)}`),
+  )
+  return new Promise(resolve => {
+    signal.addEventListener('abort', () => void pending.then(resolve, resolve), {once: true})
+    ticker.subscribe(look => (pending = writer.append(look)), signal)
+  })
+}
+
+async function lookAt(
+  {http, baseUrl, engine, segments}: ObservedServer,
+  runMs: () => number,
+): Promise<TimeSample> {
+  const [text, use] = await Promise.all([
+    fetchMetricsText(http, baseUrl),
+    engine === null ? null : readProcessUse(engine.pid),
+  ])
+  const figures = text === null ? null : engineFiguresOf(text)
+  const segment =
+    segments === null || engine?.segment == null
+      ? null
+      : await segments.read(engine.segment).catch(() => null)
+  return {
+    at_ms: Math.round(runMs() * 1000) / 1000,
+    ...(figures && {engine: engineJson(figures)}),
+    ...(segment && {
+      segments: [
+        {
+          name: segment.name,
+          limit_bytes: Number(segment.record.limitBytes),
+          used_bytes: Number(segment.record.usedBytes),
+          prealloc_bytes: Number(segment.record.preallocBytes),
+        },
+      ],
+    }),
+    ...(use && {process: {cpu_seconds: use.cpuSeconds, rss_bytes: use.rssBytes}}),
+  }
+}
+
+function engineJson(figures: EngineFigures): NonNullable<TimeSample['engine']> {
+  return {
+    running: figures.running,
+    waiting: figures.waiting,
+    kv_cache_usage: figures.kvCacheUsage,
+    preemptions_total: figures.preemptions,
+    prompt_tokens_total: figures.promptTokens,
+    generation_tokens_total: figures.generationTokens,
+    prefix_cache_queries_total: figures.prefixCacheQueries,
+    prefix_cache_hits_total: figures.prefixCacheHits,
+  }
+}
