@@ -1,3 +1,4 @@
+import type {BenchParts} from './lib/bench/index.js'
 import type {Engine} from './lib/engine/index.js'
 import type {Logger} from './lib/foundation/index.js'
 import type {SegmentStore} from './lib/segments/index.js'
@@ -51,4 +52,35 @@ export async function freeSegmentName(logger: Logger): Promise<string> {
   if (process.env['KVCACHED_IPC_NAME']) return name
   const taken = (await (await segmentStore(logger)).list()).map(look => look.name)
   return taken.includes(name) ? `${name}_${process.pid}` : name
+}
+
+/**
+ * The parts of a benchmark. `close` gives back what they hold.
+ *
+ * @param outputDir the run directory; null makes one below `KVMINI_OUTPUT_DIR`, else `runs`
+ */
+export async function benchParts(
+  logger: Logger,
+  {outputDir, isInsecure}: {outputDir: string | null; isInsecure: boolean},
+): Promise<BenchParts & {close(): Promise<void>}> {
+  const {loadWorkerPath} = await import('./lib/bench/index.js')
+  const {systemClock} = await import('./lib/foundation/index.js')
+  const {createHttpClient} = await import('./lib/http/index.js')
+  const {startEmbeddedEngine} = await import('./lib/inference/index.js')
+  const {startWorker} = await import('./lib/processes/index.js')
+  const {claimRunDirectory, createRunDirectory} = await import('./lib/runs/index.js')
+  const http = createHttpClient({isInsecure})
+  return {
+    http,
+    clock: systemClock,
+    logger,
+    segments: await segmentStore(logger),
+    startLoadProcess: () => startWorker(loadWorkerPath),
+    startEngine: signal => startEmbeddedEngine([], signal),
+    createRunDirectory: () =>
+      outputDir === null
+        ? createRunDirectory(process.env['KVMINI_OUTPUT_DIR'] || 'runs', new Date())
+        : claimRunDirectory(outputDir),
+    close: () => http.close(),
+  }
 }

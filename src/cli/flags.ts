@@ -1,6 +1,6 @@
 import {join} from 'node:path'
 import {Flags} from '@oclif/core'
-import {parseDurationMs} from '../lib/foundation/index.js'
+import {ConfigurationError, parseDurationMs} from '../lib/foundation/index.js'
 
 /** A duration in milliseconds, such as `0.5`, `250ms` or `1h30m`. */
 export const durationFlag = Flags.custom<number>({
@@ -17,3 +17,35 @@ export const runDirFlag = Flags.string({
 export function runDirOf(flag: string | undefined): string {
   return flag ?? join(process.env['KVMINI_OUTPUT_DIR'] ?? 'runs', 'latest')
 }
+
+/** A whole number of at least `min`. */
+export const countFlag = Flags.custom<number, {min: number}>({
+  parse: async (text, _, {min, name}) => {
+    const value = Number(text)
+    if (/^\d+$/.test(text) && value >= min && Number.isSafeInteger(value)) return value
+    throw new ConfigurationError('USAGE', `--${name} takes a whole number of at least ${min}, not '${text}'`)
+  },
+  helpValue: 'N',
+})
+
+/** A number of at least `min`, or above 0 when `min` is not given. */
+export const decimalFlag = Flags.custom<number, {min?: number; max?: number}>({
+  parse: async (text, _, {min, max = Infinity, name}) => {
+    const value = Number(text)
+    const isInside = min === undefined ? value > 0 : value >= min
+    if (text.trim() !== '' && isInside && value <= max && Number.isFinite(value)) return value
+    const from = min === undefined ? 'above 0' : `of at least ${min}`
+    const to = max === Infinity ? '' : ` and at most ${max}`
+    throw new ConfigurationError('USAGE', `--${name} takes a number ${from}${to}, not '${text}'`)
+  },
+  helpValue: 'X',
+})
+
+/** An http:// or https:// address. */
+export const urlFlag = Flags.custom({
+  parse: async (text, _, {name}) => {
+    if (/^https?:\/\/[^/]/i.test(text) && URL.canParse(text)) return text
+    throw new ConfigurationError('USAGE', `--${name} takes an http:// or https:// address, not '${text}'`)
+  },
+  helpValue: 'URL',
+})

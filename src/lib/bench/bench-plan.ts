@@ -4,7 +4,7 @@ import {arrivalTimesMs, type Pattern} from './arrivals.js'
 
 /** Limits of one request, milliseconds; null is no limit. */
 export interface TimeLimits {
-  readonly connectMs: number
+  readonly connectMs: number | null
   readonly firstTokenMs: number | null
   readonly idleMs: number | null
   readonly totalMs: number | null

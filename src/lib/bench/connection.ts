@@ -91,7 +91,7 @@ export class Connection {
     const {connectMs, firstTokenMs, idleMs, totalMs} = this.#target.limits
     const listener = this.#listener
     if (this.#phase === 'tcp' || this.#phase === 'tls') {
-      if (nowMs - this.#startedAtMs > connectMs) {
+      if (connectMs !== null && nowMs - this.#startedAtMs > connectMs) {
         this.#fail('timeout_connect', `no connection within ${connectMs} ms`)
       }
     } else if (listener !== null) {

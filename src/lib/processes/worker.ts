@@ -1,5 +1,4 @@
 import {fork} from 'node:child_process'
-import {once} from 'node:events'
 import {KvctlError} from '../foundation/index.js'
 
 /** A Node child process that speaks in structured messages (typed arrays included). */
@@ -35,10 +34,16 @@ export function startWorker<Order, Report>(path: string): Worker<Order, Report> 
     queue.push(report as Report)
     notify()
   })
-  child.on('error', notify)
-  child.once('close', () => {
+  const end = (): void => {
     hasEnded = true
     notify()
+  }
+  // Reports may still be unread when the process is gone. (`close` never comes when it was us who closed the channel.)
+  const exited = new Promise<void>(resolve => {
+    child.once('exit', resolve).once('error', resolve)
+  }).then(() => {
+    if (child.connected) child.once('disconnect', end)
+    else end()
   })
 
   return {
@@ -60,11 +65,9 @@ export function startWorker<Order, Report>(path: string): Worker<Order, Report> 
       }
     },
     async stop(graceMs = 2000) {
-      if (hasEnded) return
-      const closed = once(child, 'close')
       if (child.connected) child.disconnect()
       const timer = setTimeout(() => child.kill('SIGKILL'), graceMs)
-      await closed
+      await exited
       clearTimeout(timer)
     },
   }

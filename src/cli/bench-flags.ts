@@ -1,0 +1,163 @@
+import {readFile} from 'node:fs/promises'
+import {Flags, type Interfaces} from '@oclif/core'
+import {PATTERNS, type LoadFlags} from '../lib/bench/index.js'
+import {ConfigurationError} from '../lib/foundation/index.js'
+import {countFlag, decimalFlag, durationFlag, urlFlag} from './flags.js'
+
+const [TARGET, LOAD, REQUEST, LIMITS] = ['TARGET', 'LOAD', 'REQUEST', 'TIME LIMIT']
+
+/** Whom to measure. */
+export const targetFlags = {
+  url: urlFlag({
+    description: 'base URL of an OpenAI-compatible server; without it kvctl starts its own engine',
+    helpGroup: TARGET,
+  }),
+  model: Flags.string({description: 'model to ask for (default: the first it lists)', helpGroup: TARGET}),
+  'api-key': Flags.string({
+    description: 'bearer token (also KVCTL_API_KEY, KVMINI_API_KEY, OPENAI_API_KEY)',
+    helpGroup: TARGET,
+    helpValue: 'KEY',
+  }),
+  insecure: Flags.boolean({description: 'accept any TLS certificate', helpGroup: TARGET}),
+}
+
+/** How much, and when. */
+export const loadFlags = {
+  requests: countFlag({description: 'how many requests (default 200)', min: 1, helpGroup: LOAD}),
+  concurrency: countFlag({
+    description: 'requests kept in flight without --rate (default 10)',
+    min: 1,
+    helpGroup: LOAD,
+  }),
+  pattern: Flags.option({
+    options: PATTERNS,
+    description: 'when requests are sent (default steady)',
+    helpGroup: LOAD,
+    helpValue: 'NAME',
+  })(),
+  rate: decimalFlag({
+    description: 'requests per second, sent on schedule whatever the server does',
+    helpGroup: LOAD,
+  }),
+  duration: durationFlag({description: 'how long to send', helpGroup: LOAD}),
+  warmup: countFlag({
+    description: 'requests sent first and not judged (default 0)',
+    min: 0,
+    helpGroup: LOAD,
+  }),
+  'max-concurrency': countFlag({
+    description: 'with a schedule: no more than this in flight; waiting shows as lateness',
+    min: 1,
+    helpGroup: LOAD,
+  }),
+  burstiness: decimalFlag({
+    description: 'shape of gamma gaps; below 1 clumps, 1 is Poisson',
+    default: 1,
+    helpGroup: LOAD,
+  }),
+  'ramp-from': decimalFlag({
+    description: 'rate at which a ramp starts; it ends so that --rate is the mean',
+    min: 0,
+    default: 0,
+    helpGroup: LOAD,
+  }),
+  'on-time': durationFlag({description: 'on-off: length of a busy phase', default: 5000, helpGroup: LOAD}),
+  'off-time': durationFlag({description: 'on-off: length of a pause', default: 5000, helpGroup: LOAD}),
+  seed: countFlag({
+    description: 'fixes schedule and prompts (default: schedule 42, prompts new in every run)',
+    min: 0,
+    helpGroup: LOAD,
+  }),
+}
+
+/** What every request is. */
+export const requestFlags = {
+  'max-tokens': countFlag({description: 'length of an answer (default 100)', min: 1, helpGroup: REQUEST}),
+  'prompt-tokens': countFlag({
+    description: 'length of the made-up prompts, each different (default 128)',
+    min: 1,
+    helpGroup: REQUEST,
+    exclusive: ['prompt'],
+  }),
+  prompt: Flags.string({description: 'one prompt for every request', helpGroup: REQUEST, helpValue: 'TEXT'}),
+  'ignore-eos': Flags.boolean({
+    description: 'ask for exactly --max-tokens tokens (ignore_eos and min_tokens)',
+    helpGroup: REQUEST,
+  }),
+  temperature: decimalFlag({description: 'default 0', min: 0, max: 2, helpGroup: REQUEST}),
+  'top-p': decimalFlag({description: 'default: not sent', max: 1, helpGroup: REQUEST}),
+  stream: Flags.boolean({
+    description: 'stream the answers; --no-stream gives no TTFT',
+    allowNo: true,
+    helpGroup: REQUEST,
+  }),
+  api: Flags.option({
+    options: ['chat', 'completions'] as const,
+    description: 'which route to use',
+    default: 'chat',
+    helpGroup: REQUEST,
+  })(),
+  'extra-openai-json': Flags.file({
+    description: 'JSON object merged over every request body',
+    helpGroup: REQUEST,
+    helpValue: 'FILE',
+  }),
+}
+
+/** When to give up on a request; 0 is never. */
+export const limitFlags = {
+  timeout: durationFlag({description: 'for the whole request', default: 300_000, helpGroup: LIMITS}),
+  'timeout-connect': durationFlag({description: 'to open a connection', default: 10_000, helpGroup: LIMITS}),
+  'timeout-ttft': durationFlag({description: 'to the first token (0: off)', default: 0, helpGroup: LIMITS}),
+  'timeout-idle': durationFlag({
+    description: 'between two reads of an answer',
+    default: 60_000,
+    helpGroup: LIMITS,
+  }),
+}
+
+type Parsed = Interfaces.InferredFlags<typeof loadFlags & typeof requestFlags & typeof limitFlags>
+
+/** @throws ConfigurationError when the extra JSON is not readable */
+export async function readLoadFlags(flags: Parsed): Promise<LoadFlags> {
+  const extra = flags['extra-openai-json']
+  return {
+    pattern: flags.pattern ?? null,
+    requests: flags.requests ?? null,
+    concurrency: flags.concurrency ?? null,
+    ratePerSecond: flags.rate ?? null,
+    durationSeconds: flags.duration === undefined ? null : flags.duration / 1000,
+    warmupRequests: flags.warmup ?? null,
+    maxTokens: flags['max-tokens'] ?? null,
+    promptTokens: flags['prompt-tokens'] ?? null,
+    prompt: flags.prompt ?? null,
+    temperature: flags.temperature ?? null,
+    topP: flags['top-p'] ?? null,
+    isStreamed: 'stream' in flags ? flags.stream : null,
+    maxInFlight: flags['max-concurrency'] ?? null,
+    burstiness: flags.burstiness,
+    rampFromPerSecond: flags['ramp-from'],
+    onSeconds: flags['on-time'] / 1000,
+    offSeconds: flags['off-time'] / 1000,
+    api: flags.api,
+    ignoresEos: flags['ignore-eos'],
+    extraBody: extra === undefined ? {} : await readJsonObject(extra),
+    seed: flags.seed ?? null,
+    timeoutMs: flags.timeout,
+    timeoutConnectMs: flags['timeout-connect'],
+    timeoutFirstTokenMs: flags['timeout-ttft'],
+    timeoutIdleMs: flags['timeout-idle'],
+  }
+}
+
+async function readJsonObject(path: string): Promise<Record<string, unknown>> {
+  try {
+    const value: unknown = JSON.parse(await readFile(path, 'utf8'))
+    if (typeof value === 'object' && value !== null && !Array.isArray(value)) {
+      return value as Record<string, unknown>
+    }
+  } catch (error) {
+    throw new ConfigurationError('CONFIG_UNREADABLE', `${path} is not readable JSON`, {cause: error})
+  }
+  throw new ConfigurationError('CONFIG_UNREADABLE', `${path} holds no JSON object`)
+}

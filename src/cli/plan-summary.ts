@@ -1,0 +1,56 @@
+import type {BenchPlan} from '../lib/bench/index.js'
+
+/** A resolved plan as `--dry-run --json` prints it. */
+export interface PlanJson {
+  readonly target: {url: string | null; model: string | null; is_embedded: boolean}
+  readonly plan: Readonly<Record<string, unknown>>
+}
+
+export function planJson(plan: BenchPlan, url: string | null, model: string | null): PlanJson {
+  const {request, limits} = plan
+  return {
+    target: {url, model, is_embedded: url === null},
+    plan: {
+      pattern: plan.pattern,
+      mode: plan.mode,
+      requests: plan.requests,
+      concurrency: plan.concurrency,
+      max_concurrency: plan.maxInFlight,
+      warmup_requests: plan.warmupRequests,
+      rate_per_second: plan.ratePerSecond,
+      duration_seconds: plan.durationMs === null ? null : plan.durationMs / 1000,
+      arrival_seed: plan.arrivalSeed,
+      prompt_seed: plan.promptSeed,
+      schedule_sha256: plan.scheduleSha256,
+      api: request.api,
+      stream: request.isStreamed,
+      max_tokens: request.maxTokens,
+      temperature: request.temperature,
+      top_p: request.topP,
+      ignore_eos: request.ignoresEos,
+      prompt:
+        request.prompt.kind === 'fixed'
+          ? {kind: 'fixed', text: request.prompt.text}
+          : {kind: 'synthetic', tokens: request.prompt.tokens},
+      extra_body: request.extraBody,
+      timeout_ms: {
+        connect: limits.connectMs,
+        ttft: limits.firstTokenMs,
+        idle: limits.idleMs,
+        total: limits.totalMs,
+      },
+    },
+  }
+}
+
+/** The same for people: one `name value` line each. */
+export function planText({target, plan}: PlanJson): string {
+  const show = (value: unknown): string =>
+    value === null ? '-' : typeof value === 'string' ? value : JSON.stringify(value)
+  const rows: [string, unknown][] = [
+    ['target', target.url ?? "kvctl's own engine"],
+    ['model', target.model ?? 'the first that the server lists'],
+    ...Object.entries(plan),
+  ]
+  return rows.map(([name, value]) => `${name.padEnd(18)} ${show(value)}`).join('\n')
+}

@@ -1,0 +1,105 @@
+import {randomInt} from 'node:crypto'
+import type {Pattern} from './arrivals.js'
+import type {ApiKind, BenchOptions} from './bench-plan.js'
+
+/** What one place (the command line, a profile) says about a load; absent or null means it says nothing. */
+export interface LoadWishes {
+  readonly pattern?: Pattern | null
+  readonly requests?: number | null
+  readonly concurrency?: number | null
+  readonly ratePerSecond?: number | null
+  readonly durationSeconds?: number | null
+  readonly warmupRequests?: number | null
+  readonly maxTokens?: number | null
+  readonly promptTokens?: number | null
+  readonly prompt?: string | null
+  readonly temperature?: number | null
+  readonly topP?: number | null
+  readonly isStreamed?: boolean | null
+}
+
+/** What only the command line can say. Limits in milliseconds, 0 for none. */
+export interface LoadFlags extends LoadWishes {
+  readonly maxInFlight: number | null
+  readonly burstiness: number
+  readonly rampFromPerSecond: number
+  readonly onSeconds: number
+  readonly offSeconds: number
+  readonly api: ApiKind
+  readonly ignoresEos: boolean
+  readonly extraBody: Readonly<Record<string, unknown>>
+  readonly seed: number | null
+  readonly timeoutMs: number
+  readonly timeoutConnectMs: number
+  readonly timeoutFirstTokenMs: number
+  readonly timeoutIdleMs: number
+}
+
+const DEFAULTS = {
+  pattern: 'steady',
+  requests: 200,
+  concurrency: 10,
+  maxTokens: 100,
+  promptTokens: 128,
+  temperature: 0,
+} as const
+
+/** Arrivals repeat by default; prompts do not, because the server's prefix cache would know them. */
+const ARRIVAL_SEED = 42
+
+/**
+ * Weighs the command line against the profile against the defaults. A profile's duration is a limit of its own pattern: with
+ * another pattern on the command line it says nothing.
+ *
+ * @param drawSeed a fresh seed for the prompts of a run without `--seed`
+ */
+export function resolveBenchOptions(
+  flags: LoadFlags,
+  profile: LoadWishes,
+  drawSeed: () => number = () => randomInt(2 ** 31),
+): BenchOptions {
+  const pick = <T>(flag: T | null | undefined, inProfile: T | null | undefined, otherwise: T): T =>
+    flag ?? inProfile ?? otherwise
+  const hasOwnPattern = flags.pattern != null && flags.pattern !== profile.pattern
+  const ratePerSecond = pick<number | null>(flags.ratePerSecond, profile.ratePerSecond, null)
+  const profileSeconds = hasOwnPattern ? null : profile.durationSeconds
+  const isCountedByTime = ratePerSecond !== null && flags.durationSeconds != null
+  const off = (ms: number): number | null => (ms === 0 ? null : ms)
+  const prompt = flags.prompt ?? (flags.promptTokens == null ? profile.prompt : null)
+  return {
+    pattern: pick(flags.pattern, profile.pattern, DEFAULTS.pattern),
+    requests: isCountedByTime
+      ? (flags.requests ?? null)
+      : pick(flags.requests, profile.requests, DEFAULTS.requests),
+    concurrency: pick(flags.concurrency, profile.concurrency, DEFAULTS.concurrency),
+    ratePerSecond,
+    durationSeconds: pick<number | null>(flags.durationSeconds, profileSeconds, null),
+    maxInFlight: flags.maxInFlight,
+    warmupRequests: pick(flags.warmupRequests, profile.warmupRequests, 0),
+    burstiness: flags.burstiness,
+    rampFromPerSecond: flags.rampFromPerSecond,
+    onSeconds: flags.onSeconds,
+    offSeconds: flags.offSeconds,
+    request: {
+      api: flags.api,
+      isStreamed: pick(flags.isStreamed, profile.isStreamed, true),
+      maxTokens: pick(flags.maxTokens, profile.maxTokens, DEFAULTS.maxTokens),
+      temperature: pick(flags.temperature, profile.temperature, DEFAULTS.temperature),
+      topP: pick<number | null>(flags.topP, profile.topP, null),
+      ignoresEos: flags.ignoresEos,
+      prompt:
+        prompt == null
+          ? {kind: 'synthetic', tokens: pick(flags.promptTokens, profile.promptTokens, DEFAULTS.promptTokens)}
+          : {kind: 'fixed', text: prompt},
+      extraBody: flags.extraBody,
+    },
+    limits: {
+      connectMs: off(flags.timeoutConnectMs),
+      firstTokenMs: off(flags.timeoutFirstTokenMs),
+      idleMs: off(flags.timeoutIdleMs),
+      totalMs: off(flags.timeoutMs),
+    },
+    arrivalSeed: flags.seed ?? ARRIVAL_SEED,
+    promptSeed: flags.seed ?? drawSeed(),
+  }
+}
