@@ -23,15 +23,15 @@ export const targetFlags = {
 
 /** How much, and when. */
 export const loadFlags = {
-  requests: countFlag({description: 'how many requests (default 200)', min: 1, helpGroup: LOAD}),
+  requests: countFlag({description: 'how many requests', min: 1, helpGroup: LOAD}),
   concurrency: countFlag({
-    description: 'requests kept in flight without --rate (default 10)',
+    description: 'requests kept in flight without --rate',
     min: 1,
     helpGroup: LOAD,
   }),
   pattern: Flags.option({
     options: PATTERNS,
-    description: 'when requests are sent (default steady)',
+    description: 'when requests are sent; steady without --rate is a closed loop',
     helpGroup: LOAD,
     helpValue: 'NAME',
   })(),
@@ -41,7 +41,7 @@ export const loadFlags = {
   }),
   duration: durationFlag({description: 'how long to send', helpGroup: LOAD}),
   warmup: countFlag({
-    description: 'requests sent first and not judged (default 0)',
+    description: 'requests sent first and not judged',
     min: 0,
     helpGroup: LOAD,
   }),
@@ -72,7 +72,7 @@ export const loadFlags = {
 
 /** What every request is. */
 export const requestFlags = {
-  'max-tokens': countFlag({description: 'length of an answer (default 100)', min: 1, helpGroup: REQUEST}),
+  'max-tokens': countFlag({description: 'length of an answer', min: 1, helpGroup: REQUEST}),
   'prompt-tokens': countFlag({
     description: 'length of the made-up prompts, each different (default 128)',
     min: 1,
@@ -81,11 +81,13 @@ export const requestFlags = {
   }),
   prompt: Flags.string({description: 'one prompt for every request', helpGroup: REQUEST, helpValue: 'TEXT'}),
   'ignore-eos': Flags.boolean({
-    description: 'ask for exactly --max-tokens tokens (ignore_eos and min_tokens)',
+    description:
+      "ask for exactly --max-tokens tokens (ignore_eos and min_tokens); the default for kvctl's own engine",
+    allowNo: true,
     helpGroup: REQUEST,
   }),
-  temperature: decimalFlag({description: 'default 0', min: 0, max: 2, helpGroup: REQUEST}),
-  'top-p': decimalFlag({description: 'default: not sent', max: 1, helpGroup: REQUEST}),
+  temperature: decimalFlag({description: 'sampling temperature', min: 0, max: 2, helpGroup: REQUEST}),
+  'top-p': decimalFlag({description: 'nucleus sampling', max: 1, helpGroup: REQUEST}),
   stream: Flags.boolean({
     description: 'stream the answers; --no-stream gives no TTFT',
     allowNo: true,
@@ -116,11 +118,15 @@ export const limitFlags = {
   }),
 }
 
-type Parsed = Interfaces.InferredFlags<typeof loadFlags & typeof requestFlags & typeof limitFlags>
+type Parsed = Interfaces.InferredFlags<
+  typeof targetFlags & typeof loadFlags & typeof requestFlags & typeof limitFlags
+>
 
 /** @throws ConfigurationError when the extra JSON is not readable */
 export async function readLoadFlags(flags: Parsed): Promise<LoadFlags> {
   const extra = flags['extra-openai-json']
+  // oclif types every switch as boolean; one that nobody gave is absent.
+  const switches: Partial<Parsed> = flags
   return {
     pattern: flags.pattern ?? null,
     requests: flags.requests ?? null,
@@ -133,14 +139,14 @@ export async function readLoadFlags(flags: Parsed): Promise<LoadFlags> {
     prompt: flags.prompt ?? null,
     temperature: flags.temperature ?? null,
     topP: flags['top-p'] ?? null,
-    isStreamed: 'stream' in flags ? flags.stream : null,
+    isStreamed: switches.stream ?? null,
     maxInFlight: flags['max-concurrency'] ?? null,
     burstiness: flags.burstiness,
     rampFromPerSecond: flags['ramp-from'],
     onSeconds: flags['on-time'] / 1000,
     offSeconds: flags['off-time'] / 1000,
     api: flags.api,
-    ignoresEos: flags['ignore-eos'],
+    ignoresEos: switches['ignore-eos'] ?? flags.url === undefined,
     extraBody: extra === undefined ? {} : await readJsonObject(extra),
     seed: flags.seed ?? null,
     timeoutMs: flags.timeout,

@@ -1,12 +1,13 @@
 import {join} from 'node:path'
 import {Flags} from '@oclif/core'
 import {limitFlags, loadFlags, readLoadFlags, requestFlags, targetFlags} from '../cli/bench-flags.js'
-import {benchSummary} from '../cli/bench-summary.js'
 import {KvctlCommand} from '../cli/kvctl-command.js'
 import {planJson, planText, type PlanJson} from '../cli/plan-summary.js'
 import {createProgressLine} from '../cli/progress-line.js'
-import type {BenchAsk, BenchOutcome} from '../lib/bench/index.js'
+import {runSummary} from '../cli/run-summary.js'
+import type {BenchAsk, BenchOutcome, LoadWishes} from '../lib/bench/index.js'
 import {NetworkError} from '../lib/foundation/index.js'
+import type {Profile} from '../lib/profiles/index.js'
 import type {RunDirectory, RunResults} from '../lib/runs/index.js'
 import {benchParts} from '../wiring.js'
 
@@ -34,6 +35,12 @@ export default class Bench extends KvctlCommand {
     ...loadFlags,
     ...requestFlags,
     ...limitFlags,
+    profile: Flags.string({
+      description: 'what to send: a shipped profile or a YAML file; flags win over it',
+      default: 'standard',
+      helpValue: 'NAME|FILE',
+    }),
+    'list-profiles': Flags.boolean({description: 'print the names of the shipped profiles'}),
     'output-dir': Flags.string({
       aliases: ['run-dir'],
       description: 'run directory (default <KVMINI_OUTPUT_DIR or runs>/<time>)',
@@ -46,10 +53,18 @@ export default class Bench extends KvctlCommand {
     'skip-deploy': Flags.boolean({description: 'measure what is deployed already'}),
   }
 
-  async run(): Promise<BenchResult | PlanJson> {
+  async run(): Promise<BenchResult | PlanJson | readonly string[]> {
     const {flags} = await this.parse(Bench)
+    const {loadProfile, shippedProfiles} = await import('../lib/profiles/index.js')
+    if (flags['list-profiles']) {
+      const names = await shippedProfiles()
+      this.log(names.join('\n'))
+      return names
+    }
     const {planBench, resolveBenchOptions} = await import('../lib/bench/index.js')
-    const plan = planBench(resolveBenchOptions(await readLoadFlags(flags), {}))
+    const {profile, warnings} = await loadProfile(flags.profile)
+    for (const warning of warnings) this.note(`Warning: ${warning}`)
+    const plan = planBench(resolveBenchOptions(await readLoadFlags(flags), wishesOf(profile)))
     const [url, model] = [flags.url ?? null, flags.model ?? null]
     if (flags['dry-run']) {
       const shown = planJson(plan, url, model)
@@ -66,6 +81,7 @@ export default class Bench extends KvctlCommand {
     const notes = {
       namespace: flags.namespace ?? process.env['KVMINI_NAMESPACE'] ?? 'default',
       service: flags.service ?? null,
+      profile,
       args: [...this.argv],
     }
     const ask = {plan, url, model, apiKey, isInsecure: flags.insecure, notes}
@@ -95,9 +111,12 @@ export default class Bench extends KvctlCommand {
   async #conclude({run, target, wasStopped, outcomes}: BenchOutcome): Promise<BenchResult> {
     const {analyzeRun} = await import('../lib/analysis/index.js')
     const {runVerdict} = await import('../lib/bench/index.js')
+    // Stopped before the first answer: there is nothing to analyse.
+    if (outcomes.size === 0) this.signal.throwIfAborted()
     const {results} = await analyzeRun(run)
     await this.#report(run)
-    this.log(benchSummary(results))
+    this.log(runSummary(results))
+    for (const {message} of results.warnings) this.note(`Warning: ${message}`)
     this.note(`Run: ${run.path}`)
     if (wasStopped) this.signal.throwIfAborted()
     const failure = runVerdict(outcomes, target.baseUrl)
@@ -131,5 +150,20 @@ export default class Bench extends KvctlCommand {
         suggestions: ['give the address of a running server with --url, and --skip-deploy'],
       },
     )
+  }
+}
+
+function wishesOf({load_test: load, request}: Profile): LoadWishes {
+  return {
+    pattern: load.pattern ?? null,
+    requests: load.requests ?? null,
+    concurrency: load.concurrency ?? null,
+    ratePerSecond: load.rate ?? null,
+    durationSeconds: load.duration_seconds ?? null,
+    warmupRequests: load.warmup_requests ?? null,
+    maxTokens: request.max_tokens ?? null,
+    temperature: request.temperature ?? null,
+    topP: request.top_p ?? null,
+    isStreamed: request.stream ?? null,
   }
 }

@@ -85,6 +85,7 @@ function instrumentJson({
     ttft_error_p99_ms: firstTokenDelay.p99Ms,
     gap_error_p99_ms: tokenDelay.p99Ms,
     cpu_share_max: cpuShare,
+    lateness_p99_ms: lateness.p99Ms,
     workers: 1,
     lateness_ms: {p50: lateness.p50Ms, p99: lateness.p99Ms, max: lateness.maxMs},
     event_loop_delay_ms: {p50: eventLoopDelay.p50Ms, p99: eventLoopDelay.p99Ms, max: eventLoopDelay.maxMs},
