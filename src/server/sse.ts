@@ -13,7 +13,7 @@ export interface SseStream {
 export interface SseListener {
   /** The client has read on; it can take more. */
   drained(): void
-  /** The client left, or was put out, before the end. */
+  /** The client left, or was put out, before it had everything. */
   gone(): void
 }
 

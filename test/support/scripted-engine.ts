@@ -1,4 +1,10 @@
-import type {EngineObserver, EngineStats, GenerationRequest, TokenSink} from '../../src/lib/engine/index.js'
+import type {
+  EngineObserver,
+  EngineState,
+  EngineStats,
+  GenerationRequest,
+  TokenSink,
+} from '../../src/lib/engine/index.js'
 import {ConfigurationError} from '../../src/lib/foundation/index.js'
 import type {ServedEngine} from '../../src/server/served-engine.js'
 
@@ -16,6 +22,36 @@ export interface ScriptedEngine extends ServedEngine {
   run(): Promise<void>
   /** Ends everything that runs with an error. */
   fail(message: string): void
+}
+
+/** Nothing in the pool: a scripted engine has none. */
+const EMPTY_STATE: EngineState = {
+  steps: {count: 0, modelledMs: 0, achievedMs: 0},
+  requests: [],
+  pool: {
+    blockSize: 16,
+    totalBlocks: 64,
+    usedBlocks: 0,
+    cachedFreeBlocks: 0,
+    emptyBlocks: 64,
+    capacityBlocks: 64,
+    evictions: 0,
+  },
+  memory: {
+    limitBytes: 0,
+    startupBytes: 0,
+    usedBytes: 0,
+    preallocatedBytes: 0,
+    residentBytes: 0,
+    pageBytes: 0,
+    bytesPerBlock: 0,
+    isShrinking: false,
+    movedBlocks: 0,
+  },
+  timing: {mode: 'constant', speedup: 1, jitter: 0, model: null, gpu: null},
+  modelledPoolBytes: null,
+  modelledBytesPerBlock: null,
+  segment: null,
 }
 
 interface Running {
@@ -101,7 +137,8 @@ export function scriptedEngine(
     stats,
     lookup: () => 0,
     resetPrefixCache: () => running.size === 0,
-    state: () => ({running: running.size}),
+    isServing: true,
+    state: () => EMPTY_STATE,
     observe: observer => void observers.push(observer),
     step() {
       for (const observer of observers) observer.step(running.size)

@@ -54,6 +54,10 @@ export class EmbeddedEngine implements Engine {
     this.#runSoon()
   }
 
+  get isServing(): boolean {
+    return this.#state === 'open'
+  }
+
   submit(request: GenerationRequest, sink: TokenSink): Submission {
     if (this.#state !== 'open') {
       throw new ResourceError('ENGINE_CLOSED', `the engine is ${this.#state} and takes no more requests`)

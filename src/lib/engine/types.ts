@@ -125,6 +125,8 @@ export interface Engine {
   /** Forgets all cached content. @returns false, changing nothing, while a request runs */
   resetPrefixCache(): boolean
   readonly maxModelLen: number
+  /** False once it has failed or was closed: it takes no more requests. */
+  readonly isServing: boolean
   /** The segment it publishes; null without one. */
   readonly segment: string | null
   /**

@@ -36,14 +36,7 @@ export function createEngineMetrics(options: EngineMetricsOptions): EngineMetric
     engine: '0',
   })
   constant('kvctl_engine_info', 'What this embedded engine plays, and how it keeps time.', options.info)
-  new Gauge({
-    name: 'kvctl_engine_requests_in_flight',
-    help: 'HTTP requests being answered.',
-    registers,
-    collect() {
-      this.set(options.requestsInFlight())
-    },
-  })
+  engineSeries(registers, options)
   const exchanges = new Counter({
     name: 'http_requests_total',
     help: 'HTTP requests by handler and class of status.',
@@ -85,4 +78,45 @@ function processSeries(registers: Registry[]): void {
   new Gauge({name: 'process_start_time_seconds', help: 'Unix time of the start.', registers}).set(
     Date.now() / 1000 - process.uptime(),
   )
+}
+
+/** What vLLM does not export: the pool by state, and the real memory under it. */
+function engineSeries(registers: Registry[], {engine, requestsInFlight}: EngineMetricsOptions): void {
+  const gauge = (name: string, help: string, read: () => number): void => {
+    new Gauge({
+      name,
+      help,
+      registers,
+      collect() {
+        this.set(read())
+      },
+    })
+  }
+  gauge('kvctl_engine_requests_in_flight', 'HTTP requests being answered.', requestsInFlight)
+  new Gauge({
+    name: 'kvctl_engine_blocks',
+    help: 'KV blocks by state.',
+    labelNames: ['state'],
+    registers,
+    collect() {
+      const {usedBlocks, cachedFreeBlocks, emptyBlocks} = engine.state().pool
+      this.set({state: 'used'}, usedBlocks)
+      this.set({state: 'cached_free'}, cachedFreeBlocks)
+      this.set({state: 'empty'}, emptyBlocks)
+    },
+  })
+  new Counter({
+    name: 'kvctl_engine_evictions_total',
+    help: 'Cached blocks that made room for others.',
+    registers,
+    collect() {
+      this.reset()
+      this.inc(engine.state().pool.evictions)
+    },
+  })
+  gauge('kvctl_engine_kv_limit_bytes', 'What the segment allows.', () => engine.state().memory.limitBytes)
+  gauge('kvctl_engine_kv_used_bytes', 'Pages in use.', () => engine.state().memory.usedBytes)
+  gauge('kvctl_engine_kv_resident_bytes', 'Memory that the system has given.', () => {
+    return engine.state().memory.residentBytes
+  })
 }

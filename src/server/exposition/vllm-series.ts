@@ -55,6 +55,16 @@ export function createVllmSeries(engine: ServedEngine, modelName: string): VllmS
 
   gauge('vllm:num_requests_running', 'Requests being executed.', () => stats().running)
   gauge('vllm:num_requests_waiting', 'Requests in the queue.', () => stats().waiting)
+  new Gauge({
+    name: 'vllm:num_requests_waiting_by_reason',
+    help: 'Requests in the queue by why they wait.',
+    labelNames: ['reason'],
+    registers,
+    collect() {
+      this.set({reason: 'capacity'}, stats().waiting)
+      this.set({reason: 'deferred'}, 0)
+    },
+  })
   gauge('vllm:kv_cache_usage_perc', 'Used share of the KV blocks, 0 to 1.', () => stats().kvCacheUsage)
   new Gauge({
     name: 'vllm:engine_sleep_state',

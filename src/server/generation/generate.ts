@@ -1,5 +1,5 @@
 import type {Submission} from '../../lib/engine/index.js'
-import {ConfigurationError} from '../../lib/foundation/index.js'
+import {ConfigurationError, ResourceError} from '../../lib/foundation/index.js'
 import type {Tokenizer} from '../../lib/tokens/index.js'
 import {ApiError} from '../api-error.js'
 import type {ServedEngine} from '../served-engine.js'
@@ -19,7 +19,7 @@ export interface Generation {
  * @param requestId unique among unfinished requests
  * @param echoes text that each prompt's answers begin with; null for none
  * @param onChange something can be taken from a choice; called on the engine's thread
- * @throws ApiError 400 when the engine could never run it; then nothing of it runs
+ * @throws ApiError 400 when the engine could never run it, 503 when it no longer serves; then nothing of it runs
  */
 export function generate(
   engine: ServedEngine,
@@ -49,6 +49,7 @@ export function generate(
   } catch (error) {
     for (const handle of handles) handle?.abort()
     if (error instanceof ConfigurationError) throw new ApiError(400, error.message)
+    if (error instanceof ResourceError) throw new ApiError(503, error.message)
     throw error
   }
   return {choices, abort}

@@ -16,8 +16,6 @@ export interface StreamReplyOptions {
   readonly fault: Fault | null
   /** Starts the answers; nothing has been sent while it may still throw. */
   start(onChange: () => void): Generation
-  /** The reply has ended or its client has left; called once. */
-  over(): void
 }
 
 /**
@@ -34,7 +32,6 @@ export function streamReply(raw: ServerResponse, options: StreamReplyOptions): v
   const finish = (events: string): void => {
     isOver = true
     stream.end(events + event(STREAM_END))
-    options.over()
   }
   const flush = (): void => {
     isScheduled = false
@@ -94,9 +91,7 @@ export function streamReply(raw: ServerResponse, options: StreamReplyOptions): v
     gone() {
       if (stall) clearTimeout(stall)
       generation.abort()
-      if (isOver) return
       isOver = true
-      options.over()
     },
   })
 }

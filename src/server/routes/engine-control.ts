@@ -1,4 +1,4 @@
-import type {FastifyInstance} from 'fastify'
+import type {FastifyInstance, FastifyReply, FastifyRequest} from 'fastify'
 import type {EngineAppContext} from '../engine-app-context.js'
 import {encodeConversation} from '../generation/plan-chat.js'
 import {checkTokenIds, refuseFarTooLong, resolveModel, type ServedModel} from '../generation/plan.js'
@@ -15,12 +15,10 @@ import {snakeCaseKeys} from '../snake-case.js'
 export function engineControlRoutes(app: FastifyInstance, context: EngineAppContext): void {
   const {model, inFlight, metrics, engine} = context
 
-  app.get('/health', (_, reply) => reply.code(inFlight.isDraining ? 503 : 200).send())
-  app.route({
-    method: ['GET', 'POST'],
-    url: '/ping',
-    handler: (_, reply) => reply.code(inFlight.isDraining ? 503 : 200).send(),
-  })
+  const health = (_: FastifyRequest, reply: FastifyReply): FastifyReply =>
+    reply.code(engine.isServing && !inFlight.isDraining ? 200 : 503).send()
+  app.get('/health', health)
+  app.route({method: ['GET', 'POST'], url: '/ping', handler: health})
   app.get('/version', () => ({version: context.version}))
   app.get('/load', () => ({server_load: inFlight.requests}))
   app.get('/metrics', async (_, reply) => reply.type(metrics.contentType).send(await metrics.page()))

@@ -71,40 +71,32 @@ async function answer(
   if (fault?.kind === 'error') throw new ApiError(500, 'An injected error.')
   if (fault?.kind === 'tooMany') throw new ApiError(429, 'An injected refusal: too many requests.')
   const over = inFlight.enter(plan.prompts.length * plan.n)
+  // Only when the client has every byte, so that a drain cuts nobody off.
+  if (reply.raw.destroyed) over()
+  else reply.raw.once('close', over)
+  context.answered(plan)
+  if (fault?.kind === 'spike') await setTimeout(fault.ms)
   const start = (echoes: readonly string[] | null) => (onChange: () => void) =>
     generate(engine, plan, model.tokenizer, `${context.nextSerial()}:${identity.id}`, echoes, onChange)
-  try {
-    context.answered(plan)
-    if (fault?.kind === 'spike') await setTimeout(fault.ms)
-    if (plan.isStreamed) {
-      streamReply(reply.raw, {
-        plan,
-        chunks: chunks(),
-        slowClientMs: context.slowClientMs,
-        showsCachedTokens: model.showsCachedTokens,
-        fault,
-        start: start(streamedEchoes),
-        over,
-      })
-      reply.hijack()
-      return undefined
-    }
-    const answers = await collectAnswers(reply.raw, start(plan.echoes))
-    over()
-    if (answers === null) {
-      reply.hijack()
-      return undefined
-    }
-    const usage = usageOf(
+  if (plan.isStreamed) {
+    streamReply(reply.raw, {
       plan,
-      answers.map(({choice}) => choice),
-      model.showsCachedTokens,
-    )
-    return whole(answers, usage)
-  } catch (error) {
-    over()
-    throw error
+      chunks: chunks(),
+      slowClientMs: context.slowClientMs,
+      showsCachedTokens: model.showsCachedTokens,
+      fault,
+      start: start(streamedEchoes),
+    })
+    reply.hijack()
+    return undefined
   }
+  const answers = await collectAnswers(reply.raw, start(plan.echoes))
+  if (answers === null) {
+    reply.hijack()
+    return undefined
+  }
+  const choices = answers.map(({choice}) => choice)
+  return whole(answers, usageOf(plan, choices, model.showsCachedTokens))
 }
 
 function nowSeconds(): number {

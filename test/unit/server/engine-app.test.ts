@@ -2,6 +2,7 @@ import {expect} from 'chai'
 import fc from 'fast-check'
 import {connect, type Socket} from 'node:net'
 import {once} from 'node:events'
+import {ResourceError} from '../../../src/lib/foundation/index.js'
 import {createBuiltinTokenizer} from '../../../src/lib/tokens/index.js'
 import {serveEngine, type EngineServer} from '../../support/engine-server.js'
 import {scriptedEngine, type ScriptedEngine} from '../../support/scripted-engine.js'
@@ -159,6 +160,56 @@ describe('the HTTP surface of an engine', () => {
     engine.step()
     expect((await pending).status).to.equal(200)
     await drained
+  })
+
+  it('is drained only when a slow client has read its last byte', async () => {
+    const wide = scriptedEngine(() => [TIME, TIME])
+    const slow = await serveEngine(wide, {model: {names: ['m'.repeat(8_000_000)]}})
+    try {
+      const socket = post(slow.url, {prompt: 'Hi', max_tokens: 2, stream: true}).pause()
+      await until(() => wide.unfinished > 0)
+      await wide.run()
+      let isDrained = false
+      const drained = slow.app.inFlight.drain().then(() => (isDrained = true))
+      await new Promise(resolve => setTimeout(resolve, 20))
+      expect(isDrained).to.equal(false)
+      let raw = ''
+      socket.setEncoding('utf8').on('data', (part: string) => (raw += part))
+      socket.resume()
+      await drained
+      await once(socket, 'end')
+      expect(raw).to.include('data: [DONE]')
+    } finally {
+      await slow.close()
+    }
+  })
+
+  it('says 503 once its engine serves no more', async () => {
+    const dead = await serveEngine({
+      ...engine,
+      isServing: false,
+      submit() {
+        throw new ResourceError('ENGINE_CLOSED', 'the engine is failed and takes no more requests')
+      },
+    })
+    try {
+      expect((await dead.get('/health')).status).to.equal(503)
+      expect((await dead.get('/ping')).status).to.equal(503)
+      expect((await dead.post('/v1/completions', {prompt: 'Hi'})).status).to.equal(503)
+      expect((await dead.post('/v1/completions', {prompt: 'Hi', stream: true})).status).to.equal(503)
+    } finally {
+      await dead.close()
+    }
+  })
+
+  it('separates its pages of metrics by whole lines', async () => {
+    const page = await (await server.get('/metrics')).text()
+    for (const line of page.split('\n')) {
+      expect(line).to.match(
+        /^(|# (HELP|TYPE) [a-zA-Z_:][\w:]* .+|[a-zA-Z_:][\w:]*(\{.*\})? (\d|-|NaN|\+Inf)\S*)$/,
+      )
+    }
+    expect(page).to.match(/^kvctl_engine_blocks\{state="empty"\} 64$/m)
   })
 
   it('counts on /metrics what its clients saw', async () => {
