@@ -6,7 +6,8 @@ export interface MetricSample {
   readonly value: number
 }
 
-const LINE = /^([a-zA-Z_:][\w:]*)(?:\{(.*)\})?\s+(\S+)(?:\s+-?\d+)?(?:\s+#.*)?$/
+/** Labels end at the first brace outside quotes: an OpenMetrics exemplar after the value has braces of its own. */
+const LINE = /^([a-zA-Z_:][\w:]*)(?:\{((?:[^"}]|"(?:[^"\\]|\\.)*")*)\})?\s+(\S+)(?:\s+[-\d.]+)?(?:\s+#.*)?$/
 const LABEL = /([a-zA-Z_]\w*)\s*=\s*"((?:[^"\\]|\\.)*)"/g
 
 /**
