@@ -94,8 +94,8 @@ const WRAPPED = /^Parsing (--\S+) \n\t([\s\S]*)\nSee more help with --help$/
 
 /** oclif's own usage mistakes print its whole configuration under `--json` and leave with 1; ours are one line and 2. */
 function asKvctlError(error: Error, id: string): Error {
-  const [, flag, why] = WRAPPED.exec(error.message) ?? []
-  if (flag !== undefined) error.message = `${flag}: ${why}`
+  const [, flag, why = ''] = WRAPPED.exec(error.message) ?? []
+  if (flag !== undefined) error.message = why.includes(flag) ? why : `${flag}: ${why}`
   if (error instanceof KvctlError || (flag === undefined && !('parse' in error))) return error
   const message = error.message
     .split('\n')
