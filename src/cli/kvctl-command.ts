@@ -11,6 +11,9 @@ import {
   type Logger,
 } from '../lib/foundation/index.js'
 
+/** One Ctrl-C can arrive twice: from the terminal, and from npm or timeout(1), which pass it on. */
+const SAME_KEY_MS = 300
+
 /**
  * What every command shares: one place where a failure becomes an exit status and either one line on stderr or one JSON
  * document on stdout, one abort signal for Ctrl-C and SIGTERM, and one logger.
@@ -28,14 +31,19 @@ export abstract class KvctlCommand extends Command {
   #abort: AbortController | null = null
   #logger: Logger | null = null
 
-  /** Aborted on the first SIGINT or SIGTERM, with an `InterruptedError` as reason; the second one ends the process. */
+  /**
+   * Aborted on the first SIGINT or SIGTERM, with an `InterruptedError` as reason; a second one, from somebody who has
+   * waited, ends the process.
+   */
   protected get signal(): AbortSignal {
     if (this.#abort) return this.#abort.signal
     const controller = (this.#abort = new AbortController())
+    let firstAtMs = 0
     for (const name of ['SIGINT', 'SIGTERM'] as const) {
       process.on(name, () => {
         const reason = new InterruptedError(name)
-        if (controller.signal.aborted) process.exit(reason.exitCode)
+        if (!controller.signal.aborted) firstAtMs = performance.now()
+        else if (performance.now() - firstAtMs > SAME_KEY_MS) process.exit(reason.exitCode)
         controller.abort(reason)
       })
     }

@@ -33,7 +33,7 @@ let isExitWatched = false
 /**
  * Starts a program with an argument list, never through a shell, in a process group of its own: Ctrl-C in the terminal
  * reaches kvctl alone, which then ends the program when its work is tidy. Its stdin is a pipe that closes when kvctl dies,
- * however it dies; the group is killed when kvctl exits.
+ * however it dies; the group gets SIGTERM when kvctl exits.
  *
  * @throws ResourceError `PROGRAM_NOT_STARTED`
  */
@@ -131,6 +131,7 @@ function watchExit(): void {
   if (isExitWatched) return
   isExitWatched = true
   process.on('exit', () => {
-    for (const pid of running) killGroup(pid, 'SIGKILL')
+    // Not SIGKILL: an engine still has its segment to remove.
+    for (const pid of running) killGroup(pid, 'SIGTERM')
   })
 }
