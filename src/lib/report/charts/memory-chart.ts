@@ -6,10 +6,11 @@ import {line, timeAxis, TIME_GRID, yAxis, type Point} from './parts.js'
 
 const IDENTITY = {id: 'kv-use', title: 'KV-cache memory'}
 const MOST_POINTS = 400
+const FAR_ABOVE = 3
 
 /** What the engine's segment showed during the run: used and preallocated bytes under the limit; else the engine's own usage ratio. */
 export function memoryChart(samples: readonly MemorySample[], spanMs: number): Chart | AbsentChart {
-  const inRun = samples.filter(sample => sample.atMs >= 0 && sample.atMs <= spanMs)
+  const inRun = duringRun(samples, spanMs)
   const segment = inRun.filter(sample => sample.usedBytes !== null && sample.limitBytes !== null)
   if (segment.length > 0) return segmentChart(segment, spanMs)
   const usage = inRun.filter(sample => sample.kvCacheUsage !== null)
@@ -25,12 +26,15 @@ export function memoryChart(samples: readonly MemorySample[], spanMs: number): C
 
 function segmentChart(all: readonly MemorySample[], spanMs: number): Chart {
   const samples = thin(all)
-  const at = (value: (sample: MemorySample) => number): readonly Point[] =>
+  const at = (value: (sample: MemorySample) => number | null): readonly Point[] =>
     samples.map(sample => [sample.atMs / 1000, value(sample)])
   const reserved = (sample: MemorySample): number => (sample.usedBytes ?? 0) + (sample.preallocatedBytes ?? 0)
   const most = all.reduce((top, sample) => Math.max(top, sample.usedBytes ?? 0), 0)
   const limits = [...new Set(all.map(sample => sample.limitBytes ?? 0))]
-  const top = all.reduce((high, sample) => Math.max(high, sample.limitBytes ?? 0, reserved(sample)), 1)
+  const mostReserved = all.reduce((high, sample) => Math.max(high, reserved(sample)), 1)
+  // A limit far above all use would press the use against the axis.
+  const drawn = limits.filter(limit => limit <= FAR_ABOVE * mostReserved)
+  const top = Math.max(mostReserved, ...drawn)
   const over = all.filter(sample => reserved(sample) > (sample.limitBytes ?? 0)).length
   const limitText =
     limits.length === 1
@@ -42,9 +46,12 @@ function segmentChart(all: readonly MemorySample[], spanMs: number): Chart {
     legend: [
       {role: 'first', shape: 'area', label: 'used'},
       {role: 'third', shape: 'line', label: 'used + preallocated'},
-      {role: 'bad', shape: 'dash', label: 'limit'},
+      ...(drawn.length === 0 ? [] : [{role: 'bad' as const, shape: 'dash' as const, label: 'limit'}]),
     ],
-    note: `${formatCount(all.length)} looks at the segment${samples.length < all.length ? `, ${formatCount(samples.length)} drawn (the largest use of each stretch is kept)` : ''}; ${over === 0 ? 'used + preallocated was within the limit at every look' : `used + preallocated was above the limit at ${formatCount(over)} of them`}.`,
+    note: [looksNote(all.length, samples.length), obeyedNote(all.length, over), aboveNote(limits, drawn)]
+      .filter(part => part !== '')
+      .join('; ')
+      .concat('.'),
     description: `Bytes in use: first ${formatBytes(all[0]!.usedBytes)}, highest ${formatBytes(most)}, last ${formatBytes(all.at(-1)!.usedBytes)}; ${limitText}.`,
     draw: frame => ({
       grid: TIME_GRID,
@@ -59,7 +66,7 @@ function segmentChart(all: readonly MemorySample[], spanMs: number): Chart {
         line('third', at(reserved), {isStep: true, width: 1.25}),
         line(
           'bad',
-          at(sample => sample.limitBytes ?? 0),
+          at(({limitBytes}) => (limitBytes !== null && limitBytes <= top ? limitBytes : null)),
           {isStep: true, dash: 'dash'},
         ),
       ],
@@ -90,6 +97,29 @@ function usageChart(all: readonly MemorySample[], spanMs: number): Chart {
       ],
     }),
   }
+}
+
+function looksNote(looks: number, drawn: number): string {
+  const thinned = `, ${formatCount(drawn)} drawn (the largest use of each stretch is kept)`
+  return `${formatCount(looks)} looks at the segment${drawn < looks ? thinned : ''}`
+}
+
+function obeyedNote(looks: number, over: number): string {
+  return over === 0
+    ? 'used + preallocated was within the limit at every look'
+    : `used + preallocated was above the limit at ${formatCount(over)} of ${formatCount(looks)} looks`
+}
+
+function aboveNote(limits: readonly number[], drawn: readonly number[]): string {
+  const above = limits.filter(limit => !drawn.includes(limit))
+  return above.length === 0 ? '' : `a limit of ${above.map(formatBytes).join(' and ')} lies above the chart`
+}
+
+/** The looks during the run; the last one before it stands for its start. */
+function duringRun(samples: readonly MemorySample[], spanMs: number): readonly MemorySample[] {
+  const before = samples.findLast(sample => sample.atMs < 0)
+  const during = samples.filter(sample => sample.atMs >= 0 && sample.atMs <= spanMs)
+  return before === undefined ? during : [{...before, atMs: 0}, ...during]
 }
 
 /** At most `MOST_POINTS` samples: of each stretch the one with the largest use, and every one at which the limit changed. */
