@@ -5,9 +5,8 @@ import {KvctlCommand} from '../cli/kvctl-command.js'
 import {planJson, planText, type PlanJson} from '../cli/plan-summary.js'
 import {createProgressLine} from '../cli/progress-line.js'
 import {runSummary} from '../cli/run-summary.js'
-import type {BenchAsk, BenchOutcome, LoadWishes} from '../lib/bench/index.js'
+import type {BenchAsk, BenchOutcome} from '../lib/bench/index.js'
 import {NetworkError} from '../lib/foundation/index.js'
-import type {Profile} from '../lib/profiles/index.js'
 import type {RunDirectory, RunResults} from '../lib/runs/index.js'
 import {benchParts} from '../wiring.js'
 
@@ -61,10 +60,10 @@ export default class Bench extends KvctlCommand {
       this.log(names.join('\n'))
       return names
     }
-    const {planBench, resolveBenchOptions} = await import('../lib/bench/index.js')
+    const {planBench, resolveBenchOptions, wishesOfProfile} = await import('../lib/bench/index.js')
     const {profile, warnings} = await loadProfile(flags.profile)
     for (const warning of warnings) this.note(`Warning: ${warning}`)
-    const plan = planBench(resolveBenchOptions(await readLoadFlags(flags), wishesOf(profile)))
+    const plan = planBench(resolveBenchOptions(await readLoadFlags(flags), wishesOfProfile(profile)))
     const [url, model] = [flags.url ?? null, flags.model ?? null]
     if (flags['dry-run']) {
       const shown = planJson(plan, url, model)
@@ -150,20 +149,5 @@ export default class Bench extends KvctlCommand {
         suggestions: ['give the address of a running server with --url, and --skip-deploy'],
       },
     )
-  }
-}
-
-function wishesOf({load_test: load, request}: Profile): LoadWishes {
-  return {
-    pattern: load.pattern ?? null,
-    requests: load.requests ?? null,
-    concurrency: load.concurrency ?? null,
-    ratePerSecond: load.rate ?? null,
-    durationSeconds: load.duration_seconds ?? null,
-    warmupRequests: load.warmup_requests ?? null,
-    maxTokens: request.max_tokens ?? null,
-    temperature: request.temperature ?? null,
-    topP: request.top_p ?? null,
-    isStreamed: request.stream ?? null,
   }
 }

@@ -15,3 +15,4 @@ export {runBench, type BenchAsk, type BenchOutcome, type BenchParts, type BenchW
 export {resolveBenchOptions, type LoadFlags, type LoadWishes} from './resolve-options.js'
 export {loadWorkerPath, type LoadProcess} from './run-load.js'
 export {runVerdict} from './run-verdict.js'
+export {wishesOfProfile} from './wishes-of-profile.js'
