@@ -62,7 +62,7 @@ export async function freeSegmentName(logger: Logger): Promise<string> {
 export async function benchParts(
   logger: Logger,
   {outputDir, isInsecure}: {outputDir: string | null; isInsecure: boolean},
-): Promise<BenchParts & {close(): Promise<void>}> {
+): Promise<BenchParts & {readonly segments: SegmentStore; close(): Promise<void>}> {
   const {loadWorkerPath} = await import('./lib/bench/index.js')
   const {systemClock} = await import('./lib/foundation/index.js')
   const {createHttpClient} = await import('./lib/http/index.js')
