@@ -23,7 +23,7 @@ describe('memoryChart', () => {
   it('tells a changed limit and that it was obeyed', () => {
     const chart = draw([look(0, 40, 64), look(5000, 20, 24), look(9000, 18, 24)])
     expect(plain(chart.reading)).to.equal(
-      'At most 40 MB in use; limit changed during the run: 64 MB → 24 MB.',
+      'At most 40 MB in use and 44 MB held with what was preallocated; limit changed during the run: 64 MB → 24 MB.',
     )
     expect(plain(chart.note)).to.equal(
       '3 looks at the segment; used + preallocated was within the limit at every look.',

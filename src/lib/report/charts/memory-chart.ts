@@ -42,7 +42,7 @@ function segmentChart(all: readonly MemorySample[], spanMs: number): Chart {
       : `limit changed during the run: ${limits.map(formatBytes).join(' → ')}`
   return {
     ...IDENTITY,
-    reading: `At most ${formatBytes(most)} in use; ${limitText}.`,
+    reading: `At most ${formatBytes(most)} in use and ${formatBytes(mostReserved)} held with what was preallocated; ${limitText}.`,
     legend: [
       {role: 'first', shape: 'area', label: 'used'},
       {role: 'third', shape: 'line', label: 'used + preallocated'},

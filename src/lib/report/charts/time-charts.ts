@@ -48,7 +48,7 @@ export function ttftChart(requests: readonly ReportRequest[], timeline: Timeline
       grid: TIME_GRID,
       xAxis: timeAxis(timeline.spanMs, frame),
       yAxis: durationAxis(top),
-      series: isSmall ? [dots('first', points, 0.4), median] : [p95, median],
+      series: isSmall ? [dots('first', points, 0.55), median] : [p95, median],
     }),
   }
 }
