@@ -1,5 +1,5 @@
 import {execFile} from 'node:child_process'
-import {mkdtempSync, readdirSync, rmSync} from 'node:fs'
+import {mkdtempSync, readdirSync, rmSync, writeFileSync} from 'node:fs'
 import {tmpdir} from 'node:os'
 import {join} from 'node:path'
 import {promisify} from 'node:util'
@@ -37,13 +37,23 @@ describe('the packed and globally installed package', function () {
     expect([...new Set([...listed, ...topics])]).to.have.members([...new Set(expected)])
   })
 
-  it('works away from the repository, and as a library', async () => {
+  it('works away from the repository', async () => {
     expect((await run(kvctl, ['list', '--json'], {cwd: tmpdir()})).stdout).to.match(/^\[/)
-    const program = "import {KvctlError} from 'kvctl'; console.log(typeof KvctlError)"
-    const {stdout} = await run(process.execPath, ['--input-type=module', '-e', program], {
-      cwd: join(prefix, 'lib'),
-    })
-    expect(stdout).to.equal('function\n')
+  })
+
+  it('is a library whose types hold', async () => {
+    const program = `import {formatSize, openSegments, parseSize, type SegmentLook} from 'kvctl'
+const looks: SegmentLook[] = await (await openSegments()).list()
+const bytes: bigint = parseSize('1.5G')
+console.log(formatSize(bytes), Array.isArray(looks))
+`
+    const folder = join(prefix, 'lib')
+    writeFileSync(join(folder, 'consumer.mts'), program)
+    const tsc = join(repositoryRoot, 'node_modules/typescript/bin/tsc')
+    const types = ['--typeRoots', join(repositoryRoot, 'node_modules/@types'), '--types', 'node']
+    const options = ['--strict', '--module', 'nodenext', '--target', 'es2023', '--skipLibCheck', ...types]
+    await run(process.execPath, [tsc, ...options, 'consumer.mts'], {cwd: folder})
+    expect((await run(process.execPath, ['consumer.mjs'], {cwd: folder})).stdout).to.equal('1.50 GB true\n')
   })
 
   describeWith(['bash'], 'in bash', () => {
