@@ -52,7 +52,6 @@ export default {
     home('undici', '^src/lib/http'),
     home('eventsource-parser', '^src/lib/http'),
     home('execa', '^src/lib/processes'),
-    home('cli-table3', '^src/cli'),
     home('yaml', '^src/lib/config'),
     home('pino', '^src/lib/foundation'),
     home('pure-rand', '^src/lib/foundation'),
