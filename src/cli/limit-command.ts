@@ -4,23 +4,22 @@ import {awaitLimit, limitJson, setLimit, type LimitJson, type LimitRequest} from
 import {durationFlag} from './flags.js'
 import {SegmentCommand} from './segment-command.js'
 
+/** The flags that `limit` and `limit-percent` share. Not a static: oclif's manifest looks no further than a class without statics. */
+export const limitFlags = {
+  wait: Flags.boolean({default: false, description: 'wait until the engine respects a lower limit'}),
+  timeout: durationFlag({
+    description: "how long to wait for the segment's lock and, with --wait, for the engine",
+    default: 10_000,
+    defaultHelp: async () => '10s',
+  }),
+  force: Flags.boolean({
+    default: false,
+    description: 'also write what the engine would ignore or could crash on',
+  }),
+}
+
 /** What `limit` and `limit-percent` share: waiting, forcing, writing and telling what became of it. */
 export abstract class LimitCommand extends SegmentCommand {
-  static override enableJsonFlag = true
-
-  static limitFlags = {
-    wait: Flags.boolean({default: false, description: 'wait until the engine respects a lower limit'}),
-    timeout: durationFlag({
-      description: "how long to wait for the segment's lock and, with --wait, for the engine",
-      default: 10_000,
-      defaultHelp: async () => '10s',
-    }),
-    force: Flags.boolean({
-      default: false,
-      description: 'also write what the engine would ignore or could crash on',
-    }),
-  }
-
   protected async writeLimit(
     name: string,
     request: LimitRequest,

@@ -1,5 +1,5 @@
 import {Args, Flags} from '@oclif/core'
-import {LimitCommand} from '../cli/limit-command.js'
+import {LimitCommand, limitFlags} from '../cli/limit-command.js'
 import {parseSize, ResourceError} from '../lib/foundation/index.js'
 import {parsePercent, shareOf, type LimitJson} from '../lib/segments/index.js'
 
@@ -10,6 +10,7 @@ export default class LimitPercent extends LimitCommand {
     '<%= config.bin %> <%= command.id %> kvcached_vLLM_12345 50 --of 80G',
     '<%= config.bin %> <%= command.id %> vllm-0 12.5% --of 24GiB --wait',
   ]
+  static override enableJsonFlag = true
   static override args = {
     name: Args.string({
       ignoreStdin: true,
@@ -19,7 +20,7 @@ export default class LimitPercent extends LimitCommand {
     percent: Args.string({ignoreStdin: true, required: true, description: 'above 0, at most 100'}),
   }
   static override flags = {
-    ...LimitCommand.limitFlags,
+    ...limitFlags,
     of: Flags.string({description: 'the memory that is 100 %, such as 80G', helpValue: 'SIZE'}),
   }
 

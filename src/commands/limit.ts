@@ -1,5 +1,5 @@
 import {Args, Flags} from '@oclif/core'
-import {LimitCommand} from '../cli/limit-command.js'
+import {LimitCommand, limitFlags} from '../cli/limit-command.js'
 import {ConfigurationError, parseSize} from '../lib/foundation/index.js'
 import type {LimitJson} from '../lib/segments/index.js'
 
@@ -15,6 +15,7 @@ or ignored (a value that engines do not act on). What could crash the engine is 
     '<%= config.bin %> <%= command.id %> vllm-0 1.5GiB --wait --timeout 30',
     '<%= config.bin %> <%= command.id %> vllm-0 --restore',
   ]
+  static override enableJsonFlag = true
   static override args = {
     name: Args.string({
       ignoreStdin: true,
@@ -27,7 +28,7 @@ or ignored (a value that engines do not act on). What could crash the engine is 
     }),
   }
   static override flags = {
-    ...LimitCommand.limitFlags,
+    ...limitFlags,
     restore: Flags.boolean({
       default: false,
       description: 'back to the start-up total, in the form that engines act on',

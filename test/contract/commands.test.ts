@@ -70,6 +70,11 @@ describe('the commands', () => {
     }
   })
 
+  it('each take --log-level, and say so', () => {
+    for (const {id, hidden, flags} of config.commands)
+      if (!hidden) expect(flags, id).to.have.property('log-level')
+  })
+
   it('that do not exist are a usage mistake with the nearest name, in text and JSON', async () => {
     const text = await runCli(['complet'])
     expect(text).to.include({code: 2, stdout: ''})
