@@ -35,7 +35,10 @@ stdin that is a pipe ends the engine when it closes.`
     const {args, flags} = await this.parse(Engine)
     const apiKeys = apiKeysFor(flags, process.env)
     const {engineSettings} = await import('../server/engine-settings.js')
-    const settings = engineSettings(toEngineFlags(flags, args.model), process.env['PYTHONHASHSEED'] ?? null)
+    const {kvcachedVariables} = await import('../server/kvcached-variables.js')
+    const asked = engineSettings(toEngineFlags(flags, args.model), process.env['PYTHONHASHSEED'] ?? null)
+    const variables = kvcachedVariables(process.env, flags['block-size'])
+    const settings = {...asked, engine: {...asked.engine, ...variables}}
     const faults = faultRates(flags)
     const {signal} = this
     const segment = flags['no-segment'] ? null : (flags['ipc-name'] ?? (await freeSegmentName(this.logger)))

@@ -87,6 +87,10 @@ describe("an engine's settings", () => {
     expect(settings({servedModelNames: ['a', 'b']}).names).to.deep.equal(['a', 'b'])
   })
 
+  it('begin the chain of prefix hashes at PYTHONHASHSEED, as vLLM does', () => {
+    expect(engineSettings(FLAGS, '7').engine.hashSeed).to.equal('7')
+  })
+
   it('count one byte a KV element with fp8', () => {
     const {timing} = settings({kvCacheDtype: 'fp8_e4m3'}).engine
     expect(timing?.mode === 'roofline' && timing.kvBytes).to.equal(1)
