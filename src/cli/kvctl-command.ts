@@ -1,5 +1,6 @@
 import {Command, Errors, Flags, ux} from '@oclif/core'
 import {
+  canColorLog,
   ConfigurationError,
   createLogger,
   errorDocument,
@@ -59,8 +60,10 @@ export abstract class KvctlCommand extends Command {
     const at = this.argv.findIndex(word => word.startsWith('--log-level'))
     const word = this.argv[at]
     const flag = word?.includes('=') ? word.split('=')[1] : this.argv[at + 1]
-    return (this.#logger ??= createLogger(logLevel(at < 0 ? undefined : flag, process.env), line =>
-      process.stderr.write(line),
+    return (this.#logger ??= createLogger(
+      logLevel(at < 0 ? undefined : flag, process.env),
+      line => process.stderr.write(line),
+      canColorLog(process.stderr, process.env),
     ))
   }
 

@@ -16,5 +16,13 @@ export {formatDurationMs, parseDurationMs} from './durations.js'
 export {systemClock, VirtualClock, type Clock} from './clock.js'
 export {seededRandom, type Random} from './random.js'
 export {createTicker, type Ticker} from './ticker.js'
-export {createLogger, isDebug, logLevel, silentLogger, type Logger, type LogLevel} from './logger.js'
+export {
+  canColorLog,
+  createLogger,
+  isDebug,
+  logLevel,
+  silentLogger,
+  type Logger,
+  type LogLevel,
+} from './logger.js'
 export {packageRoot, packageVersion} from './package-root.js'

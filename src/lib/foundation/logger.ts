@@ -44,15 +44,22 @@ export function isDebug(environment: NodeJS.ProcessEnv): boolean {
   return environment['KVMINI_DEBUG']?.trim().toLowerCase() === 'true'
 }
 
+/** Colour in front of log lines: on a terminal, unless `NO_COLOR` is set or `KVCACHED_LOG_COLOR` is anything but true. */
+export function canColorLog(stream: {readonly isTTY?: boolean}, environment: NodeJS.ProcessEnv): boolean {
+  const asked = (environment['KVCACHED_LOG_COLOR'] || 'true').toLowerCase()
+  return stream.isTTY === true && environment['NO_COLOR'] === undefined && asked === 'true'
+}
+
 /**
  * A logger of text lines, `[kvctl][LEVEL][YYYY-MM-DD HH:MM:SS] message`, the form kvcached's users already filter for.
  *
  * @param write receives whole lines; in the program that is stderr, which stays free of data
+ * @param hasColor paints what stands before the message by its level
  */
-export function createLogger(level: LogLevel, write: (line: string) => void): Logger {
+export function createLogger(level: LogLevel, write: (line: string) => void, hasColor = false): Logger {
   let logger: Logger | null = null
   // pino costs 20 ms to load: most commands end without a line of log.
-  const open = (): Logger => (logger ??= openPino(level, write))
+  const open = (): Logger => (logger ??= openPino(level, write, hasColor))
   return {
     debug: message => {
       if (level === 'debug') open().debug(message)
@@ -63,7 +70,10 @@ export function createLogger(level: LogLevel, write: (line: string) => void): Lo
   }
 }
 
-function openPino(level: LogLevel, write: (line: string) => void): Logger {
+const COLORS = {DEBUG: '\u001B[36m', INFO: '\u001B[32m', WARNING: '\u001B[33m', ERROR: '\u001B[31m'} as const
+const RESET = '\u001B[0m'
+
+function openPino(level: LogLevel, write: (line: string) => void, hasColor: boolean): Logger {
   const {pino} = createRequire(import.meta.url)('pino') as {pino: typeof Pino}
   return pino(
     {level, base: null},
@@ -72,7 +82,8 @@ function openPino(level: LogLevel, write: (line: string) => void): Logger {
         const {level: rank, time, msg} = JSON.parse(json) as {level: number; time: number; msg: string}
         const name = rank >= 50 ? 'ERROR' : rank >= 40 ? 'WARNING' : rank >= 30 ? 'INFO' : 'DEBUG'
         const stamp = new Date(time).toISOString().slice(0, 19).replace('T', ' ')
-        write(`[kvctl][${name}][${stamp}] ${msg}\n`)
+        const head = `[kvctl][${name}][${stamp}]`
+        write(`${hasColor ? `${COLORS[name]}${head}${RESET}` : head} ${msg}\n`)
       },
     },
   )

@@ -1,5 +1,5 @@
 import {expect} from 'chai'
-import {createLogger, logLevel} from '../../../src/lib/foundation/index.js'
+import {canColorLog, createLogger, logLevel} from '../../../src/lib/foundation/index.js'
 
 describe('the log level', () => {
   it('comes from the flag, then KVCTL_LOG_LEVEL, LOG_LEVEL, KVCACHED_LOG_LEVEL, then INFO', () => {
@@ -28,5 +28,15 @@ describe('the logger', () => {
     expect(lines).to.have.length(2)
     expect(lines[0]).to.match(/^\[kvctl\]\[WARNING\]\[\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\] segment is "odd"\n$/)
     expect(lines[1]).to.match(/\[ERROR\].* gone\n$/)
+  })
+})
+
+describe('the colour of log lines', () => {
+  it('is there on a terminal, unless NO_COLOR is set or KVCACHED_LOG_COLOR is anything but true', () => {
+    expect(canColorLog({isTTY: true}, {})).to.equal(true)
+    expect(canColorLog({isTTY: true}, {KVCACHED_LOG_COLOR: 'TRUE'})).to.equal(true)
+    expect(canColorLog({isTTY: true}, {KVCACHED_LOG_COLOR: '1'})).to.equal(false)
+    expect(canColorLog({isTTY: true}, {KVCACHED_LOG_COLOR: 'true', NO_COLOR: ''})).to.equal(false)
+    expect(canColorLog({}, {KVCACHED_LOG_COLOR: 'true'})).to.equal(false)
   })
 })
