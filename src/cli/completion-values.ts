@@ -21,7 +21,7 @@ async function segmentNames(): Promise<string[]> {
 }
 
 async function runDirectories(): Promise<string[]> {
-  const folder = process.env['KVMINI_OUTPUT_DIR'] ?? 'runs'
+  const folder = process.env['KVMINI_OUTPUT_DIR'] || 'runs'
   try {
     return (await readdir(folder)).sort().map(name => `${folder}/${name}`)
   } catch {

@@ -15,7 +15,7 @@ export const runDirFlag = Flags.string({
 })
 
 export function runDirOf(flag: string | undefined): string {
-  return flag ?? join(process.env['KVMINI_OUTPUT_DIR'] ?? 'runs', 'latest')
+  return flag ?? join(process.env['KVMINI_OUTPUT_DIR'] || 'runs', 'latest')
 }
 
 /** A whole number of at least `min`. */

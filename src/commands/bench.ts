@@ -73,12 +73,9 @@ export default class Bench extends KvctlCommand {
     this.#requireNoCluster(flags)
     const apiKey =
       flags['api-key'] ??
-      process.env['KVCTL_API_KEY'] ??
-      process.env['KVMINI_API_KEY'] ??
-      process.env['OPENAI_API_KEY'] ??
-      null
+      (process.env['KVCTL_API_KEY'] || process.env['KVMINI_API_KEY'] || process.env['OPENAI_API_KEY'] || null)
     const notes = {
-      namespace: flags.namespace ?? process.env['KVMINI_NAMESPACE'] ?? 'default',
+      namespace: flags.namespace ?? (process.env['KVMINI_NAMESPACE'] || 'default'),
       service: flags.service ?? null,
       profile,
       args: [...this.argv],

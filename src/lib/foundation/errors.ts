@@ -4,7 +4,7 @@ export interface ErrorOptionsKvctl {
   readonly cause?: unknown
 }
 
-/** Exit statuses promised to scripts; `docs/exit-codes.md` repeats this table and a test compares the two. */
+/** Exit statuses promised to scripts; the README repeats this table and a test compares the two. */
 export const EXIT = {
   ok: 0,
   general: 1,
