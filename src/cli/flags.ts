@@ -8,6 +8,13 @@ export const durationFlag = Flags.custom<number>({
   helpValue: 'DURATION',
 })
 
+/** Whether a table of segments also shows what kvcached's does not. */
+export const wideFlag = Flags.boolean({
+  allowNo: true,
+  description:
+    'also show preallocated memory, state and owner to the right (default: on terminals of 100 columns and more)',
+})
+
 /** A run directory; without one, the latest below `KVMINI_OUTPUT_DIR` or `runs`. */
 export const runDirFlag = Flags.string({
   description: 'the run directory to read (default runs/latest, or latest in KVMINI_OUTPUT_DIR)',

@@ -4,7 +4,7 @@ import {removeSegment} from '../lib/segments/index.js'
 
 export default class Delete extends SegmentCommand {
   static override summary = 'remove the segment of an engine that is gone'
-  static override description = `Looks for a living engine first (0.4 s) and refuses to remove its segment without --force: the engine would make a new one
+  static override description = `Looks for a living engine first (1.2 s) and refuses to remove its segment without --force: the engine would make a new one
 without a limit, which no tool lists. Removes nothing but segments.`
   static override examples = [
     '<%= config.bin %> <%= command.id %> kvcached_vLLM_12345',

@@ -4,8 +4,8 @@ import {pruneJson, pruneSegments, type PruneJson} from '../lib/segments/index.js
 
 export default class Prune extends SegmentCommand {
   static override summary = 'remove the segments of engines that are proven dead'
-  static override description = `Watches every segment for 0.4 s, holding its lock for 0.15 s of it. One that something reads, that names a living process
-group, or that cannot be watched from here is kept, and stderr says why.`
+  static override description = `Watches every segment for up to 1.2 s, holding its lock for 0.15 s of it. One that something reads, whose name a living
+process has or could have, that cannot be watched from here, or that is not kvcached's is kept, and stderr says why.`
   static override examples = [
     '<%= config.bin %> <%= command.id %> --dry-run',
     '<%= config.bin %> <%= command.id %>',

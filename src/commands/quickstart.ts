@@ -2,7 +2,7 @@ import {relative} from 'node:path'
 import {Flags} from '@oclif/core'
 import {KvctlCommand} from '../cli/kvctl-command.js'
 import {createProgressLine, type ProgressLine} from '../cli/progress-line.js'
-import {canColor, segmentTable} from '../cli/table.js'
+import {segmentTable, tableStyle} from '../cli/table.js'
 import {formatDurationMs, formatSize} from '../lib/foundation/index.js'
 import type {
   LimitStory,
@@ -73,7 +73,7 @@ is done the engine has ended, its segment is gone and the run directory remains.
         this.log(`1  Engine\n   kvctl's own engine answers at ${engine.url} (pid ${engine.pid}).`)
         this.log('   No GPU: its KV cache lies in real memory pages, its timing is simulated.\n')
         this.log('2  Segment')
-        this.log(indented(segmentTable([segment], [], canColor(process.stdout, process.env))))
+        this.log(indented(segmentTable([segment], [], tableStyle(process.stdout, process.env, false))))
         this.log(`\n3  Benchmark (profile ${profile}), and a smaller limit while it runs`)
       },
       progress: (answered, total) => line.show(`${answered}/${total} requests answered`),

@@ -1,7 +1,7 @@
 import {Args, Flags} from '@oclif/core'
-import {durationFlag} from '../cli/flags.js'
+import {durationFlag, wideFlag} from '../cli/flags.js'
 import {SegmentCommand} from '../cli/segment-command.js'
-import {canColor, segmentTable} from '../cli/table.js'
+import {segmentTable, tableStyle} from '../cli/table.js'
 import {ConfigurationError} from '../lib/foundation/index.js'
 import {segmentJson, watchSegments, type SegmentsLook} from '../lib/segments/index.js'
 
@@ -32,6 +32,7 @@ export default class Watch extends SegmentCommand {
       default: 1000,
       defaultHelp: async () => '1s',
     }),
+    wide: wideFlag,
     count: Flags.integer({description: 'end after this many looks', min: 1, helpValue: 'N'}),
   }
 
@@ -53,7 +54,7 @@ export default class Watch extends SegmentCommand {
         reject(error instanceof Error ? error : new Error(String(error)))
       }
       const show = (look: SegmentsLook, sequence: number): void => {
-        this.#show(look, sequence)
+        this.#show(look, sequence, flags.wide)
         if (sequence !== flags.count) return
         end.abort()
         resolve()
@@ -63,7 +64,7 @@ export default class Watch extends SegmentCommand {
     })
   }
 
-  #show({looks, missing}: SegmentsLook, sequence: number): void {
+  #show({looks, missing}: SegmentsLook, sequence: number, wide: boolean | undefined): void {
     if (this.jsonEnabled()) {
       this.logJsonLine({
         time: new Date().toISOString(),
@@ -76,7 +77,7 @@ export default class Watch extends SegmentCommand {
     const table = segmentTable(
       looks,
       missing.map(({name}) => name),
-      canColor(process.stdout, process.env),
+      tableStyle(process.stdout, process.env, wide),
     )
     const text = isEmpty ? 'No active KVCached segments found.' : table
     const before = process.stdout.isTTY ? HOME_AND_CLEAR_BELOW : sequence > 1 ? '\n' : ''

@@ -9,7 +9,7 @@ import {
   heldBytes,
   SegmentNotFoundError,
   setLimit,
-  type SegmentLook,
+  type OwnedLook,
   type SegmentRecord,
   type SegmentStore,
 } from '../segments/index.js'
@@ -32,14 +32,14 @@ export interface LimitStory {
 
 /** Who watches the tour; called in this order, `progress` any number of times in between. */
 export interface QuickstartWatcher {
-  engineStarted(engine: EmbeddedEngine, segment: SegmentLook): void
+  engineStarted(engine: EmbeddedEngine, segment: OwnedLook): void
   progress(answered: number, total: number): void
   limitObeyed(story: LimitStory): void
 }
 
 export interface QuickstartOutcome {
   readonly engine: EmbeddedEngine
-  readonly segment: SegmentLook
+  readonly segment: OwnedLook
   readonly limit: LimitStory
   readonly run: RunDirectory
   readonly results: RunResults
@@ -63,7 +63,8 @@ export async function runQuickstart(
 ): Promise<QuickstartOutcome> {
   const engine = await parts.startEngine(signal)
   try {
-    const segment = await parts.segments.read(engine.segment!)
+    const look = await parts.segments.read(engine.segment!)
+    const segment = {...look, state: parts.segments.state(look)}
     watcher.engineStarted(engine, segment)
     const {bench, limit} = await benchUnderPressure(plan, notes, engine, parts, watcher, signal)
     const {run} = bench

@@ -5,12 +5,13 @@ export {
   createSegmentStore,
   SEGMENT_DIRECTORY,
   type LimitWrite,
-  type SegmentLook,
   type SegmentStore,
   type SegmentStoreOptions,
 } from './store.js'
+export type {OwnedLook, SegmentLook, SegmentState} from './segment-look.js'
 export {createMemoryStore, stateFolder, type MemoryStore} from './state-folder.js'
-export {probeLiveness, type Liveness, type Verdict} from './liveness.js'
+export {type Liveness, type Verdict} from './liveness.js'
+export {type SegmentWarning} from './warnings.js'
 export {planLimit, type LimitOutcome, type LimitPlan, type LimitRequest} from './plan-limit.js'
 export {awaitLimit, setLimit, type LimitChange, type Patience} from './set-limit.js'
 export {parsePercent, shareOf} from './share.js'

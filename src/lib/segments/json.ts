@@ -3,7 +3,8 @@ import type {LimitOutcome} from './plan-limit.js'
 import type {LimitChange} from './set-limit.js'
 import type {Verdict} from './liveness.js'
 import type {PruneFinding} from './prune.js'
-import type {SegmentLook} from './store.js'
+import type {SegmentWarning} from './warnings.js'
+import type {OwnedLook} from './segment-look.js'
 
 /** A segment on the wire: kvcached's three keys first, then ours. Sizes are exact beyond 2^53. */
 export interface SegmentJson {
@@ -19,10 +20,16 @@ export interface SegmentJson {
   readonly startup_bytes: bigint | null
   /** False when a process kept the lock all the time, so that the figures may mix two updates. */
   readonly settled: boolean
+  readonly state: Verdict
+  readonly state_reason: string
+  /** The engine's process and what it was started with; null when unknown. */
+  readonly pid: number | null
+  readonly owner: string | null
+  readonly warnings: readonly SegmentWarning[]
 }
 
 /** @see ovg-project/kvcached:kvcached/cli/kvctl.py — list --json */
-export function segmentJson({name, record, startupBytes, isSettled}: SegmentLook): SegmentJson {
+export function segmentJson({name, record, startupBytes, isSettled, state}: OwnedLook): SegmentJson {
   const free = record.limitBytes - heldBytes(record)
   return {
     ipc: name,
@@ -33,6 +40,11 @@ export function segmentJson({name, record, startupBytes, isSettled}: SegmentLook
     percent: Math.round(usedPercent(record) * 100) / 100,
     startup_bytes: startupBytes,
     settled: isSettled,
+    state: state.verdict,
+    state_reason: state.because,
+    pid: state.pid,
+    owner: state.owner,
+    warnings: state.warnings,
   }
 }
 

@@ -1,147 +1,130 @@
-import {futimesSync, fstatSync} from 'node:fs'
-import {tryLock, type LockParts} from './file-lock.js'
-import {commandLine, readLocks} from './lock-table.js'
-import {readRecord, withSegment, type OpenSegment} from './segment-file.js'
+import type {Claim} from './claims.js'
+import type {SegmentRecord} from './record.js'
+import {isTool, showCommand} from './program-kind.js'
 
 /**
  * Whether an engine stands behind a segment; nothing in the file says so and no engine keeps it open.
  *
- * - `live`: something that is no tool was seen reading it
- * - `idle`: nothing was seen, but it is not proven dead either
+ * - `live`: an engine was seen reading it, or a running engine is known to be its own
+ * - `idle`: a process that could be its engine runs, but was not seen using it
  * - `stale`: proven dead
+ * - `foreign`: it cannot be kvcached's, or it is another user's and cannot be probed from here
+ * - `unknown`: nothing that can be seen from here tells
  */
-export type Verdict = 'live' | 'idle' | 'stale'
+export type Verdict = 'live' | 'idle' | 'stale' | 'foreign' | 'unknown'
 
 export interface Liveness {
   readonly verdict: Verdict
-  /** The engine's process, when it showed itself. */
+  /** The engine's process, when it is known. */
   readonly pid: number | null
+  /** What that process was started with, without secrets. */
+  readonly owner: string | null
   /** One clause for people. */
   readonly because: string
 }
 
-/** What the probes saw; null is "cannot tell from here". */
+/** What was seen; null is "cannot tell from here" or "not looked at". */
 export interface Sightings {
+  readonly record: SegmentRecord
+  /** The user the file belongs to, if its processes cannot be looked into from here. */
+  readonly otherUser: number | null
+  /** The process that made it, noted when kvctl's own engine did. */
+  readonly creator: {
+    readonly pid: number
+    readonly command: string | null
+    readonly isRunning: boolean | null
+  } | null
+  /** Living processes that would use this name, likeliest first. */
+  readonly claims: readonly Claim[]
+  /** The process group in a default name; null for other names. */
+  readonly groupId: number | null
+  /** Whether every process of the machine could be seen. */
+  readonly isWholeMachine: boolean
+  /** What probing showed; null when the segment was only looked at. */
+  readonly probe: ProbeSightings | null
+}
+
+export interface ProbeSightings {
   /** Processes that queued for the lock while it was held, with what they were started with. */
   readonly queued: readonly {readonly pid: number; readonly command: string | null}[]
   /** A process that kept the lock itself for the whole probe. */
-  readonly holderPid: number | null
-  /** Whether somebody read the file within a watcher's period. */
+  readonly holder: {readonly pid: number; readonly command: string | null} | null
+  /** Whether somebody read the file within several of a watcher's periods. */
   readonly wasRead: boolean | null
-  /** Whether the process group in a default name exists; null for other names. */
-  readonly isGroupAlive: boolean | null
-}
-
-/** An engine's watcher reads every 100 ms. */
-const QUEUE_HOLD_MS = 150
-const READ_WAIT_MS = 250
-const LOCK_PATIENCE_MS = 1000
-const TABLE_EVERY_MS = 15
-
-/**
- * Watches for an engine for up to 0.4 s and holds the segment's lock for 0.15 s of it, which stalls a living engine's
- * allocations: for deleting and pruning, not for polling.
- *
- * @throws SegmentNotFoundError
- * @throws ResourceError `SEGMENT_FOREIGN`, `SEGMENT_FORBIDDEN`
- */
-export async function probeLiveness(
-  parts: LockParts,
-  directory: string,
-  name: string,
-  signal?: AbortSignal,
-): Promise<Liveness> {
-  return withSegment(directory, name, 'read', async segment => {
-    const isGroupAlive = probeGroup(name)
-    const {queued, holderPid} = await probeQueue(parts, segment, signal)
-    const early = judge({queued, holderPid, wasRead: null, isGroupAlive})
-    if (early.verdict === 'live') return early
-    return judge({queued, holderPid, wasRead: await probeReads(parts, segment, signal), isGroupAlive})
-  })
 }
 
 /** Pure: the verdict from what was seen. */
-export function judge({queued, holderPid, wasRead, isGroupAlive}: Sightings): Liveness {
-  const engine = queued.find(({command}) => !isTool(command))
-  if (engine) return {verdict: 'live', pid: engine.pid, because: `pid ${engine.pid} waits to read it`}
-  if (holderPid !== null) return {verdict: 'live', pid: holderPid, because: `pid ${holderPid} holds its lock`}
-  if (wasRead === true && queued.length === 0)
-    return {verdict: 'live', pid: null, because: 'something keeps reading it'}
-  if (wasRead === true) return {verdict: 'idle', pid: null, because: 'only tools were seen reading it'}
-  if (isGroupAlive === true)
-    return {verdict: 'idle', pid: null, because: 'the process group in its name exists'}
-  if (wasRead === null)
-    return {verdict: 'idle', pid: null, because: 'its access time cannot be watched from here'}
-  return {verdict: 'stale', pid: null, because: 'nothing reads it'}
+export function judge(seen: Sightings): Liveness {
+  return atWork(seen) ?? knownEngine(seen) ?? possibleEngine(seen) ?? notOurs(seen) ?? absence(seen)
 }
 
-/** kvcached's own tools and flock(1) also queue for the lock, and are no engines. */
-export function isTool(command: string | null): boolean {
-  const words = (command ?? '').split(' ')
-  const [program, script] = words.map(word => word.split('/').pop())
-  if (program === 'flock' || program === 'kvtop' || script === 'kvtop') return true
-  const at = program === 'kvctl' ? 0 : script === 'kvctl' ? 1 : -1
-  return at >= 0 && words[at + 1] !== 'engine' && words[at + 1] !== 'quickstart'
+/** Pure: an engine caught in the act. */
+export function atWork({probe}: Pick<Sightings, 'probe'>): Liveness | null {
+  if (probe === null) return null
+  const engine = probe.queued.find(({command}) => !isTool(command))
+  if (engine) return found('live', engine, `pid ${engine.pid} waits to read it`)
+  if (probe.holder) return found('live', probe.holder, `pid ${probe.holder.pid} holds its lock`)
+  if (probe.wasRead === true && probe.queued.length === 0) return nobody('live', 'something keeps reading it')
+  return null
 }
 
-/** The process group at the end of a default name, `kvcached_<tag>_<group>`; null for any other name. */
-export function groupInName(name: string): number | null {
-  const group = /^kvcached_.+?_(\d+)(?:_\d+|_g\d+)?$/.exec(name)?.[1]
-  return group === undefined || Number(group) === 0 ? null : Number(group)
+function knownEngine({creator, claims}: Sightings): Liveness | null {
+  if (creator?.isRunning === true) return found('live', creator, `pid ${creator.pid} made it and runs`)
+  const engine = claims.find(claim => claim.isEngine || claim.isCore)
+  return engine ? found('live', engine, `pid ${engine.pid} is an engine ${relation(engine)}`) : null
 }
 
-function probeGroup(name: string): boolean | null {
-  const group = groupInName(name)
-  if (group === null) return null
-  try {
-    return process.kill(-group, 0)
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM'
-  }
+function possibleEngine({creator, claims, groupId}: Sightings): Liveness | null {
+  // Our engine made the segment of its group and is gone: that the group lives on, as a script's does, says nothing.
+  const isGroupIrrelevant = creator?.isRunning === false && groupId !== null
+  const claim = claims.find(({via}) => via === 'name' || !isGroupIrrelevant)
+  return claim ? found('idle', claim, `pid ${claim.pid} runs ${relation(claim)}`) : null
 }
 
-async function probeQueue(
-  parts: LockParts,
-  segment: OpenSegment,
-  signal?: AbortSignal,
-): Promise<Pick<Sightings, 'queued' | 'holderPid'>> {
-  if (!(await tryLock(parts, segment, 'exclusive', LOCK_PATIENCE_MS, signal))) {
-    const holder = readLocks(segment.identity).find(({isWaiting}) => !isWaiting)
-    return {queued: [], holderPid: holder?.pid ?? null}
-  }
-  const queued = new Map<number, string | null>()
-  try {
-    const deadline = parts.clock.nowNs() + QUEUE_HOLD_MS * 1e6
-    while (parts.clock.nowNs() < deadline) {
-      await parts.clock.sleep(TABLE_EVERY_MS, signal)
-      for (const {pid, isWaiting} of readLocks(segment.identity)) {
-        if (isWaiting && pid !== process.pid && !queued.has(pid)) queued.set(pid, commandLine(pid))
-      }
-    }
-  } finally {
-    parts.libc.funlock(segment.fd)
-  }
-  return {queued: [...queued].map(([pid, command]) => ({pid, command})), holderPid: null}
+function notOurs({record, otherUser, probe}: Sightings): Liveness | null {
+  const why = impossibleBecause(record)
+  if (why !== null) return nobody('foreign', why)
+  if (otherUser === null || (probe !== null && probe.wasRead !== null)) return null
+  return nobody('foreign', `it belongs to user ${otherUser}, whose processes cannot be looked into from here`)
 }
 
-/** relatime moves an access time that lies before the last change; so it is set far back, and watched. */
-async function probeReads(
-  {clock}: LockParts,
-  segment: OpenSegment,
-  signal?: AbortSignal,
-): Promise<boolean | null> {
-  const longAgoSeconds = 1
-  const accessedNs = (): bigint => fstatSync(segment.fd, {bigint: true}).atimeNs
-  try {
-    futimesSync(segment.fd, longAgoSeconds, Number(fstatSync(segment.fd, {bigint: true}).mtimeNs) / 1e9)
-  } catch {
-    // Only the owner may set times.
-    return null
-  }
-  const setNs = accessedNs()
-  await clock.sleep(READ_WAIT_MS, signal)
-  if (accessedNs() !== setNs) return true
-  readRecord(segment)
-  const canBeSeen = accessedNs() !== setNs
-  return canBeSeen ? false : null
+function absence({creator, groupId, isWholeMachine, probe}: Sightings): Liveness {
+  if (probe?.wasRead === true) return nobody('unknown', 'only tools were seen reading it')
+  if (creator?.isRunning === false) return nobody('stale', `pid ${creator.pid}, which made it, is gone`)
+  if (probe?.wasRead === false) return nobody('stale', 'nothing reads it')
+  if (groupId !== null && isWholeMachine)
+    return nobody('stale', `no program of process group ${groupId} is left`)
+  if (probe !== null) return nobody('unknown', 'its access time cannot be watched from here')
+  return groupId === null
+    ? nobody('unknown', 'no process seen from here says that it uses this name')
+    : nobody(
+        'unknown',
+        `no program of process group ${groupId} is seen from here, which is not the whole machine`,
+      )
+}
+
+/** More than any GPU has: 1 PiB. A limit may be absurd, since tools write what they are told; these two cannot. */
+const MOST_BYTES = 2n ** 50n
+
+/** Pure: why these figures cannot come from kvcached; null if they can. */
+export function impossibleBecause({usedBytes, preallocBytes}: SegmentRecord): string | null {
+  const isPossible = (bytes: bigint): boolean => bytes >= 0n && bytes <= MOST_BYTES
+  if (!isPossible(usedBytes)) return `no engine uses ${usedBytes} bytes`
+  return isPossible(preallocBytes) ? null : `no engine has ${preallocBytes} bytes preallocated`
+}
+
+function relation({via}: Claim): string {
+  return via === 'name' ? 'under its name' : 'in the process group of its name'
+}
+
+function found(
+  verdict: Verdict,
+  {pid, command}: {readonly pid: number; readonly command: string | null},
+  because: string,
+): Liveness {
+  return {verdict, pid, owner: command === null ? null : showCommand(command), because}
+}
+
+function nobody(verdict: Verdict, because: string): Liveness {
+  return {verdict, pid: null, owner: null, because}
 }

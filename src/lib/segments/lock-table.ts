@@ -1,4 +1,5 @@
 import {readFileSync} from 'node:fs'
+import {commandLine} from './process-table.js'
 
 /** Which file a lock is on, as the kernel's table names it. */
 export interface FileIdentity {
@@ -47,16 +48,6 @@ export function parseLocks(table: string, file: FileIdentity): LockEntry[] {
       } as const,
     ]
   })
-}
-
-/** What /proc says the process was started with, its words joined by spaces; null when it is gone or hidden. */
-export function commandLine(pid: number): string | null {
-  try {
-    return readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ').trim() || null
-  } catch {
-    // Gone, or another user's behind hidepid.
-    return null
-  }
 }
 
 /** `pid 42 (flock)`, for messages. */

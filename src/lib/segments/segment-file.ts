@@ -12,6 +12,8 @@ export interface OpenSegment {
   readonly name: string
   readonly fd: number
   readonly identity: SegmentIdentity
+  /** The user the file belongs to. */
+  readonly userId: number
 }
 
 /** `quiet` leaves the access time alone, which tells engines' readers from ours (see liveness.ts). */
@@ -41,7 +43,7 @@ export function openSegment(directory: string, name: string, access: Access): Op
     const stats = fstatSync(fd, {bigint: true})
     const why = foreignBecause(stats)
     if (why !== null) throw foreign(name, why)
-    return {name, fd, identity: identityOf(stats)}
+    return {name, fd, identity: identityOf(stats), userId: Number(stats.uid)}
   } catch (error) {
     closeSync(fd)
     throw error
@@ -78,7 +80,7 @@ function foreignBecause(stats: BigIntStats): string | null {
   return null
 }
 
-function identityOf(stats: BigIntStats): SegmentIdentity {
+export function identityOf(stats: BigIntStats): SegmentIdentity {
   return {device: stats.dev, inode: stats.ino, birthNs: stats.birthtimeNs}
 }
 

@@ -42,6 +42,12 @@ export function parseGroupId(stat: string): number | null {
   return [group, session].find(id => id !== undefined && id > 0) ?? null
 }
 
+/** The process group at the end of a default name, `kvcached_<tag>_<group>`; null for any other name. */
+export function groupInName(name: string): number | null {
+  const group = /^kvcached_.+?_(\d+)(?:_\d+|_g\d+)?$/.exec(name)?.[1]
+  return group === undefined || Number(group) === 0 ? null : Number(group)
+}
+
 /**
  * A segment's name as a person may type it: the name, or its full path in the segment folder.
  *

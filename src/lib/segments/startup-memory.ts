@@ -1,3 +1,4 @@
+import type {Creator} from './creator.js'
 import type {SegmentIdentity} from './segment-file.js'
 import {heldBytes, type SegmentRecord} from './record.js'
 
@@ -13,6 +14,8 @@ export interface StartupMemory {
   readonly wasUsed: boolean
   /** The limits that kvctl wrote itself, oldest first. */
   readonly writtenLimits: readonly bigint[]
+  /** The process of ours that made it; null when another program did. */
+  readonly creator: Creator | null
 }
 
 const LIMITS_KEPT = 16
@@ -32,10 +35,17 @@ export function remember(
   const isUsed = heldBytes(record) > 0n
   const total = record.limitBytes > 0n ? record.limitBytes : null
   const {inode, birthNs} = identity
-  const fresh: StartupMemory = {inode, birthNs, startupBytes: total, wasUsed: isUsed, writtenLimits: []}
+  const fresh: StartupMemory = {
+    inode,
+    birthNs,
+    startupBytes: total,
+    wasUsed: isUsed,
+    writtenLimits: [],
+    creator: null,
+  }
   if (memory === null) return fresh
   if (memory.inode !== inode || memory.birthNs !== birthNs) {
-    return total === null ? {...memory, inode, birthNs, wasUsed: isUsed} : fresh
+    return total === null ? {...memory, inode, birthNs, wasUsed: isUsed, creator: null} : fresh
   }
   const isRestarted =
     !isUsed &&
@@ -44,6 +54,21 @@ export function remember(
     ![memory.startupBytes, ...memory.writtenLimits].includes(total)
   if (isRestarted) return fresh
   return {...memory, startupBytes: memory.startupBytes ?? total, wasUsed: memory.wasUsed || isUsed}
+}
+
+/** What to remember of a segment that this process makes. */
+export function rememberMade(
+  {inode, birthNs}: SegmentIdentity,
+  limitBytes: bigint,
+  creator: Creator | null,
+): StartupMemory {
+  const startupBytes = limitBytes > 0n ? limitBytes : null
+  return {inode, birthNs, startupBytes, wasUsed: false, writtenLimits: [], creator}
+}
+
+/** Whether a total is the first one seen or one that kvctl wrote; true while nothing is known. */
+export function isLimitKnown({startupBytes, writtenLimits}: StartupMemory, limitBytes: bigint): boolean {
+  return startupBytes === null || limitBytes <= 0n || [startupBytes, ...writtenLimits].includes(limitBytes)
 }
 
 /** Notes a limit of our own, so that it is never taken for an engine's start-up total. */
@@ -60,6 +85,11 @@ export function formatMemory(memory: StartupMemory): string {
     startup_bytes: memory.startupBytes === null ? null : String(memory.startupBytes),
     was_used: memory.wasUsed,
     written_limits: memory.writtenLimits.map(String),
+    creator: memory.creator && {
+      pid: memory.creator.pid,
+      start_ticks: memory.creator.startTicks,
+      pid_namespace: memory.creator.pidNamespace,
+    },
   })
 }
 
@@ -76,10 +106,22 @@ export function parseMemory(text: string): StartupMemory | null {
       startupBytes: startup === null ? null : digits(startup),
       wasUsed: stored['was_used'] === true,
       writtenLimits: written.map(digits),
+      creator: creatorIn(stored['creator']),
     }
   } catch {
     // A damaged memory is no memory.
     return null
+  }
+}
+
+function creatorIn(value: unknown): Creator | null {
+  if (typeof value !== 'object' || value === null) return null
+  const {pid, start_ticks, pid_namespace} = value as Record<string, unknown>
+  if (!Number.isInteger(pid) || !Number.isInteger(start_ticks)) return null
+  return {
+    pid: pid as number,
+    startTicks: start_ticks as number,
+    pidNamespace: typeof pid_namespace === 'string' ? pid_namespace : null,
   }
 }
 

@@ -1,34 +1,28 @@
-import {closeSync, lstatSync, readdirSync, unlinkSync, writeFileSync, writeSync} from 'node:fs'
+import {closeSync, fstatSync, lstatSync, openSync, readdirSync, unlinkSync, writeSync} from 'node:fs'
 import {isDeepStrictEqual} from 'node:util'
 import type {Libc} from '../../native/libc.js'
 import {isSystemError, ResourceError, type Clock, type Logger} from '../foundation/index.js'
 import {lock, tryLock} from './file-lock.js'
-import {probeLiveness, type Liveness} from './liveness.js'
+import {thisProcess} from './creator.js'
+import {judge, type ProbeSightings} from './liveness.js'
+import {probeSegment} from './probe.js'
 import {encodeRecord, RECORD_BYTES, type SegmentRecord} from './record.js'
 import {
   checkInt64,
   forbidden,
+  identityOf,
   openSegment,
   readRecord,
   SegmentNotFoundError,
   withSegment,
   type OpenSegment,
-  type SegmentIdentity,
 } from './segment-file.js'
+import type {SegmentLook, SegmentState} from './segment-look.js'
 import {checkName} from './segment-name.js'
-import {remember, rememberWritten} from './startup-memory.js'
+import {createProcessView, sightingsOf} from './sightings.js'
+import {isLimitKnown, remember, rememberMade, rememberWritten, type StartupMemory} from './startup-memory.js'
 import type {MemoryStore} from './state-folder.js'
-
-/** One segment as it was at one moment. */
-export interface SegmentLook {
-  readonly name: string
-  readonly record: SegmentRecord
-  /** False when a process kept the lock all the time: the figures may then mix two updates. */
-  readonly isSettled: boolean
-  /** The first total that kvctl saw in this segment, which is taken for the engine's start-up total. */
-  readonly startupBytes: bigint | null
-  readonly identity: SegmentIdentity
-}
+import {warningsOn} from './warnings.js'
 
 export interface LimitWrite {
   readonly before: SegmentRecord
@@ -68,8 +62,10 @@ export interface SegmentStore {
    * @returns whether it was removed
    */
   removeUnchanged(look: SegmentLook): Promise<boolean>
-  /** Looks for an engine behind the segment: see `probeLiveness`, also for what it costs the engine. */
-  probe(name: string, signal?: AbortSignal): Promise<Liveness>
+  /** Who stands behind it, by what /proc and kvctl's memory show: the segment and its engine notice nothing. */
+  state(look: SegmentLook): SegmentState
+  /** `state`, after a look for an engine at the segment itself: see `probeSegment`, also for what it costs the engine. */
+  probe(name: string, signal?: AbortSignal): Promise<SegmentState>
   /**
    * Writes an engine's figures without waiting.
    *
@@ -109,16 +105,18 @@ export const SEGMENT_DIRECTORY = '/dev/shm'
 /** @see ovg-project/kvcached:kvcached/cli/utils.py — same files, same locks, same bytes */
 export function createSegmentStore(options: SegmentStoreOptions): SegmentStore {
   const {directory, libc, memories, logger} = options
+  const view = createProcessView(options.clock)
 
   const read = async (name: string): Promise<SegmentLook> => {
     const seen = await withSegment(directory, name, 'read-quiet', async segment => {
       const isSettled = await tryLock(options, segment, 'shared', options.readPatienceMs)
-      return {identity: segment.identity, record: readRecord(segment), isSettled}
+      const {identity, userId} = segment
+      return {identity, userId, record: readRecord(segment), isSettled}
     })
     const known = memories.load(name)
     const memory = seen.isSettled || known === null ? remember(known, seen.identity, seen.record) : known
     if (seen.isSettled) memories.save(name, memory, known)
-    return {name, ...seen, startupBytes: memory.startupBytes}
+    return {name, ...seen, ...recalled(memory, seen.record)}
   }
   const readOrSkip = async (name: string): Promise<SegmentLook | null> => {
     try {
@@ -131,21 +129,47 @@ export function createSegmentStore(options: SegmentStoreOptions): SegmentStore {
   }
   const writeLimit: SegmentStore['writeLimit'] = async (given, limitBytes, signal, timeoutMs) => {
     const name = checkName(directory, given)
-    const known = memories.load(name)
     const written = await withSegment(directory, name, 'write', async segment => {
       await lock(options, segment, 'exclusive', timeoutMs ?? options.lockTimeoutMs, signal)
       if (!isCurrent(directory, segment)) return null
-      const {identity} = segment
+      const {identity, userId} = segment
       const before = readRecord(segment)
-      const memory = remember(known, identity, before)
-      const look = {name, record: before, isSettled: true, startupBytes: memory.startupBytes, identity}
+      const memory = remember(memories.load(name), identity, before)
+      const look = {name, record: before, isSettled: true, identity, userId, ...recalled(memory, before)}
       const after = checkInt64(typeof limitBytes === 'function' ? limitBytes(look) : limitBytes)
       writeFully(segment, new BigInt64Array([after]), LIMIT_OFFSET)
-      return {memory: rememberWritten(memory, after), before, after: {...before, limitBytes: after}}
+      return {identity, before, after: {...before, limitBytes: after}}
     })
     if (written === null) return writeLimit(name, limitBytes, signal, timeoutMs)
-    memories.save(name, written.memory, known)
-    return {before: written.before, after: written.after}
+    const {identity, before, after} = written
+    // Loaded again: another kvctl limit may have come and gone while we waited.
+    const known = memories.load(name)
+    memories.save(name, rememberWritten(remember(known, identity, before), after.limitBytes), known)
+    return {before, after}
+  }
+
+  const stateOf = (look: SegmentLook, maxAgeMs: number, probe: ProbeSightings | null): SegmentState => {
+    const sightings = sightingsOf(look, () => view(maxAgeMs), probe)
+    return {...judge(sightings), warnings: warningsOn(look.isLimitOurs, sightings.claims)}
+  }
+  const probe = async (name: string, signal?: AbortSignal): Promise<SegmentState> => {
+    const look = await read(name)
+    // An engine of ours that runs need not be stalled to be seen.
+    const known = stateOf(look, PROBE_TABLE_AGE_MS, null)
+    if (known.verdict === 'live') return known
+    const probed = await probeSegment(options, directory, name, signal)
+    return stateOf(look, PROBE_TABLE_AGE_MS, probed)
+  }
+  const makeWay = async (name: string): Promise<void> => {
+    if (lstatSync(`${directory}/${name}`, {throwIfNoEntry: false}) === undefined) return
+    const {verdict, because} = await probe(name)
+    if (verdict === 'live') {
+      throw new ResourceError('SEGMENT_LIVE', `segment '${name}' belongs to another engine: ${because}`, {
+        suggestions: ['set KVCACHED_IPC_NAME to a name of its own'],
+      })
+    }
+    logger.debug(`${name} is replaced: ${because}`)
+    unlink(directory, name)
   }
 
   return {
@@ -172,16 +196,23 @@ export function createSegmentStore(options: SegmentStoreOptions): SegmentStore {
     async create(given, limitBytes) {
       const name = checkName(directory, given)
       const record = {limitBytes: checkInt64(BigInt(limitBytes)), usedBytes: 0n, preallocBytes: 0n}
-      await makeWay(options, name)
+      await makeWay(name)
       // Until its 24 bytes are written the file has another size, and no reader takes it for a segment.
-      writeFileSync(`${directory}/${name}`, encodeRecord(record), {flag: 'wx', mode: 0o666})
-      memories.forget(name)
+      const fd = openSync(`${directory}/${name}`, 'wx', 0o666)
+      try {
+        writeFully({fd, name}, encodeRecord(record), 0)
+        const identity = identityOf(fstatSync(fd, {bigint: true}))
+        memories.save(name, rememberMade(identity, record.limitBytes, thisProcess()), null)
+      } finally {
+        closeSync(fd)
+      }
     },
     remove(given) {
       const name = checkName(directory, given)
       closeSync(openSegment(directory, name, 'read-quiet').fd)
-      // What is remembered stays: if the engine lives, it re-creates the segment with total 0, and the total is the cure.
       unlink(directory, name)
+      // What is remembered of others stays: a living engine re-creates its segment with total 0, and the total is the cure.
+      if (memories.load(name)?.creator?.pid === process.pid) memories.forget(name)
     },
     async removeUnchanged({name, identity, record}) {
       return withSegment(directory, name, 'read-quiet', segment => {
@@ -193,8 +224,9 @@ export function createSegmentStore(options: SegmentStoreOptions): SegmentStore {
       })
     },
     async probe(given, signal) {
-      return probeLiveness(options, directory, checkName(directory, given), signal)
+      return probe(checkName(directory, given), signal)
     },
+    state: look => stateOf(look, LIST_TABLE_AGE_MS, null),
     publish(given, usedBytes, preallocBytes) {
       const segment = openUnlessGone(directory, checkName(directory, given))
       if (segment === null) return false
@@ -209,6 +241,11 @@ export function createSegmentStore(options: SegmentStoreOptions): SegmentStore {
     writeLimit,
   }
 }
+
+/** Watching at a short interval must not read all of /proc each time. */
+const LIST_TABLE_AGE_MS = 1000
+/** Many probes end together. */
+const PROBE_TABLE_AGE_MS = 50
 
 const LIMIT_OFFSET = 0
 const USED_OFFSET = 8
@@ -245,22 +282,22 @@ function openUnlessGone(directory: string, name: string): OpenSegment | null {
   }
 }
 
-function writeFully({fd, name}: OpenSegment, values: BigInt64Array, offset: number): void {
+function writeFully(
+  {fd, name}: Pick<OpenSegment, 'fd' | 'name'>,
+  values: NodeJS.ArrayBufferView,
+  offset: number,
+): void {
   if (writeSync(fd, values, 0, values.byteLength, offset) === values.byteLength) return
   throw new ResourceError('SEGMENT_WRITE_SHORT', `segment '${name}' was written only in part`)
 }
 
-async function makeWay(options: SegmentStoreOptions, name: string): Promise<void> {
-  const {directory} = options
-  if (lstatSync(`${directory}/${name}`, {throwIfNoEntry: false}) === undefined) return
-  const {verdict, because} = await probeLiveness(options, directory, name)
-  if (verdict === 'live') {
-    throw new ResourceError('SEGMENT_LIVE', `segment '${name}' belongs to another engine: ${because}`, {
-      suggestions: ['set KVCACHED_IPC_NAME to a name of its own'],
-    })
-  }
-  options.logger.debug(`${name} is replaced: ${because}`)
-  unlink(directory, name)
+/** The part of a look that comes from memory. */
+function recalled(
+  memory: StartupMemory,
+  {limitBytes}: SegmentRecord,
+): Pick<SegmentLook, 'startupBytes' | 'creator' | 'isLimitOurs'> {
+  const {startupBytes, creator} = memory
+  return {startupBytes, creator, isLimitOurs: isLimitKnown(memory, limitBytes)}
 }
 
 function unlink(directory: string, name: string): void {

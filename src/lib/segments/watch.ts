@@ -1,21 +1,23 @@
 import {createTicker, ResourceError, type Ticker} from '../foundation/index.js'
-import type {SegmentLook, SegmentStore} from './store.js'
+import type {OwnedLook, SegmentLook} from './segment-look.js'
+import type {SegmentStore} from './store.js'
 
 /** The segments asked for, at one moment. */
 export interface SegmentsLook {
-  readonly looks: readonly SegmentLook[]
+  readonly looks: readonly OwnedLook[]
   /** Asked for by name, and why there is no look: not there, not a segment, not permitted. */
   readonly missing: readonly {readonly name: string; readonly reason: ResourceError}[]
 }
 
 /** @param names in their order, doubles included; none means every segment, sorted by name */
 export async function lookAtSegments(store: SegmentStore, names: readonly string[]): Promise<SegmentsLook> {
-  if (names.length === 0) return {looks: await store.list(), missing: []}
+  const own = (look: SegmentLook): OwnedLook => ({...look, state: store.state(look)})
+  if (names.length === 0) return {looks: (await store.list()).map(own), missing: []}
   const missing: {name: string; reason: ResourceError}[] = []
-  const looks: SegmentLook[] = []
+  const looks: OwnedLook[] = []
   for (const name of names) {
     try {
-      looks.push(await store.read(name))
+      looks.push(own(await store.read(name)))
     } catch (error) {
       if (!(error instanceof ResourceError)) throw error
       missing.push({name, reason: error})

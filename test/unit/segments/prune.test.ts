@@ -1,6 +1,6 @@
 import {readdirSync} from 'node:fs'
 import {expect} from 'chai'
-import {pruneSegments, type Liveness, type SegmentStore} from '../../../src/lib/segments/index.js'
+import {pruneSegments, type SegmentState, type SegmentStore} from '../../../src/lib/segments/index.js'
 import {GIB, segmentFolder, type SegmentFolder} from '../../support/segments.js'
 
 const {signal} = new AbortController()
@@ -16,10 +16,10 @@ describe('pruning', () => {
   /** The real store, with verdicts by name; `reborn` gets a new engine while it is being probed. */
   const judged = (): SegmentStore => ({
     ...folder.store,
-    async probe(name): Promise<Liveness> {
+    async probe(name): Promise<SegmentState> {
       if (name === 'reborn') folder.put(name, GIB, 2n)
       const verdict = name === 'live' || name === 'idle' ? name : 'stale'
-      return {verdict, pid: null, because: 'so it is'}
+      return {verdict, pid: null, owner: null, because: 'so it is', warnings: []}
     },
   })
   const removed = async (isDryRun: boolean): Promise<string[]> => {

@@ -2,6 +2,7 @@ import {expect} from 'chai'
 import {
   checkName,
   defaultSegmentName,
+  groupInName,
   parseGroupId,
   sanitizeName,
 } from '../../../src/lib/segments/segment-name.js'
@@ -39,4 +40,19 @@ describe('segment names', () => {
       expect(() => checkName('/dev/shm', path), path).to.throw('is not a segment name')
     }
   })
+
+  const names: [string, number | null][] = [
+    ['kvcached_vLLM_12345', 12_345],
+    ['kvcached_SGLang_12345_7', 12_345],
+    ['kvcached_engine_12345_g2', 12_345],
+    ['kvcached_kvctl_9', 9],
+    ['kvcached_mem_info', null],
+    ['llama_8', null],
+    ['kvcached_x_0', null],
+  ]
+  for (const [name, group] of names) {
+    it(`finds ${group ?? 'no'} process group in ${name}`, () => {
+      expect(groupInName(name)).to.equal(group)
+    })
+  }
 })

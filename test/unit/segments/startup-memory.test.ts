@@ -68,6 +68,7 @@ describe('the memory of start-up totals', () => {
       startupBytes: null,
       wasUsed: true,
       writtenLimits: [2n ** 62n + 1n],
+      creator: {pid: 5, startTicks: 6, pidNamespace: 'pid:[7]'},
     }
     expect(parseMemory(formatMemory(memory))).to.deep.equal(memory)
   })

@@ -191,4 +191,39 @@ describe('the segment store', () => {
     truncateSync(path, 8)
     expect(await folder.store.list()).to.deep.equal([])
   })
+
+  it('knows its own segments by the process that made them, without a look at any other', async () => {
+    await folder.store.create('vllm', GIB)
+    const look = await folder.store.read('vllm')
+    expect(look.startupBytes).to.equal(GIB)
+    expect(folder.store.state(look)).to.deep.include({verdict: 'live', pid: process.pid, warnings: []})
+    folder.store.remove('vllm')
+    folder.put('vllm', GIB)
+    const next = await folder.store.read('vllm')
+    expect(next.creator, 'another file of that name').to.equal(null)
+    expect(folder.store.state(next)).to.include({verdict: 'unknown', pid: null})
+  })
+
+  it('warns of a limit that was set by something else, until its own kvctl sets one', async () => {
+    const codes = async (): Promise<string[]> =>
+      folder.store.state(await folder.store.read('vllm')).warnings.map(({code}) => code)
+    folder.put('vllm', 8n * GIB, GIB)
+    expect(await codes()).to.deep.equal([])
+    folder.put('vllm', 4n * GIB, GIB)
+    expect(await codes()).to.deep.equal(['LIMIT_CHANGED_ELSEWHERE'])
+    await folder.store.writeLimit('vllm', 2n * GIB)
+    expect(await codes()).to.deep.equal([])
+  })
+
+  it('looks at who is behind a segment without touching it', async () => {
+    const path = folder.put('kvcached_vLLM_1', GIB)
+    const look = await folder.store.read('kvcached_vLLM_1')
+    const before = statSync(path, {bigint: true})
+    const fd = openSync(path, 'r')
+    libc.flock(fd, 'exclusive') // would hold up whoever asks for a lock
+    folder.store.state(look)
+    closeSync(fd)
+    const after = statSync(path, {bigint: true})
+    expect([after.atimeNs, after.ctimeNs]).to.deep.equal([before.atimeNs, before.ctimeNs])
+  })
 })

@@ -1,0 +1,60 @@
+import type {ProcessFacts} from './process-table.js'
+import {isCoreTitle, isEngine, isStarter, isTool, segmentFlag} from './program-kind.js'
+import {groupInName, sanitizeName} from './segment-name.js'
+
+/** A living process that would use a segment of that name. */
+export interface Claim {
+  readonly pid: number
+  /** Null when hidden. */
+  readonly command: string | null
+  /** Its process group is the one in the name, or it was told the name by environment or by flag. */
+  readonly via: 'group' | 'name'
+  readonly isEngine: boolean
+  /** The process of an engine that writes the segment, as far as titles tell. */
+  readonly isCore: boolean
+}
+
+const DEEPEST_ANCESTOR = 16
+
+/**
+ * Pure: who would use a segment of that name. Tools, shells and this process are left out.
+ *
+ * @returns the likeliest owner first: the core of an engine, an engine, anything else
+ */
+export function claimsOn(
+  name: string,
+  processes: readonly ProcessFacts[],
+  commandOf: (pid: number) => string | null,
+  ownPid: number,
+): Claim[] {
+  const byPid = new Map(processes.map(facts => [facts.pid, facts]))
+  const group = groupInName(name)
+  const claims: Claim[] = []
+  for (const facts of processes) {
+    const {pid, groupIds, title} = facts
+    if (pid === ownPid) continue
+    const told = toldName(facts, byPid)
+    const isInGroup = group !== null && groupIds.includes(group)
+    // Command lines are read only of those that may matter; Node's title depends on its version.
+    if (told !== name && !isInGroup && !/node|MainThread/i.test(title)) continue
+    const command = commandOf(pid)
+    const flag = segmentFlag(command)
+    const asked = flag === null ? told : sanitizeName(flag)
+    const via = asked === name ? 'name' : isInGroup && asked === null ? 'group' : null
+    if (via === null || isTool(command) || isStarter(command)) continue
+    claims.push({pid, command, via, isEngine: isEngine(command), isCore: isCoreTitle(title)})
+  }
+  const rank = ({isCore, isEngine}: Claim): number => (isCore ? 0 : isEngine ? 1 : 2)
+  return claims.sort((a, b) => rank(a) - rank(b) || a.pid - b.pid)
+}
+
+/** A title written by setproctitle overwrites /proc/PID/environ, so an engine's core is asked through its parents. */
+function toldName(facts: ProcessFacts, byPid: ReadonlyMap<number, ProcessFacts>): string | null {
+  if (facts.segmentName !== null || !isCoreTitle(facts.title)) return facts.segmentName
+  let ancestor = byPid.get(facts.parentPid)
+  for (let depth = 0; ancestor && depth < DEEPEST_ANCESTOR; depth++) {
+    if (ancestor.segmentName !== null) return ancestor.segmentName
+    ancestor = byPid.get(ancestor.parentPid)
+  }
+  return null
+}

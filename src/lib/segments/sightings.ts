@@ -1,0 +1,40 @@
+import type {Clock} from '../foundation/index.js'
+import {claimsOn} from './claims.js'
+import {isRunning} from './creator.js'
+import type {ProbeSightings, Sightings} from './liveness.js'
+import {commandLine, readProcessTable, type ProcessTable} from './process-table.js'
+import {groupInName} from './segment-name.js'
+import type {SegmentLook} from './segment-look.js'
+
+/** The process table as it was at most `maxAgeMs` ago: for many segments at once, and for those who look again and again. */
+export type ProcessView = (maxAgeMs: number) => ProcessTable
+
+export function createProcessView(clock: Clock): ProcessView {
+  let [table, readNs]: [ProcessTable | null, number] = [null, 0]
+  return maxAgeMs => {
+    if (table !== null && clock.nowNs() - readNs <= maxAgeMs * 1e6) return table
+    readNs = clock.nowNs()
+    return (table = readProcessTable())
+  }
+}
+
+/** What /proc and kvctl's memory show of a segment's engine. Touches neither the segment nor the engine. */
+export function sightingsOf(
+  {name, record, userId, creator}: SegmentLook,
+  view: () => ProcessTable,
+  probe: ProbeSightings | null,
+): Sightings {
+  const creatorRuns = creator === null ? null : isRunning(creator)
+  // Our engine's own note settles it, and is a hundred times cheaper than a look at every process.
+  const table = creatorRuns === true ? {processes: [], isWholeMachine: false} : view()
+  const own = process.geteuid?.() ?? 0
+  return {
+    record,
+    otherUser: own === 0 || own === userId ? null : userId,
+    creator: creator && {pid: creator.pid, command: commandLine(creator.pid), isRunning: creatorRuns},
+    claims: claimsOn(name, table.processes, commandLine, process.pid),
+    groupId: groupInName(name),
+    isWholeMachine: table.isWholeMachine,
+    probe,
+  }
+}
