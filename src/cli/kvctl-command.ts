@@ -1,3 +1,4 @@
+import {setMaxListeners} from 'node:events'
 import {Command, Errors, Flags, ux} from '@oclif/core'
 import {
   canColorLog,
@@ -39,6 +40,8 @@ export abstract class KvctlCommand extends Command {
   protected get signal(): AbortSignal {
     if (this.#abort) return this.#abort.signal
     const controller = (this.#abort = new AbortController())
+    // Many segments are waited on at once, and each wait listens.
+    setMaxListeners(0, controller.signal)
     let firstAtMs = 0
     for (const name of ['SIGINT', 'SIGTERM'] as const) {
       process.on(name, () => {

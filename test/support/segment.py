@@ -4,9 +4,11 @@ One access = open read-write, flock the file itself, map 24 bytes, read or write
 close. Commands: write NAME LIMIT USED PREALLOC · read NAME · add NAME COUNT (used += 1, COUNT times) ·
 hammer NAME (used = -prealloc = n, field by field, until stdin closes) · watch NAME (a shared lock every 100 ms, as an
 engine's limit watcher, until stdin closes) · obey NAME (gives memory back down to the limit, until stdin closes) ·
-hold NAME (the exclusive lock until stdin closes)
+hold NAME (the exclusive lock until stdin closes) ·
+engine FOLDER [quiet] (a whole engine: chooses its name as kvcached does, makes the segment, looks at the limit every 100 ms
+unless quiet, as without preallocation; removes it when stdin closes, and leaves it behind on SIGTERM)
 """
-import contextlib, fcntl, mmap, os, select, struct, sys, time
+import contextlib, fcntl, mmap, os, re, select, struct, sys, time
 
 LAYOUT = struct.Struct("<qqq")
 
@@ -70,6 +72,21 @@ def watch(path):
         time.sleep(0.1)
 
 
+def engine(folder, mode="polls"):
+    name = os.environ.get("KVCACHED_IPC_NAME")
+    name = re.sub(r"[^\w-]", "-", name)[:64] if name else f"kvcached_vLLM_{os.getpgid(0)}"
+    path = os.path.join(folder, name)
+    write(path, 8 << 30, 6 << 30, 0)
+    say(name)
+    if mode == "polls":
+        while not is_stdin_closed():
+            with access(path, fcntl.LOCK_SH) as memory:
+                LAYOUT.unpack(memory[:])
+            time.sleep(0.1)
+    sys.stdin.read()
+    os.unlink(path)
+
+
 def obey(path):
     say("ready")
     while not is_stdin_closed():
@@ -87,4 +104,4 @@ def hold(path):
 
 if __name__ == "__main__":
     command, name, *rest = sys.argv[1:]
-    {"write": write, "read": read, "add": add, "hammer": hammer, "watch": watch, "obey": obey, "hold": hold}[command](name, *rest)
+    {"write": write, "read": read, "add": add, "hammer": hammer, "watch": watch, "engine": engine, "obey": obey, "hold": hold}[command](name, *rest)
