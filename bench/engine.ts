@@ -29,6 +29,8 @@ async function generate(engine: Engine, round: number, maxTokens: number): Promi
           minTokens: 0,
           ignoreEos: true,
           stopTokenIds: [],
+          seed: null,
+          startGuide: null,
           priority: 0,
           cacheSalt: null,
         },

@@ -31,6 +31,8 @@ export function generation(
     minTokens: 0,
     ignoreEos: true,
     stopTokenIds: [],
+    seed: null,
+    startGuide: null,
     priority: 0,
     cacheSalt: null,
     ...more,

@@ -39,6 +39,8 @@ export async function serveEngine(engine: ServedEngine, overrides: Overrides = {
       forcesUsage: false,
       maxLogprobs: 20,
       maxSequencesPerRequest: 16,
+      seed: 0,
+      autoTools: null,
       ...overrides.model,
     },
   })

@@ -24,5 +24,6 @@ export type {
   GenerationRequest,
   RequestState,
   Submission,
+  TokenGuide,
   TokenSink,
 } from './types.js'

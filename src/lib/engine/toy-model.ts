@@ -1,3 +1,4 @@
+import {mixBits} from '../foundation/index.js'
 import type {ModelRunner, ScheduledWork} from './core/ports.js'
 import type {Sequence} from './core/sequence.js'
 import type {KvMemory} from './kv-memory.js'
@@ -105,6 +106,8 @@ export class ToyModel implements ModelRunner {
     let digest = this.#readRow(sequence, last)
     if (last > 0) digest = this.#readEarlier(sequence, last, digest)
     if (this.#options.verifyKv) digest ^= this.#damage(sequence)
+    const {seed} = sequence.request
+    if (seed !== null) digest = mixBits(digest ^ seedWord(seed))
     return this.#choose(sequence, digest >>> 0)
   }
 
@@ -120,7 +123,7 @@ export class ToyModel implements ModelRunner {
   #readEarlier(sequence: Sequence, last: number, digest: number): number {
     let pick = digest
     for (let index = 0; index < EARLIER_ROWS; index++) {
-      pick = mix(pick + 0x9e3779b9)
+      pick = mixBits(pick + 0x9e3779b9)
       const offset = this.#offsetOf(sequence, (pick >>> 0) % last)
       this.#offsets[2 * index] = offset
       this.#offsets[2 * index + 1] = offset + this.#memory.valueDistance
@@ -132,7 +135,7 @@ export class ToyModel implements ModelRunner {
       DIGEST_BYTES,
       asBytes(this.#read, count * DIGEST_BYTES),
     )
-    return mix(digest ^ fold(this.#read, count * LANES))
+    return mixBits(digest ^ fold(this.#read, count * LANES))
   }
 
   /** 0 when every word of every row is what its token and the row before make it; anything else otherwise. */
@@ -152,17 +155,20 @@ export class ToyModel implements ModelRunner {
         const atKey = slot * words + word
         const wrong = this.#read[atKey]! ^ key[word % LANES]!
         const alsoWrong = this.#read[atKey + blockSize * words]! ^ value[word % LANES]!
-        if ((wrong | alsoWrong) !== 0) damage = mix(damage ^ wrong ^ mix(alsoWrong + atKey)) | 1
+        if ((wrong | alsoWrong) !== 0) damage = mixBits(damage ^ wrong ^ mixBits(alsoWrong + atKey)) | 1
       }
     }
     return damage
   }
 
-  /** EOS when it may end and the digest says so, else a word that is no forbidden stop token. */
-  #choose({request, generatedTokens}: Sequence, digest: number): number {
+  /** What the guide says, else EOS when it may end and the digest says so, else a word that is no forbidden stop token. */
+  #choose({request, guide, generatedTokens}: Sequence, digest: number): number {
     const {vocabulary, meanAnswerTokens} = this.#options
+    const guided = guide?.next(digest) ?? 'free'
+    if (guided === 'end') return vocabulary.eosTokenId
+    if (guided !== 'free') return guided
     const mayStop = generatedTokens >= request.minTokens
-    const wantsEnd = mix(digest ^ 0x5bd1e995) >>> 0 < 2 ** 32 / meanAnswerTokens
+    const wantsEnd = mixBits(digest ^ 0x5bd1e995) >>> 0 < 2 ** 32 / meanAnswerTokens
     if (mayStop && !request.ignoreEos && wantsEnd) return vocabulary.eosTokenId
     const {sampleable} = vocabulary
     for (let index = 0; index < sampleable.length; index++) {
@@ -184,13 +190,13 @@ function asBytes(words: Uint32Array, bytes: number): Uint8Array {
 
 /** One row further: K from the row before and the token, V from K. */
 function advance(key: Uint32Array, value: Uint32Array, token: number): void {
-  let carry = mix(token + 0x7f4a7c15)
+  let carry = mixBits(token + 0x7f4a7c15)
   for (let lane = 0; lane < LANES; lane++) {
-    carry = mix(carry ^ key[lane]! ^ Math.imul(value[(lane + 1) % LANES]!, 0x2c1b3c6d))
+    carry = mixBits(carry ^ key[lane]! ^ Math.imul(value[(lane + 1) % LANES]!, 0x2c1b3c6d))
     key[lane] = carry
   }
   for (let lane = 0; lane < LANES; lane++) {
-    carry = mix(carry + key[lane]!)
+    carry = mixBits(carry + key[lane]!)
     value[lane] = carry
   }
 }
@@ -204,12 +210,10 @@ function fold(words: Uint32Array, count: number): number {
     c = Math.imul(c ^ words[at + 2]!, 0x01000193)
     d = Math.imul(d ^ words[at + 3]!, 0x01000193)
   }
-  return mix(mix(mix(a) ^ b) ^ mix(c + mix(d)))
+  return mixBits(mixBits(mixBits(a) ^ b) ^ mixBits(c + mixBits(d)))
 }
 
-/** A bijection of 32-bit words in which every bit of the input reaches every bit of the output. */
-function mix(word: number): number {
-  word = Math.imul(word ^ (word >>> 16), 0x21f0aaad)
-  word = Math.imul(word ^ (word >>> 15), 0x735a2d97)
-  return word ^ (word >>> 15)
+/** All 64 bits of a seed count; seeds next to each other differ in every bit's chance. */
+function seedWord(seed: number): number {
+  return mixBits(seed) ^ mixBits(Math.floor(seed / 2 ** 32) + 0x2545f491)
 }

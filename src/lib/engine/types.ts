@@ -1,6 +1,12 @@
 import type {FinishedRequest, GenerationEnd, GenerationRequest} from './core/generation.js'
 
-export type {FinishedRequest, FinishReason, GenerationEnd, GenerationRequest} from './core/generation.js'
+export type {
+  FinishedRequest,
+  FinishReason,
+  GenerationEnd,
+  GenerationRequest,
+  TokenGuide,
+} from './core/generation.js'
 
 /** Where an engine's answers go. Called between steps on the engine's thread: must not block and must not throw. */
 export interface TokenSink {

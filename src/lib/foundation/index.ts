@@ -14,6 +14,7 @@ export {stringifyExact} from './exact-json.js'
 export {formatSize, parseSize} from './sizes.js'
 export {formatDurationMs, parseDurationMs} from './durations.js'
 export {systemClock, VirtualClock, type Clock} from './clock.js'
+export {mixBits} from './mix-bits.js'
 export {seededRandom, type Random} from './random.js'
 export {createTicker, type Ticker} from './ticker.js'
 export {

@@ -1,11 +1,22 @@
 import {expect} from 'chai'
 import fc from 'fast-check'
-import type {GenerationRequest} from '../../../src/lib/engine/index.js'
+import type {GenerationRequest, TokenGuide} from '../../../src/lib/engine/index.js'
 import type {BlockSource} from '../../../src/lib/engine/core/ports.js'
+import {anyObjectGrammar, createGrammar, createGuide} from '../../../src/lib/grammar/index.js'
 import {generation, range} from '../../support/engine-core.js'
 import {answersAlone, EngineRig, rigPageBundleBytes, type RigOptions} from '../../support/engine-rig.js'
 
 const MAX_MODEL_LEN = 160
+
+const grammar = createGrammar(anyObjectGrammar())
+/** Answers in JSON, a character a token. */
+const startJsonGuide = (): TokenGuide =>
+  createGuide({
+    grammar,
+    share: 1,
+    encode: text => Array.from(text, character => 100 + character.charCodeAt(0)),
+    words: ['a', 'be', 'sea'],
+  })
 
 /** Prompts that begin alike, as conversations do, and end apart. */
 const prompt = fc
@@ -28,14 +39,20 @@ const requests = fc
       minTokens: fc.integer({min: 0, max: 5}),
       priority: fc.integer({min: 0, max: 3}),
       salt: fc.constantFrom(null, null, 'tenant'),
+      seed: fc.option(fc.integer()),
+      isGuided: fc.boolean(),
       arrival: fc.integer({min: 0, max: 40}),
     }),
-    {minLength: 1, maxLength: 24},
+    {minLength: 1, maxLength: 24, size: 'max'},
   )
   .map(list =>
-    list.map(({prompt: tokens, maxTokens, ignoreEos, minTokens, priority, salt, arrival}, index) => ({
+    list.map(({prompt: tokens, maxTokens, salt, isGuided, arrival, ...rest}, index) => ({
       arrival,
-      request: generation(`r${index}`, tokens, maxTokens, {ignoreEos, minTokens, priority, cacheSalt: salt}),
+      request: generation(`r${index}`, tokens, maxTokens, {
+        ...rest,
+        cacheSalt: salt,
+        startGuide: isGuided ? startJsonGuide : null,
+      }),
     })),
   )
 
@@ -43,7 +60,7 @@ const config = fc.record({
   enablePrefixCaching: fc.boolean(),
   enableChunkedPrefill: fc.boolean(),
   budget: fc.integer({min: 1, max: 100}),
-  maxNumSeqs: fc.constantFrom(1, 2, 8, 64),
+  maxNumSeqs: fc.constantFrom(1, 64, 2, 8),
   longPrefillTokenThreshold: fc.constantFrom(0, 0, 7),
   policy: fc.constantFrom('fcfs' as const, 'priority' as const),
   reserveFullPrompt: fc.boolean(),
@@ -99,7 +116,8 @@ function setLimit(
 describe('the same request', () => {
   it('is answered the same, byte by byte, however its KV cache was paged', function () {
     this.timeout(120_000)
-    let [checked, preempted, moved, cached] = [0, 0, 0, 0]
+    let [checked, preempted, moved, cached, shrunk] = [0, 0, 0, 0, 0]
+    const reached = new Set<string>()
     fc.assert(
       fc.property(requests, config, (list, chosen) => {
         const expected = answersAlone(
@@ -118,17 +136,30 @@ describe('the same request', () => {
           preempted += rig.core.scheduler.preemptions
           moved += rig.memory.movedBlocks
           cached += rig.core.totals.promptTokensCached
+          if (chosen.limits.some(({pages}) => pages !== null)) shrunk += list.length
+          reached.add(
+            `caching ${chosen.enablePrefixCaching}, chunks ${chosen.enableChunkedPrefill}, at once ${chosen.maxNumSeqs}`,
+          )
         } finally {
           rig.close()
         }
       }),
-      {numRuns: 300},
+      // 12 requests a run on average; the first run brings no fewer than its share of the 2,000
+      {numRuns: 400},
     )
+    expect(checked).to.be.at.least(2000)
     // The matrix is only worth something if it reached all of these.
-    expect(checked).to.be.above(1000)
-    expect(preempted).to.be.above(0)
-    expect(moved).to.be.above(0)
-    expect(cached).to.be.above(0)
+    for (const caching of [true, false]) {
+      for (const chunks of [true, false]) {
+        for (const atOnce of [1, 64]) {
+          expect(reached).to.include(`caching ${caching}, chunks ${chunks}, at once ${atOnce}`)
+        }
+      }
+    }
+    expect(preempted, 'preemptions').to.be.above(100)
+    expect(moved, 'moved blocks').to.be.above(100)
+    expect(cached, 'cached tokens').to.be.above(1000)
+    expect(shrunk, 'requests under a limit that fell').to.be.above(500)
   })
 
   it('is answered the same alone and among 64 others', () => {
@@ -152,6 +183,16 @@ describe('the same request', () => {
     const list = range(0, 50).map(index => generation(`r${index}`, [1, 2, 3, 10 + index], 10))
     const texts = new Set([...answersAlone(list, MAX_MODEL_LEN).values()].map(tokens => tokens.join(' ')))
     expect(texts.size).to.equal(50)
+  })
+
+  it('says something else by every seed, and the same by the same one', () => {
+    const seeds = [null, ...range(-3, 4), 2 ** 32, 2 ** 40, 2 ** 40 + 1]
+    const list = seeds.map((seed, index) => generation(`r${index}`, [1, 2, 3], 10, {seed}))
+    const texts = [...answersAlone(list, MAX_MODEL_LEN).values()].map(tokens => tokens.join(' '))
+    expect(new Set(texts).size).to.equal(seeds.length)
+    expect([...answersAlone(list, MAX_MODEL_LEN).values()].map(tokens => tokens.join(' '))).to.deep.equal(
+      texts,
+    )
   })
 
   it('is answered differently when one block is given to two requests', () => {

@@ -8,10 +8,23 @@ export interface GenerationRequest {
   readonly minTokens: number
   readonly ignoreEos: boolean
   readonly stopTokenIds: readonly number[]
+  /** Another seed says something else to the same prompt, the same one the same; null is greedy. */
+  readonly seed: number | null
+  /** Begins the guide of an answer that must have a form; null lets the model say what it likes. */
+  readonly startGuide: (() => TokenGuide) | null
   /** Lower runs sooner; only with the `priority` policy. */
   readonly priority: number
   /** Isolates the prefix cache; null shares it with everybody. */
   readonly cacheSalt: string | null
+}
+
+/** Says what comes next in an answer that must have a form. Asked once per token, in order. */
+export interface TokenGuide {
+  /**
+   * @param digest 32 bits read out of the KV cache, which decide between what may come
+   * @returns a token; `end` when the answer is complete, again and again; `free` where the model may say anything
+   */
+  next(digest: number): number | 'end' | 'free'
 }
 
 export type FinishReason = 'stop' | 'length' | 'abort' | 'error'

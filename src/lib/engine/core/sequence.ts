@@ -1,8 +1,10 @@
-import type {GenerationRequest} from './generation.js'
+import type {GenerationRequest, TokenGuide} from './generation.js'
 
 /** A request on its way through the scheduler. Only the scheduler changes it. */
 export class Sequence {
   readonly request: GenerationRequest
+  /** Where the answer's form is now. Kept through preemption, because the tokens said are kept too. */
+  readonly guide: TokenGuide | null
   /** Order of arrival; ties of priority go to the smaller. */
   readonly arrival: number
   readonly arrivalNs: number
@@ -29,6 +31,7 @@ export class Sequence {
     this.arrival = arrival
     this.arrivalNs = arrivalNs
     this.tokens = [...request.promptTokens]
+    this.guide = request.startGuide?.() ?? null
   }
 
   get id(): string {

@@ -1,0 +1,5 @@
+export {createGrammar, type Grammar} from './grammar.js'
+export {createGuide, type GrammarGuide, type GuideOptions} from './guide.js'
+export {anyObjectGrammar, schemaGrammar} from './json-schema.js'
+export {all, any, choice, repeat, text, type GrammarNode} from './node.js'
+export {patternGrammar} from './pattern.js'
