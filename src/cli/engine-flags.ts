@@ -15,11 +15,11 @@ const number = Flags.custom<number>({
 const count = (helpGroup: string, description: string, min: number, fallback: number) =>
   Flags.integer({helpGroup, description, min, default: fallback, helpValue: 'N'})
 
-const share = (description: string) =>
+const share = (helpGroup: string, description: string, fallback = 0) =>
   number({
-    helpGroup: 'FAULTS',
+    helpGroup,
     description,
-    default: 0,
+    default: fallback,
     helpValue: 'SHARE',
     parse: async text => {
       const value = Number(text)
@@ -31,6 +31,7 @@ const share = (description: string) =>
 const SERVER = 'SERVER'
 const CACHE = 'CACHE'
 const TIME = 'TIME'
+const FAULTS = 'FAULTS'
 
 /** vLLM's spelling wherever vLLM has the flag. @see vllm-project/vllm:vllm/entrypoints/openai/cli_args.py */
 export const engineFlags = {
@@ -74,6 +75,17 @@ export const engineFlags = {
     helpGroup: SERVER,
     description: 'tell cached tokens in usage',
   }),
+  'enable-auto-tool-choice': Flags.boolean({
+    helpGroup: SERVER,
+    description: 'let answers choose whether to call tools; needs --tool-call-parser',
+    dependsOn: ['tool-call-parser'],
+  }),
+  'tool-call-parser': Flags.option({
+    helpGroup: SERVER,
+    description: 'how answers that choose write their calls',
+    options: ['hermes', 'llama3_json'] as const,
+  })(),
+  'tool-call-rate': share(SERVER, 'share of such answers that call a tool', 0.5),
   'enable-force-include-usage': Flags.boolean({helpGroup: SERVER, description: 'usage in every stream'}),
   'enable-request-id-headers': Flags.boolean({helpGroup: SERVER, description: 'send X-Request-Id back'}),
   'drain-timeout': durationFlag({
@@ -141,20 +153,24 @@ export const engineFlags = {
   'itl-ms': number({helpGroup: TIME, description: 'constant: every other step'}),
   speedup: number({helpGroup: TIME, description: 'divides all simulated times', default: 1}),
   jitter: number({helpGroup: TIME, description: 'relative standard deviation of a step', default: 0}),
-  seed: Flags.integer({helpGroup: TIME, description: 'of jitter and injected faults', default: 0}),
-  'inject-error-rate': share('share of requests answered with 500'),
-  'inject-429-rate': share('share of requests answered with 429'),
-  'inject-cut-rate': share('share of streams whose connection breaks'),
-  'inject-stall-rate': share('share of streams that fall silent for --inject-stall-time'),
+  seed: Flags.integer({
+    helpGroup: TIME,
+    description: 'of jitter, injected faults, and answers whose request names no seed',
+    default: 0,
+  }),
+  'inject-error-rate': share(FAULTS, 'share of requests answered with 500'),
+  'inject-429-rate': share(FAULTS, 'share of requests answered with 429'),
+  'inject-cut-rate': share(FAULTS, 'share of streams whose connection breaks'),
+  'inject-stall-rate': share(FAULTS, 'share of streams that fall silent for --inject-stall-time'),
   'inject-stall-time': durationFlag({
-    helpGroup: 'FAULTS',
+    helpGroup: FAULTS,
     description: 'length of such a silence',
     default: 2000,
     defaultHelp: async () => '2s',
   }),
-  'inject-spike-rate': share('share of requests that wait --inject-spike-time before they start'),
+  'inject-spike-rate': share(FAULTS, 'share of requests that wait --inject-spike-time before they start'),
   'inject-spike-time': durationFlag({
-    helpGroup: 'FAULTS',
+    helpGroup: FAULTS,
     description: 'length of such a wait',
     default: 500,
     defaultHelp: async () => '500ms',

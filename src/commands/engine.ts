@@ -40,6 +40,7 @@ stdin that is a pipe ends the engine when it closes.`
     const variables = kvcachedVariables(process.env, flags['block-size'])
     const settings = {...asked, engine: {...asked.engine, ...variables}}
     const faults = faultRates(flags)
+    const parser = flags['tool-call-parser']
     const {signal} = this
     const segment = flags['no-segment'] ? null : (flags['ipc-name'] ?? (await freeSegmentName(this.logger)))
     const {engine, tokenizer} = await embeddedEngine(settings, segment, this.logger)
@@ -47,6 +48,7 @@ stdin that is a pipe ends the engine when it closes.`
     try {
       const {createEngineApp} = await import('../server/engine-app.js')
       const {listen} = await import('../server/engine-server.js')
+      const {TOOL_FORMATS} = await import('../server/generation/tool-format.js')
       const {createFaultDealer} = await import('../server/fault-injection.js')
       const app = createEngineApp({
         engine,
@@ -60,6 +62,11 @@ stdin that is a pipe ends the engine when it closes.`
           forcesUsage: flags['enable-force-include-usage'],
           maxLogprobs: flags['max-logprobs'],
           maxSequencesPerRequest: MAX_SEQUENCES_PER_REQUEST,
+          seed: flags.seed,
+          autoTools:
+            flags['enable-auto-tool-choice'] && parser !== undefined
+              ? {format: TOOL_FORMATS[parser], share: flags['tool-call-rate']}
+              : null,
         },
         version: packageVersion,
         apiKeys,

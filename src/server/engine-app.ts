@@ -10,6 +10,7 @@ import type {ServedModel} from './generation/plan.js'
 import {createRequestsInFlight, type RequestsInFlight} from './requests-in-flight.js'
 import {engineControlRoutes} from './routes/engine-control.js'
 import {openaiRoutes} from './routes/openai.js'
+import {nestsDeeper} from './schemas/nests-deeper.js'
 import type {ServedEngine} from './served-engine.js'
 
 export interface EngineAppOptions {
@@ -112,10 +113,18 @@ export function createEngineApp(options: EngineAppOptions): EngineApp {
 /** What vLLM's instrumentator leaves out. */
 const UNCOUNTED = new Set(['/metrics', '/health', '/load', '/ping', '/version', '/server_info'])
 
+/** As pydantic's parser has it; what reads a body later may then recurse. */
+const MAX_BODY_NESTING = 200
+
 /** JSON or nothing: any other media type is refused with vLLM's words, by status 400. */
 function parseJsonAlone(app: FastifyInstance): void {
   app.removeAllContentTypeParsers()
   app.addContentTypeParser('application/json', {parseAs: 'string'}, (_, body, done) => {
+    if (nestsDeeper(body as string, MAX_BODY_NESTING)) {
+      const message = `1 validation error: body: nests more than ${MAX_BODY_NESTING} levels deep`
+      done(new ApiError(400, message, null, 'Bad Request'))
+      return
+    }
     try {
       done(null, JSON.parse(body as string))
     } catch (error) {

@@ -95,7 +95,8 @@ export function engineSettings(flags: EngineFlags, hashSeed: string | null): Eng
       speedup: String(flags.speedup),
       jitter: String(flags.jitter),
       seed: String(flags.seed),
-      sampling: 'deterministic; temperature, top_p and other sampling parameters have no effect',
+      sampling:
+        'deterministic: greedy at temperature 0, else by seed; no other sampling parameter has an effect',
     },
   }
 }

@@ -3,6 +3,7 @@ import {event, type ChunkWriter} from './chunk-writer.js'
 import type {ReplyIdentity} from './identity.js'
 import {chatLogprobs} from './logprobs.js'
 import type {ChatPlan} from './plan-chat.js'
+import {finishReason, streamedDelta} from './tool-calls.js'
 
 /**
  * The stream of `/v1/chat/completions`, keys in vLLM's order: role events for every choice together with the first token,
@@ -14,10 +15,7 @@ export function createChatChunks(identity: ReplyIdentity, plan: ChatPlan, tokeni
   const start =
     `{"id":${JSON.stringify(identity.id)},"object":"chat.completion.chunk","created":${identity.createdSeconds},` +
     `"model":${JSON.stringify(plan.model)},"choices":[`
-  const starts = Array.from(
-    {length: plan.n},
-    (_, index) => `data: ${start}{"index":${index},"delta":{"content":`,
-  )
+  const starts = Array.from({length: plan.n}, (_, index) => `data: ${start}{"index":${index},"delta":`)
   const fingerprint = `,"system_fingerprint":${JSON.stringify(identity.systemFingerprint)}`
   const promptIds = plan.returnsTokenIds ? JSON.stringify(plan.prompts[0]) : 'null'
   const emptyUsage = plan.continuousUsage
@@ -27,6 +25,15 @@ export function createChatChunks(identity: ReplyIdentity, plan: ChatPlan, tokeni
         completion_tokens: 0,
       })}`
     : ''
+  const callers = starts.map(() => ({reader: plan.tools?.startReader() ?? null, hasCalls: false}))
+  /** @returns null where nothing of the text can be shown yet */
+  const deltaOf = (index: number, text: string, isLast: boolean): string | null => {
+    const caller = callers[index]!
+    if (!caller.reader) return `{"content":${JSON.stringify(text)}}`
+    const deltas = caller.reader.push(text, isLast)
+    if (deltas.some(({kind}) => kind === 'call')) caller.hasCalls = true
+    return deltas.length === 0 ? null : JSON.stringify(streamedDelta(deltas))
+  }
   const echo = plan.echoes?.[0] ?? ''
   const delta = (index: number, body: object, rest: string): string =>
     event(
@@ -42,13 +49,17 @@ export function createChatChunks(identity: ReplyIdentity, plan: ChatPlan, tokeni
       return [...roles, ...echoes].join('')
     },
     piece(choice, {text, tokenIds, finish}, usage, isTerminal) {
+      const body = deltaOf(choice.index, text, finish !== null)
+      // Text held back is no event, unless something else rides on it.
+      if (body === null && !finish && plan.logprobs === null && !plan.returnsTokenIds) return ''
+      const {hasCalls} = callers[choice.index]!
       const logprobs =
         plan.logprobs === null ? 'null' : JSON.stringify(chatLogprobs(tokenIds, plan, tokenizer))
       const ending = finish
-        ? `"finish_reason":"${finish.reason}","stop_reason":${JSON.stringify(finish.stopReason)}`
+        ? `"finish_reason":"${finishReason(finish.reason, plan.tools, hasCalls)}","stop_reason":${JSON.stringify(finish.stopReason)}`
         : '"finish_reason":null'
       return (
-        `${starts[choice.index]!}${JSON.stringify(text)}},"logprobs":${logprobs},${ending},` +
+        `${starts[choice.index]!}${body ?? '{}'},"logprobs":${logprobs},${ending},` +
         `"token_ids":${plan.returnsTokenIds ? JSON.stringify(tokenIds) : 'null'}}]` +
         `${usage ? `,"usage":${JSON.stringify(usage)}` : ''}${isTerminal ? fingerprint : ''}}\n\n`
       )

@@ -73,6 +73,9 @@ function submit(
       minTokens: plan.minTokens,
       ignoreEos: plan.ignoreEos,
       stopTokenIds: plan.stopTokenIds,
+      // @see vllm-project/vllm:vllm/v1/engine/parallel_sampling.py — choice k has the seed plus k
+      seed: plan.seed === null ? null : plan.seed + (choice.index % plan.n),
+      startGuide: plan.startGuide,
       priority: plan.priority,
       cacheSalt: plan.cacheSalt,
     },

@@ -10,16 +10,18 @@ import {
   type ServedModel,
 } from './plan.js'
 import {truncate} from './plan-completion.js'
+import {planTools, toolsText, type ToolPlan} from './tools.js'
 
-/** A chat request also decides who answers. */
+/** A chat request also decides who answers, and whether by calling tools. */
 export interface ChatPlan extends GenerationPlan {
   readonly role: string
+  readonly tools: ToolPlan | null
 }
 
 /** @throws ApiError 400, 404 or 501 */
 export function planChat(request: ChatRequest, model: ServedModel): ChatPlan {
   const common = planCommon(request, model)
-  checkTools(request)
+  const tools = planTools(request, common.startGuide !== null, model)
   const addGenerationPrompt = request.add_generation_prompt ?? true
   const last = request.messages.at(-1)!
   const role = addGenerationPrompt ? 'assistant' : last.role
@@ -37,6 +39,8 @@ export function planChat(request: ChatRequest, model: ServedModel): ChatPlan {
     ...common,
     ...planLength(asked, request.min_tokens ?? 0, prompt.length, model),
     role,
+    tools,
+    startGuide: tools?.startGuide ?? common.startGuide,
     prompts: [prompt],
     echoes: echo === null ? null : [echo],
     logprobs: request.logprobs ? checkLogprobs(request.top_logprobs ?? 0, model, 'top_logprobs') : null,
@@ -46,7 +50,7 @@ export function planChat(request: ChatRequest, model: ServedModel): ChatPlan {
 /** The fields of a conversation that chat and `/tokenize` share. */
 export type Conversation = Pick<
   ChatRequest,
-  'messages' | 'add_generation_prompt' | 'continue_final_message' | 'chat_template'
+  'messages' | 'tools' | 'add_generation_prompt' | 'continue_final_message' | 'chat_template'
 >
 
 /** @throws ApiError 400 for settings that exclude each other, other media than text, or a text far too long */
@@ -67,10 +71,11 @@ export function encodeConversation(
       'Refused request with untrusted chat template.'
     throw new ApiError(400, message, 'chat_template')
   }
-  const turns: Turn[] = request.messages.map(message => ({
-    role: message.role,
-    content: messageText(message, model),
-  }))
+  const tools = toolsText(request.tools)
+  const turns: Turn[] = [
+    ...(tools === null ? [] : [{role: 'system', content: tools}]),
+    ...request.messages.map(message => ({role: message.role, content: messageText(message, model)})),
+  ]
   refuseFarTooLong(
     turns.map(turn => turn.content),
     outputTokens,
@@ -90,24 +95,4 @@ function messageText(message: ChatMessage, model: ServedModel): string {
   })
   const calls = (message.tool_calls ?? []).map(call => JSON.stringify(call['function'] ?? call))
   return [...texts, ...calls].join('\n')
-}
-
-function checkTools(request: ChatRequest): void {
-  const choice = request.tool_choice
-  if (!request.tools) {
-    if (choice == null || choice === 'none') return
-    throw new ApiError(400, 'When using `tool_choice`, `tools` must be set.', 'tool_choice')
-  }
-  if (request.tools.length === 0) {
-    throw new ApiError(400, '`tools` must not be an empty list; leave it out instead.', 'tools')
-  }
-  if (choice === 'none') return
-  if (choice == null || choice === 'auto') {
-    const message = '"auto" tool choice requires --enable-auto-tool-choice and --tool-call-parser to be set'
-    throw new ApiError(400, message, 'tool_choice')
-  }
-  if (typeof choice === 'string' && choice !== 'required') {
-    throw new ApiError(400, `Invalid value for \`tool_choice\`: ${choice}`, 'tool_choice')
-  }
-  throw new ApiError(501, "Tool calls are not implemented by kvctl's embedded engine.", 'tools')
 }

@@ -1,6 +1,9 @@
 import type {Tokenizer} from '../../lib/tokens/index.js'
 import {ApiError} from '../api-error.js'
 import type {SamplingFields} from '../schemas/sampling.js'
+import type {StartGuide} from './guides.js'
+import {planStructured} from './structured.js'
+import type {AutoTools} from './tool-format.js'
 
 /** What a request is checked against. */
 export interface ServedModel {
@@ -15,6 +18,10 @@ export interface ServedModel {
   readonly forcesUsage: boolean
   readonly maxLogprobs: number
   readonly maxSequencesPerRequest: number
+  /** Null where a model may not choose to call tools. */
+  readonly autoTools: AutoTools | null
+  /** Of answers whose request names no seed. */
+  readonly seed: number
 }
 
 /** A request with every default filled in and every rule checked; nothing after this asks again. */
@@ -31,6 +38,10 @@ export interface GenerationPlan {
   readonly stops: readonly string[]
   readonly stopTokenIds: readonly number[]
   readonly includeStop: boolean
+  /** Of the first choice of each prompt; null is greedy. */
+  readonly seed: number | null
+  /** Begins the guide of one answer that must have a form; null for free text. */
+  readonly startGuide: StartGuide | null
   readonly priority: number
   readonly cacheSalt: string | null
   /** Alternatives wanted per token; null without logprobs. */
@@ -54,7 +65,8 @@ type CommonPlan = Omit<GenerationPlan, 'prompts' | 'echoes' | 'maxTokens' | 'min
 export function planCommon(fields: SamplingFields, model: ServedModel): CommonPlan {
   const isStreamed = fields.stream ?? false
   const n = fields.n ?? 1
-  if (n > 1 && (fields.temperature ?? 1) < 1e-5) {
+  const isGreedy = (fields.temperature ?? 1) < 1e-5
+  if (n > 1 && isGreedy) {
     throw new ApiError(400, `n must be 1 when using greedy sampling, got ${n}.`, 'n')
   }
   if (n > model.maxSequencesPerRequest) {
@@ -81,6 +93,8 @@ export function planCommon(fields: SamplingFields, model: ServedModel): CommonPl
     stops: typeof fields.stop === 'string' ? [fields.stop] : (fields.stop ?? []),
     stopTokenIds: fields.stop_token_ids ?? [],
     includeStop: fields.include_stop_str_in_output ?? false,
+    startGuide: planStructured(fields, model.tokenizer),
+    seed: isGreedy ? null : seedOf(fields.seed, model),
     priority: fields.priority ?? 0,
     cacheSalt: fields.cache_salt ?? null,
     returnsTokenIds: fields.return_token_ids ?? false,
@@ -94,16 +108,20 @@ export function planCommon(fields: SamplingFields, model: ServedModel): CommonPl
   }
 }
 
+/**
+ * −1 is no seed, as in vLLM, which then takes a random one; here no answer depends on chance. Of large seeds the low 52 bits
+ * count, so that the choices' seeds stay apart.
+ */
+function seedOf(asked: number | null | undefined, model: ServedModel): number {
+  return asked == null || asked === -1 ? model.seed : asked % 2 ** 52
+}
+
 /** What the embedded engine does not do: saying so beats an answer of the wrong form. */
 function refuseWhatIsMissing(fields: SamplingFields): void {
   const missing = (what: string, param: string): ApiError =>
     new ApiError(501, `${what} is not implemented by kvctl's embedded engine.`, param)
   if (fields.use_beam_search) throw missing('Beam search', 'use_beam_search')
   if (fields.prompt_logprobs != null) throw missing('prompt_logprobs', 'prompt_logprobs')
-  if (fields.structured_outputs) throw missing('Structured output', 'structured_outputs')
-  if (fields.response_format && fields.response_format.type !== 'text') {
-    throw missing(`response_format ${JSON.stringify(fields.response_format.type)}`, 'response_format')
-  }
 }
 
 /** @throws ApiError 404 */

@@ -42,7 +42,13 @@ export const samplingFields = {
   repetition_penalty: optional(
     limited(number, value => value > 0, 'repetition_penalty must be greater than zero, got %.'),
   ),
-  seed: optional(integer),
+  seed: optional(
+    limited(
+      number,
+      seed => Number.isInteger(seed) && Math.abs(seed) <= 2 ** 63,
+      'seed must be an integer of 64 bits, got %.',
+    ),
+  ),
   stop: optional(z.union([stopString, z.array(stopString)], 'must be a string or a list of strings')),
   stop_token_ids: optional(tokenIds),
   include_stop_str_in_output: flag,
@@ -60,8 +66,19 @@ export const samplingFields = {
   cache_salt: optional(limited(z.string(), text => text !== '', 'cache_salt must be a non-empty string.')),
   return_token_ids: flag,
   return_tokens_as_token_ids: flag,
-  response_format: optional(z.looseObject({type: z.string()})),
-  structured_outputs: optional(z.looseObject({})),
+  response_format: optional(
+    z.looseObject({type: z.string(), json_schema: optional(z.looseObject({schema: optional(z.unknown())}))}),
+  ),
+  structured_outputs: optional(
+    z.looseObject({
+      json: optional(z.unknown()),
+      regex: optional(z.string()),
+      choice: optional(z.array(z.string())),
+      grammar: optional(z.unknown()),
+      json_object: optional(z.boolean()),
+      structural_tag: optional(z.unknown()),
+    }),
+  ),
   use_beam_search: flag,
 } as const
 

@@ -2,12 +2,13 @@ import {z} from 'zod'
 import {chatRequest} from './chat.js'
 import {optional, samplingFields} from './sampling.js'
 
-const {messages, add_generation_prompt, continue_final_message, chat_template} = chatRequest.shape
+const {messages, tools, add_generation_prompt, continue_final_message, chat_template} = chatRequest.shape
 
 const textOrConversation = {
   model: optional(z.string()),
   prompt: optional(z.string('must be a string')),
   messages: optional(messages),
+  tools,
   add_generation_prompt,
   continue_final_message,
   chat_template,
