@@ -11,6 +11,7 @@ export {
   type ErrorDocument,
 } from './errors.js'
 export {stringifyExact} from './exact-json.js'
+export {parseQuantity, QUANTITY} from './quantities.js'
 export {formatSize, parseSize} from './sizes.js'
 export {formatDurationMs, parseDurationMs} from './durations.js'
 export {systemClock, VirtualClock, type Clock} from './clock.js'

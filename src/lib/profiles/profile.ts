@@ -1,4 +1,5 @@
 import {z} from 'zod'
+import {QUANTITY} from '../foundation/index.js'
 
 export const PATTERNS = [
   'steady',
@@ -16,9 +17,7 @@ const share = z.number().min(0).max(1)
 /** A Kubernetes quantity: `2`, `2000m`, `8Gi`, `1e3`. */
 const quantity = z.union([
   z.number().nonnegative(),
-  z
-    .string()
-    .regex(/^\d+(?:\.\d+)?(?:[numkKMGTPE]|[KMGTPE]i|e[+-]?\d+)?$/, 'is not a quantity such as 2000m or 8Gi'),
+  z.string().regex(QUANTITY, 'is not a quantity such as 2000m or 8Gi'),
 ])
 const quantities = z.record(z.string(), quantity)
 const toolSchema = z.looseObject({

@@ -1,3 +1,4 @@
+import {parseQuantity} from '../foundation/index.js'
 import type {Profile} from './profile.js'
 
 /** What a rule has to say about a profile that is well-formed. */
@@ -76,14 +77,14 @@ const RULES: Readonly<Record<string, Rule>> = {
       : null,
   'requests-within-limits': ({resources: {requests, limits}}) => {
     const name = Object.keys(requests ?? {}).find(
-      key => limits?.[key] !== undefined && quantityValue(requests![key]!) > quantityValue(limits[key]),
+      key => limits?.[key] !== undefined && parseQuantity(requests![key]!) > parseQuantity(limits[key]),
     )
     return name === undefined ? null : error(`resources.requests of ${name} is more than its limit`)
   },
   'tensor-parallel-fits': ({vllm_features: {tensor_parallel_size: size}, resources: {limits}}) => {
     const gpus = limits?.['nvidia.com/gpu']
-    return size !== undefined && gpus !== undefined && size > quantityValue(gpus)
-      ? error(`tensor_parallel_size ${size} is more than the ${quantityValue(gpus)} GPUs`)
+    return size !== undefined && gpus !== undefined && size > parseQuantity(gpus)
+      ? error(`tensor_parallel_size ${size} is more than the ${parseQuantity(gpus)} GPUs`)
       : null
   },
   'validation-agrees': ({validation: {min_success_rate: success, max_error_rate: failure}}) =>
@@ -113,26 +114,4 @@ function isOnCpu(features: Profile['vllm_features']): boolean {
 function weightsGb(fp16Gb: number, quantization: string | undefined): number {
   if (['awq', 'gptq', 'int4'].includes(quantization ?? '')) return Math.max(4, Math.floor(fp16Gb / 4))
   return ['fp8', 'int8', 'bitsandbytes'].includes(quantization ?? '') ? fp16Gb / 2 : fp16Gb
-}
-
-const SUFFIXES: Readonly<Record<string, number>> = {
-  n: 1e-9,
-  u: 1e-6,
-  m: 1e-3,
-  k: 1e3,
-  K: 1e3,
-  M: 1e6,
-  G: 1e9,
-  T: 1e12,
-  P: 1e15,
-  E: 1e18,
-}
-const BINARY = ['K', 'M', 'G', 'T', 'P', 'E']
-
-/** A Kubernetes quantity as a number: cores, bytes or pieces. @see kubernetes/apimachinery:pkg/api/resource/quantity.go */
-function quantityValue(quantity: string | number): number {
-  const [, digits, suffix] = /^([\d.]+(?:e[+-]?\d+)?)(\D*)$/.exec(String(quantity)) ?? []
-  if (suffix === undefined || suffix === '') return Number(quantity)
-  const scale = suffix.endsWith('i') ? 1024 ** (BINARY.indexOf(suffix[0]!) + 1) : SUFFIXES[suffix]!
-  return Number(digits) * scale
 }
