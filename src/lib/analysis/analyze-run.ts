@@ -4,6 +4,7 @@ import {clientLimits, niceBins, percentile, type MeasureWindow} from '../metrics
 import {
   metaSchema,
   readMeta,
+  readPricing,
   readRequests,
   RUN_FILES,
   writeJsonAtomic,
@@ -12,6 +13,7 @@ import {
   type RunMeta,
   type RunResults,
 } from '../runs/index.js'
+import {costFigures} from './cost-figures.js'
 import {distributionsOf, type Distributions} from './distributions.js'
 import {doubts} from './doubts.js'
 import {errorList} from './error-list.js'
@@ -76,6 +78,13 @@ export async function computeRunFigures(
   const tokens = tokenTotals(measured)
   const resources = await readResources(run)
   const probe = await readIoProbe(run)
+  const pricing = await readPricing(run)
+  const cost = costFigures(pricing, {
+    seconds: span.seconds,
+    successes: measured.successes,
+    promptTokens: tokens.prompt,
+    completionTokens: tokens.completion,
+  })
   const flat = flatKeys({
     measured,
     distributions,
@@ -83,6 +92,7 @@ export async function computeRunFigures(
     completionTokens: tokens.completion,
     resources,
     probe,
+    cost,
   })
   const instrument = instrumentOf(meta, distributions)
   const limits = clientLimits({
@@ -98,7 +108,7 @@ export async function computeRunFigures(
     run_id: meta.run_id ?? run.runId,
     status: meta.status,
     mode: meta.mode,
-    ...seedBlocks(meta, measured, flat, resources),
+    ...seedBlocks(meta, measured, flat, resources, cost.block),
     ...flat,
     prompt_tokens_total: tokens.prompt,
     completion_tokens_total: tokens.completion,
@@ -126,7 +136,10 @@ export async function computeRunFigures(
     timeline: timeline(measured, arrivals, slices),
     instrument,
     client_limited: limits.length > 0,
-    unavailable: unavailable(resources.cpuCores === null && resources.gpuUtilization === null),
+    unavailable: unavailable(
+      pricing !== null,
+      resources.cpuCores === null && resources.gpuUtilization === null,
+    ),
     warnings: doubts({
       meta,
       hasMeta: stored !== null,
@@ -135,6 +148,7 @@ export async function computeRunFigures(
       resources,
       tokensSource,
       clientLimits: limits,
+      pricing,
     }),
   }
   return {results, analysis: analysisOf(measured, distributions, results)}
@@ -223,9 +237,9 @@ function windowJson(window: MeasureWindow | null): RunResults['measure_window'] 
   )
 }
 
-function unavailable(areResourcesUnknown: boolean): Record<string, string> {
+function unavailable(isPriced: boolean, areResourcesUnknown: boolean): Record<string, string> {
   return {
-    cost: 'no prices were given',
+    ...(!isPriced && {cost: 'no prices were given'}),
     energy: 'no power was measured',
     ...(areResourcesUnknown && {resources: 'nothing looked at GPU, processor or memory of the server'}),
   }

@@ -1,4 +1,4 @@
-import type {RequestTable, RunMeta, RunWarning} from '../runs/index.js'
+import type {Pricing, RequestTable, RunMeta, RunWarning} from '../runs/index.js'
 import type {MeasuredRequests} from './measured-requests.js'
 import type {ResourceMeans} from './resources.js'
 import type {TokenArrivals} from './token-arrivals.js'
@@ -11,6 +11,7 @@ export interface DoubtInputs {
   readonly resources: ResourceMeans
   readonly tokensSource: string
   readonly clientLimits: readonly string[]
+  readonly pricing: Pricing | null
 }
 
 /** Everything a reader must know before trusting the figures, the load generator's own warnings first. */
@@ -66,7 +67,7 @@ export function doubts(inputs: DoubtInputs): RunWarning[] {
     ],
   ]
   const ours = known.filter(([applies]) => applies).map(([, code, message]) => ({code, message}))
-  return [...meta.warnings, ...ours]
+  return [...meta.warnings, ...ours, ...(inputs.pricing?.warnings ?? [])]
 }
 
 function fileDoubts(table: RequestTable): (readonly [boolean, string, string])[] {

@@ -1,5 +1,6 @@
 import {bodyLatencyMs, equalBins, percentile, ttftMs, type RequestTimes} from '../metrics/index.js'
 import type {RunResults} from '../runs/index.js'
+import type {CostFigures} from './cost-figures.js'
 import type {Distributions, Sampled} from './distributions.js'
 import type {IoProbe} from './io-probe.js'
 import {samplesOf, type MeasuredRequests} from './measured-requests.js'
@@ -14,6 +15,7 @@ export interface FlatInputs {
   readonly completionTokens: number | null
   readonly resources: ResourceMeans
   readonly probe: IoProbe
+  readonly cost: CostFigures
 }
 
 /**
@@ -23,7 +25,7 @@ export interface FlatInputs {
  * @see Siryoos/kserve-vllm-mini:analyze.py
  */
 export function flatKeys(inputs: FlatInputs) {
-  const {measured, distributions, span, completionTokens, resources, probe} = inputs
+  const {measured, distributions, span, completionTokens, resources, probe, cost} = inputs
   const {bodyLatency, ttft, ttfb, tllt, generation, tpot} = distributions
   const {originEpochMs} = measured.table
   const epochSeconds = (ms: number | null): number | null =>
@@ -67,7 +69,8 @@ export function flatKeys(inputs: FlatInputs) {
     cold_start_count: coldStartCount(measured),
     ...coldSplit('cold', measured, 1),
     ...coldSplit('warm', measured, 0),
-    ...unpriced,
+    ...cost.flat,
+    ...unmeasured,
     gpu_util_avg: rounded(resources.gpuUtilization === null ? null : resources.gpuUtilization * 100),
     gpu_mem_used_avg: rounded(resources.gpuMemoryBytes),
     gpu_power_watts_avg: rounded(resources.gpuPowerWatts),
@@ -76,9 +79,8 @@ export function flatKeys(inputs: FlatInputs) {
   }
 }
 
-const unpriced = {
-  cost_per_request: null,
-  cost_per_1k_tokens: null,
+/** Need a cluster, which knows when pods started, or a power meter. */
+const unmeasured = {
   cold_cost_per_request: null,
   warm_cost_per_request: null,
   cold_cost_per_1k_tokens: null,

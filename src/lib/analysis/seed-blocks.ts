@@ -12,6 +12,7 @@ export function seedBlocks(
   measured: MeasuredRequests,
   flat: ReturnType<typeof flatKeys>,
   resources: ResourceMeans,
+  cost: RunResults['cost'],
 ): SeedBlocks {
   return {
     metadata: {
@@ -31,7 +32,7 @@ export function seedBlocks(
       success_rate: rounded(ratio(measured.successes, measured.total)),
       error_rate: flat.error_rate,
     },
-    cost: {cost_per_1k_tokens: null, hourly_cost: null, breakdown: {gpu: null, cpu: null, memory: null}},
+    cost,
     energy: {energy_per_1k_tokens_wh: null, total_energy_wh: null},
     resources: {
       avg_gpu_utilization: rounded(resources.gpuUtilization),

@@ -16,6 +16,7 @@ export {
 } from './run-directory.js'
 export {strictJson, writeFileAtomic, writeJsonAtomic} from './atomic-write.js'
 export {metaSchema, readMeta, RUN_STATUSES, writeMeta, type Instrument, type RunMeta} from './meta.js'
+export {pricingSchema, readPricing, writePricing, type Pricing} from './pricing.js'
 export {REQUEST_COLUMNS, requestLine, type RequestColumn} from './requests-csv.js'
 export {createRecordWriter, type RecordWriter} from './record-writer.js'
 export {

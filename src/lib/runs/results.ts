@@ -5,9 +5,10 @@ import {instrumentSchema, readDocument, RUN_STATUSES} from './meta.js'
 import {RUN_FILES, type RunDirectory} from './run-directory.js'
 
 const figure = z.number().nullable()
+/** `$0.0023`; other currencies by their code: `0.0023 EUR`. */
 const money = z
   .string()
-  .regex(/^\$\d+\.\d+$/)
+  .regex(/^(?:\$\d+\.\d+|\d+\.\d+ [A-Z]{3})$/)
   .nullable()
 
 /** 95 % interval of a percentile from order statistics; an upper end of null lies at or beyond the largest sample. */
@@ -147,6 +148,21 @@ const flatKeys = {
   warm_cost_per_request: figure,
   cold_cost_per_1k_tokens: figure,
   warm_cost_per_1k_tokens: figure,
+  total_cost: figure.default(null),
+  cost_breakdown: z
+    .object({
+      total_cost: figure,
+      gpu_seconds: figure,
+      cpu_core_seconds: figure,
+      mem_gib_seconds: figure,
+      gpu_hourly: figure,
+      cpu_hourly_per_core: figure,
+      mem_hourly_per_gib: figure,
+      overhead_fraction: z.number(),
+      gpu_product_label: z.string().nullable(),
+    })
+    .nullable()
+    .default(null),
   /** Percent, 0–100 */
   gpu_util_avg: figure,
   /** Bytes */
@@ -187,6 +203,9 @@ const ownKeys = {
   /** True when tokens of a chunk had to be taken as the request's mean. */
   itl_estimated: z.boolean(),
   metrics: z.record(z.string(), z.union([distributionSchema, measureSchema])),
+  cost_per_1k_output_tokens: figure.default(null),
+  /** ISO 4217, of every figure of cost; null without prices. */
+  cost_currency: z.string().nullable().default(null),
   /** How many requests ended in each way; only those that occurred. */
   outcomes: z.record(z.string(), z.int()),
   finish_reasons: z.record(z.string(), z.int()),

@@ -9,6 +9,7 @@ export const RUN_FILES = {
   requests: 'requests.csv',
   gaps: 'gaps.bin',
   timeSeries: 'timeseries.jsonl',
+  pricing: 'pricing.json',
   results: 'results.json',
   analysis: 'analysis.json',
   report: 'report.html',

@@ -1,0 +1,121 @@
+import {Flags} from '@oclif/core'
+import {costFlags, hoursFlag, namesHoldings, namesPrices, pricingOfFlags} from '../cli/cost-flags.js'
+import {runDirFlag, runDirOf} from '../cli/flags.js'
+import {KvctlCommand} from '../cli/kvctl-command.js'
+import {NetworkError} from '../lib/foundation/index.js'
+import type {Pricing, RunResults, RunWarning} from '../lib/runs/index.js'
+
+/** The run's part of `results.json` that has to do with money. */
+interface RunCostJson extends Pick<
+  RunResults,
+  | 'run_id'
+  | 'cost'
+  | 'cost_currency'
+  | 'total_cost'
+  | 'cost_per_request'
+  | 'cost_per_1k_tokens'
+  | 'cost_per_1k_output_tokens'
+  | 'cost_breakdown'
+> {
+  readonly run_dir: string
+  readonly pricing: Pricing
+}
+
+interface StandingCostJson {
+  readonly cost: RunResults['cost']
+  readonly cost_currency: string
+  readonly duration_hours: number
+  readonly total_cost: number
+  /** Null: no cluster was asked. */
+  readonly pods: null
+  readonly pricing: Pricing
+}
+
+export default class Cost extends KvctlCommand {
+  static override summary = 'price a run, or a deployment that stands for some hours'
+  static override description = [
+    'Prices what a deployment holds (GPUs, cores, memory). For a run it writes pricing.json beside the requests and the cost into results.json; kvctl analyze finds the same later.',
+    'A run that is priced already is shown again when nothing is said.',
+    'With --duration it prices those hours, busy or idle, and touches no run.',
+    'A GPU is found by exact name, else by model and memory size as whole words; a MIG slice costs its share.',
+  ].join('\n')
+  static override examples = [
+    '<%= config.bin %> <%= command.id %> --gpu-type NVIDIA-A100-SXM4-80GB',
+    '<%= config.bin %> <%= command.id %> --run-dir runs/2026-01-31_14-30-15 --gpu-type H100-80GB --resources cpu=8,memory=64Gi,gpu=2 --cost-config cost.yaml',
+    '<%= config.bin %> <%= command.id %> --duration 720 --gpu-type A10 --resources cpu=2,memory=12Gi,gpu=1 --json',
+  ]
+  static override enableJsonFlag = true
+  static override flags = {
+    'run-dir': runDirFlag,
+    ...costFlags,
+    duration: hoursFlag({
+      description: 'price so many hours of standing instead of a run (also 90m, 7d)',
+      exclusive: ['run-dir'],
+    }),
+    namespace: Flags.string({description: "the service's Kubernetes namespace, for the run's metadata"}),
+    service: Flags.string({description: "the InferenceService that was measured, for the run's metadata"}),
+  }
+
+  async run(): Promise<RunCostJson | StandingCostJson> {
+    const {flags} = await this.parse(Cost)
+    const {namespace, service} = flags
+    this.#requireNoCluster(service, namespace, namesHoldings(flags))
+    if (flags.duration !== undefined) return this.#standing(flags.duration, await pricingOfFlags(flags))
+    const {openRunDirectory, readPricing, writePricing} = await import('../lib/runs/index.js')
+    const {analyzeRun, EmptyRunError} = await import('../lib/analysis/index.js')
+    const run = await openRunDirectory(runDirOf(flags['run-dir']))
+    const known = namesPrices(flags) ? null : await readPricing(run)
+    const pricing = known ?? (await pricingOfFlags(flags))
+    await writePricing(run, pricing)
+    const {results} = await analyzeRun(run, {namespace, service})
+    if (results.requests.total === 0) throw new EmptyRunError(run.path)
+    this.#warn(pricing.warnings)
+    const {runCostSummary} = await import('../cli/cost-summary.js')
+    this.log(runCostSummary(results, pricing))
+    const {run_id, cost, cost_currency, total_cost, cost_breakdown} = results
+    const {cost_per_request, cost_per_1k_tokens, cost_per_1k_output_tokens} = results
+    return {
+      run_dir: run.path,
+      run_id,
+      cost,
+      cost_currency,
+      total_cost,
+      cost_per_request,
+      cost_per_1k_tokens,
+      cost_per_1k_output_tokens,
+      cost_breakdown,
+      pricing,
+    }
+  }
+
+  async #standing(hours: number, pricing: Pricing): Promise<StandingCostJson> {
+    const {hourlyJson, standingCost} = await import('../lib/cost/index.js')
+    const cost = {cost_per_1k_tokens: null, ...hourlyJson(pricing)}
+    const total = standingCost(pricing, hours)
+    this.#warn(pricing.warnings)
+    const {standingCostSummary} = await import('../cli/cost-summary.js')
+    this.log(standingCostSummary(hours, total, cost, pricing))
+    return {
+      cost,
+      cost_currency: pricing.currency,
+      duration_hours: hours,
+      total_cost: total,
+      pods: null,
+      pricing,
+    }
+  }
+
+  #warn(warnings: readonly RunWarning[]): void {
+    for (const {message} of warnings) this.note(`Warning: ${message}`)
+  }
+
+  #requireNoCluster(service: string | undefined, namespace: string | undefined, isNamed: boolean): void {
+    if (isNamed || (service === undefined && namespace === undefined)) return
+    const pods = service === undefined ? `pods in ${namespace!}` : `pods of --service ${service}`
+    throw new NetworkError(
+      'KUBERNETES_UNAVAILABLE',
+      `finding what the ${pods} hold needs a Kubernetes cluster, which this kvctl cannot reach`,
+      {suggestions: ['say it yourself: --gpu-type A100-80GB --resources cpu=2,memory=12Gi,gpu=1']},
+    )
+  }
+}

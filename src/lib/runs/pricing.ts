@@ -1,0 +1,54 @@
+import {join} from 'node:path'
+import {z} from 'zod'
+import {ResourceError} from '../foundation/index.js'
+import {writeJsonAtomic} from './atomic-write.js'
+import {readDocument} from './meta.js'
+import {RUN_FILES, type RunDirectory} from './run-directory.js'
+
+const amount = z.number().nonnegative()
+
+/**
+ * `pricing.json`: what a run held while it lasted and what an hour of it costs. Beside the requests it is all that a cost needs,
+ * so that every later analysis finds the same one. A resource that nobody counted is null.
+ */
+export const pricingSchema = z.object({
+  schema_version: z.literal(1),
+  /** ISO 4217. */
+  currency: z.string(),
+  /** The price file, or the name of the built-in list. */
+  prices_from: z.string(),
+  /** Region and spot factors, already in the prices below. */
+  price_multiplier: z.number().positive(),
+  gpu: z
+    .object({
+      product: z.string(),
+      /** GPUs, or slices of one. */
+      count: amount,
+      /** Of one, per hour. */
+      hourly: amount,
+      /** Which entry of the price list gave the price, and how it was found. */
+      price_entry: z.string(),
+      price_rule: z.string(),
+    })
+    .nullable(),
+  cpu: z.object({cores: amount, hourly_per_core: amount}).nullable(),
+  memory: z.object({gib: amount, hourly_per_gib: amount}).nullable(),
+  overhead_fraction: amount,
+  warnings: z.array(z.object({code: z.string(), message: z.string()})),
+})
+export type Pricing = z.output<typeof pricingSchema>
+
+/** @throws ResourceError `DISK_FULL`, `NOT_WRITABLE` */
+export async function writePricing(run: RunDirectory, pricing: Pricing): Promise<void> {
+  await writeJsonAtomic(join(run.path, RUN_FILES.pricing), pricing)
+}
+
+/** Null for a run that nobody has priced. @throws ConfigurationError `RUN_UNREADABLE` */
+export async function readPricing(run: RunDirectory): Promise<Pricing | null> {
+  try {
+    return await readDocument(join(run.path, RUN_FILES.pricing), pricingSchema)
+  } catch (error) {
+    if (error instanceof ResourceError) return null
+    throw error
+  }
+}
