@@ -105,7 +105,7 @@ export default class Bench extends KvctlCommand {
 
   /** Analysis and report follow even when the run was stopped: what was measured is worth reading. */
   async #conclude({run, target, wasStopped, outcomes}: BenchOutcome): Promise<BenchResult> {
-    const {analyzeRun} = await import('../lib/analysis/index.js')
+    const {analyzeRun, judgeRun} = await import('../lib/analysis/index.js')
     const {runVerdict} = await import('../lib/bench/index.js')
     // Stopped before the first answer: there is nothing to analyse.
     if (outcomes.size === 0) this.signal.throwIfAborted()
@@ -115,7 +115,7 @@ export default class Bench extends KvctlCommand {
     for (const {message} of results.warnings) this.note(`Warning: ${message}`)
     this.note(`Run: ${run.path}`)
     if (wasStopped) this.signal.throwIfAborted()
-    const failure = runVerdict(outcomes, target.baseUrl)
+    const failure = runVerdict(outcomes, target.baseUrl) ?? (await judgeRun(run, results))
     if (failure !== null) throw failure
     return {...results, run_dir: run.path}
   }

@@ -64,6 +64,18 @@ describe('the flags of bench that kserve-vllm-mini has', function () {
     })
   })
 
+  it("--profile: a run that misses the profile's validation is kept, and leaves with 5", async () => {
+    writeFileSync(join(folder(), 'strict.yaml'), 'validation: {min_throughput_rps: 1000000}\n')
+    const args = ['--url', server.url, '--requests', '2', '--warmup', '0', '--output-dir', 'run']
+    const {code, stdout, stderr} = await bench(...args, '--profile', 'strict.yaml')
+    expect(code).to.equal(5)
+    expect(stdout).to.contain('2 of 2 requests succeeded')
+    expect(stderr).to.match(
+      /^Error: the run misses its profile's validation: throughput_rps is [\d.]+, below 1000000$/m,
+    )
+    expect(existsSync(join(folder(), 'run/report.html'))).to.equal(true)
+  })
+
   it('--dry-run: prints the plan, asks no server, makes no folder', async () => {
     const {code, stdout} = await bench('--dry-run', '--url', 'http://127.0.0.1:1')
     expect(code).to.equal(0)
