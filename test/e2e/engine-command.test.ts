@@ -1,30 +1,10 @@
-import type {ChildProcess} from 'node:child_process'
 import {once} from 'node:events'
 import {existsSync} from 'node:fs'
 import {createServer, type AddressInfo} from 'node:net'
 import {expect} from 'chai'
 import fc from 'fast-check'
-import {createInterface} from 'node:readline'
-import {runCli, startCli} from '../support/cli.js'
-
-interface Announcement {
-  readonly url: string
-  readonly pid: number
-  readonly segment: string
-}
-
-/** A started `kvctl engine --port 0 --json` and its first line. */
-async function startEngine(...args: string[]): Promise<Announcement & {child: ChildProcess}> {
-  const child = startCli(['engine', '--port', '0', '--json', ...args])
-  const [line] = (await once(createInterface(child.stdout!), 'line')) as [string]
-  return {...(JSON.parse(line) as Announcement), child}
-}
-
-async function end(child: ChildProcess, signal: NodeJS.Signals): Promise<number | null> {
-  child.kill(signal)
-  const [code] = (await once(child, 'close')) as [number | null]
-  return code
-}
+import {runCli} from '../support/cli.js'
+import {endEngine, startEngine} from '../support/engine-process.js'
 
 interface State {
   readonly requests: readonly unknown[]
@@ -48,7 +28,7 @@ describe('kvctl engine', () => {
     )
   })
   after(async () => {
-    expect(await end(engine.child, 'SIGTERM')).to.equal(0)
+    expect(await endEngine(engine.child, 'SIGTERM')).to.equal(0)
     expect(existsSync(`/dev/shm/${name}`)).to.equal(false)
   })
 
@@ -155,9 +135,11 @@ describe('kvctl engine', () => {
     expect(after.generated - before.generated).to.equal(sum('completion_tokens'))
     expect(after.finished - before.finished).to.equal(40)
 
-    const full = await (await post('/v1/completions', {prompt: 'Question 1', max_tokens: 8})).json()
+    const full = await (
+      await post('/v1/completions', {prompt: 'Question 1', max_tokens: 8, ignore_eos: true})
+    ).json()
     const [stop] = (full as {choices: {text: string}[]}).choices[0]!.text.trim().split(/[ ,.]/, 1)
-    await post('/v1/completions', {prompt: 'Question 1', max_tokens: 8, stop})
+    await post('/v1/completions', {prompt: 'Question 1', max_tokens: 8, ignore_eos: true, stop})
     while ((await read()).finished < after.finished + 2) await new Promise(resolve => setTimeout(resolve, 5))
     expect((await read()).stopped).to.equal(after.stopped + 1)
   })
@@ -217,7 +199,7 @@ describe('kvctl engine, its end', () => {
       headers: {'content-type': 'application/json'},
       body: JSON.stringify({prompt: 'Hello', max_tokens: 30, ignore_eos: true, stream: true}),
     })
-    const code = end(child, 'SIGINT')
+    const code = endEngine(child, 'SIGINT')
     expect(await response.text()).to.match(/"finish_reason":"length".*data: \[DONE\]\n\n$/s)
     expect(await code).to.equal(0)
     expect(existsSync(`/dev/shm/${name}`)).to.equal(false)
@@ -242,7 +224,7 @@ describe('kvctl engine, its end', () => {
       () => false,
       () => true,
     )
-    expect(await end(child, 'SIGTERM')).to.equal(0)
+    expect(await endEngine(child, 'SIGTERM')).to.equal(0)
     expect(await broken).to.equal(true)
   })
 })

@@ -15,9 +15,9 @@ export interface EngineServer {
 
 type Overrides = Partial<Omit<EngineAppOptions, 'engine' | 'model'>> & {readonly model?: Partial<ServedModel>}
 
-/** The engine's HTTP surface on a real socket of 127.0.0.1, over whatever engine a test brings. */
-export async function serveEngine(engine: ServedEngine, overrides: Overrides = {}): Promise<EngineServer> {
-  const app = createEngineApp({
+/** The engine's HTTP surface, not listening. */
+export function buildEngineApp(engine: ServedEngine, overrides: Overrides = {}): EngineApp {
+  return createEngineApp({
     engine,
     version: '0.1.0',
     apiKeys: [],
@@ -44,6 +44,11 @@ export async function serveEngine(engine: ServedEngine, overrides: Overrides = {
       ...overrides.model,
     },
   })
+}
+
+/** The engine's HTTP surface on a real socket of 127.0.0.1, over whatever engine a test brings. */
+export async function serveEngine(engine: ServedEngine, overrides: Overrides = {}): Promise<EngineServer> {
+  const app = buildEngineApp(engine, overrides)
   await app.http.listen({host: '127.0.0.1', port: 0})
   const url = `http://127.0.0.1:${(app.http.server.address() as AddressInfo).port}`
   return {
