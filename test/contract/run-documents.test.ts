@@ -2,11 +2,16 @@ import {readFile} from 'node:fs/promises'
 import {join} from 'node:path'
 import {expect} from 'chai'
 import {analyzeRun} from '../../src/lib/analysis/index.js'
-import {createRecordWriter, createTimeSeriesWriter, writeMeta} from '../../src/lib/runs/index.js'
+import {
+  createRecordWriter,
+  createTimeSeriesWriter,
+  writeMeta,
+  writePricing,
+} from '../../src/lib/runs/index.js'
 import {requestRecord} from '../support/records.js'
 import {temporaryFolder} from '../support/temporary.js'
 
-type Kind = 'time' | 'text' | 'count' | 'number' | 'share' | 'counts'
+type Kind = 'time' | 'text' | 'count' | 'number' | 'share' | 'counts' | 'money' | 'unknown'
 
 const IS: Readonly<Record<Kind, (value: unknown) => boolean>> = {
   time: value => typeof value === 'string' && /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{3})?Z$/.test(value),
@@ -14,6 +19,8 @@ const IS: Readonly<Record<Kind, (value: unknown) => boolean>> = {
   count: value => Number.isInteger(value),
   number: value => typeof value === 'number' && Number.isFinite(value),
   share: value => typeof value === 'number' && value >= 0 && value <= 1,
+  money: value => typeof value === 'string' && /^\$\d+\.\d{2,}$/.test(value),
+  unknown: value => value === null,
   counts: value => Array.isArray(value) && value.every(Number.isInteger),
 }
 
@@ -32,6 +39,14 @@ const RESULTS: readonly (readonly [path: string, kind: Kind])[] = [
   ['performance.throughput_rps', 'number'],
   ['performance.success_rate', 'share'],
   ['performance.error_rate', 'share'],
+  ['cost.cost_per_1k_tokens', 'money'],
+  ['cost.hourly_cost', 'money'],
+  ['cost.breakdown.gpu', 'money'],
+  ['cost.breakdown.cpu', 'money'],
+  ['cost.breakdown.memory', 'money'],
+  // Nobody measures power yet.
+  ['energy.energy_per_1k_tokens_wh', 'unknown'],
+  ['energy.total_energy_wh', 'unknown'],
   ['resources.avg_gpu_utilization', 'share'],
   ['resources.avg_memory_usage_gb', 'number'],
   ['resources.avg_cpu_usage', 'number'],
@@ -84,7 +99,7 @@ describe('the documents of a run', () => {
   const folder = temporaryFolder()
   const read = async (name: string): Promise<string> => readFile(join(folder(), name), 'utf8')
 
-  /** Two answers and a refusal, looked at twice. */
+  /** Two answers and a time-out, looked at twice and priced. */
   beforeEach(async () => {
     const run = {path: folder(), runId: 'run'}
     await writeMeta(run, {
@@ -111,6 +126,13 @@ describe('the documents of a run', () => {
       })
     }
     await series.close()
+    await writePricing(run, {
+      ...{schema_version: 1, currency: 'USD', prices_from: 'cost.yaml', price_multiplier: 1},
+      gpu: {product: 'NVIDIA-A10', count: 1, hourly: 1.8, price_entry: 'NVIDIA-A10', price_rule: 'exact'},
+      cpu: {cores: 9, hourly_per_core: 0.05},
+      memory: {gib: 20, hourly_per_gib: 0.01},
+      ...{overhead_fraction: 0, warnings: []},
+    })
     await analyzeRun(run)
   })
 
@@ -127,11 +149,13 @@ describe('the documents of a run', () => {
   }
 
   it('have the documented keys in the documented order, and no other in these blocks', async () => {
-    const {metadata, performance, resources} = JSON.parse(await read('results.json')) as Record<
+    const {metadata, performance, cost, energy, resources} = JSON.parse(await read('results.json')) as Record<
       string,
       unknown
     >
-    expect(leaves({metadata, performance, resources}, '')).to.deep.equal(RESULTS.map(([path]) => path))
+    expect(leaves({metadata, performance, cost, energy, resources}, '')).to.deep.equal(
+      RESULTS.map(([path]) => path),
+    )
     expect(leaves(JSON.parse(await read('analysis.json')), '')).to.deep.equal(ANALYSIS.map(([path]) => path))
   })
 
@@ -148,6 +172,13 @@ describe('the documents of a run', () => {
     expect(at(results, 'resources.avg_memory_usage_gb')).to.equal(12.3)
     expect(at(results, 'resources.avg_cpu_usage')).to.equal(2) // (3 − 1) s of processor / 1 s
     expect(at(results, 'p95_ms')).to.equal(at(results, 'performance.p95_latency_ms'))
+  })
+
+  it('cost: what an hour costs is the sum of its parts', async () => {
+    expect(at(JSON.parse(await read('results.json')), 'cost')).to.deep.include({
+      hourly_cost: '$2.45', // 1.80 + 9 · 0.05 + 20 · 0.01
+      breakdown: {gpu: '$1.80', cpu: '$0.45', memory: '$0.20'},
+    })
   })
 
   it('histogram: as many counts as bins, and all successes in them', async () => {
