@@ -2,6 +2,7 @@ import {join, resolve} from 'node:path'
 import {Flags} from '@oclif/core'
 import {runDirFlag, runDirOf} from '../cli/flags.js'
 import {KvctlCommand} from '../cli/kvctl-command.js'
+import {validationLines} from '../cli/validation-lines.js'
 import type {RunResults} from '../lib/runs/index.js'
 
 export default class Analyze extends KvctlCommand {
@@ -37,6 +38,7 @@ files give the same bytes. Also reads requests.csv of kserve-vllm-mini. With --j
     }
     for (const {message} of results.warnings) this.note(`Warning: ${message}`)
     if (results.requests.total === 0) throw new EmptyRunError(run.path)
+    if (results.validation) for (const line of validationLines(results.validation)) this.note(line)
     const {runSummary} = await import('../cli/run-summary.js')
     this.log(`${runSummary(results)}\n\n${join(run.path, RUN_FILES.results)}\n${analysisPath}`)
     return results

@@ -1,13 +1,15 @@
 import {join} from 'node:path'
 import {Flags} from '@oclif/core'
+import {costFlags, namesHoldings, namesPrices, pricingOfFlags} from '../cli/cost-flags.js'
 import {limitFlags, loadFlags, readLoadFlags, requestFlags, targetFlags} from '../cli/bench-flags.js'
 import {KvctlCommand} from '../cli/kvctl-command.js'
 import {planJson, planText, type PlanJson} from '../cli/plan-summary.js'
 import {createProgressLine} from '../cli/progress-line.js'
 import {runSummary} from '../cli/run-summary.js'
+import {missedRules, validationLines} from '../cli/validation-lines.js'
 import type {BenchAsk, BenchOutcome} from '../lib/bench/index.js'
 import {NetworkError} from '../lib/foundation/index.js'
-import type {RunDirectory, RunResults} from '../lib/runs/index.js'
+import type {Pricing, RunDirectory, RunResults} from '../lib/runs/index.js'
 import {benchParts} from '../wiring.js'
 
 interface BenchResult extends RunResults {
@@ -20,6 +22,7 @@ export default class Bench extends KvctlCommand {
     'Sends requests to an OpenAI-compatible server, measures every answer, and leaves a run directory with requests.csv, results.json and report.html.',
     "Without --url it starts kvctl's own engine as a process of its own and measures that.",
     'Without --rate a steady load keeps --concurrency requests in flight; with --rate requests leave on schedule, however slow the server is.',
+    "Rules of the profile's validation block are judged at the end: PASS or FAIL on stderr, and 5 when one is missed.",
     'Ctrl-C stops sending and keeps what was measured.',
   ].join('\n')
   static override examples = [
@@ -34,6 +37,7 @@ export default class Bench extends KvctlCommand {
     ...loadFlags,
     ...requestFlags,
     ...limitFlags,
+    ...costFlags,
     profile: Flags.string({
       description: 'what to send: a shipped profile or a YAML file; flags win over it',
       default: 'standard',
@@ -64,6 +68,10 @@ export default class Bench extends KvctlCommand {
     const {profile, warnings} = await loadProfile(flags.profile)
     for (const warning of warnings) this.note(`Warning: ${warning}`)
     const plan = planBench(resolveBenchOptions(await readLoadFlags(flags), wishesOfProfile(profile)))
+    const pricing = namesHoldings(flags) ? await pricingOfFlags(flags) : null
+    if (pricing === null && namesPrices(flags)) {
+      this.note('Warning: the run is not priced: --gpu-type or --resources says what the server holds')
+    }
     const [url, model] = [flags.url ?? null, flags.model ?? null]
     if (flags['dry-run']) {
       const shown = planJson(plan, url, model)
@@ -82,7 +90,7 @@ export default class Bench extends KvctlCommand {
     }
     const ask = {plan, url, model, apiKey, isInsecure: flags.insecure, notes}
     const outcome = await this.#measure(ask, flags['output-dir'] ?? null)
-    return this.#conclude(outcome)
+    return this.#conclude(outcome, pricing)
   }
 
   async #measure(ask: BenchAsk, outputDir: string | null): Promise<BenchOutcome> {
@@ -104,18 +112,24 @@ export default class Bench extends KvctlCommand {
   }
 
   /** Analysis and report follow even when the run was stopped: what was measured is worth reading. */
-  async #conclude({run, target, wasStopped, outcomes}: BenchOutcome): Promise<BenchResult> {
-    const {analyzeRun, judgeRun} = await import('../lib/analysis/index.js')
+  async #conclude(
+    {run, target, wasStopped, outcomes}: BenchOutcome,
+    pricing: Pricing | null,
+  ): Promise<BenchResult> {
+    const {writePricing} = await import('../lib/runs/index.js')
+    const {analyzeRun} = await import('../lib/analysis/index.js')
     const {runVerdict} = await import('../lib/bench/index.js')
     // Stopped before the first answer: there is nothing to analyse.
     if (outcomes.size === 0) this.signal.throwIfAborted()
+    if (pricing !== null) await writePricing(run, pricing)
     const {results} = await analyzeRun(run)
     await this.#report(run)
     this.log(runSummary(results))
     for (const {message} of results.warnings) this.note(`Warning: ${message}`)
+    if (results.validation) for (const line of validationLines(results.validation)) this.note(line)
     this.note(`Run: ${run.path}`)
     if (wasStopped) this.signal.throwIfAborted()
-    const failure = runVerdict(outcomes, target.baseUrl) ?? (await judgeRun(run, results))
+    const failure = runVerdict(outcomes, target.baseUrl) ?? missedRules(results)
     if (failure !== null) throw failure
     return {...results, run_dir: run.path}
   }

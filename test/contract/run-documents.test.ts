@@ -15,6 +15,7 @@ type Kind = 'time' | 'text' | 'count' | 'number' | 'share' | 'counts' | 'money' 
 
 const IS: Readonly<Record<Kind, (value: unknown) => boolean>> = {
   time: value => typeof value === 'string' && /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{3})?Z$/.test(value),
+  money: value => typeof value === 'string' && /^\$\d+\.\d{2,}$/.test(value),
   text: value => typeof value === 'string' && value !== '',
   count: value => Number.isInteger(value),
   number: value => typeof value === 'number' && Number.isFinite(value),

@@ -71,7 +71,7 @@ describe('the flags of bench that kserve-vllm-mini has', function () {
     expect(code).to.equal(5)
     expect(stdout).to.contain('2 of 2 requests succeeded')
     expect(stderr).to.match(
-      /^Error: the run misses its profile's validation: throughput_rps is [\d.]+, below 1000000$/m,
+      /^Error: the run misses a rule of profile strict: min_throughput_rps \(throughput_rps [\d.]+ < 1000000\)$/m,
     )
     expect(existsSync(join(folder(), 'run/report.html'))).to.equal(true)
   })

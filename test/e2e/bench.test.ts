@@ -1,5 +1,5 @@
 import {once} from 'node:events'
-import {mkdtemp, readdir, readFile, rm} from 'node:fs/promises'
+import {mkdtemp, readdir, readFile, rm, writeFile} from 'node:fs/promises'
 import {createServer, type AddressInfo} from 'node:net'
 import {tmpdir} from 'node:os'
 import {join} from 'node:path'
@@ -165,6 +165,48 @@ describe('kvctl bench', function () {
     expect(code).to.equal(1)
     expect(stderr).to.contain('no request of the run succeeded (5 × http_5xx)')
     expect(await readRows(run)).to.have.length(5)
+  })
+
+  it("judges the run by its profile's rules: PASS and FAIL on stderr, 5 with every missed rule named", async () => {
+    server = await startTruthServer({ttftMs: 20, gapMs: 1, tokens: 4})
+    const profile = join(folder, 'strict.yaml')
+    await writeFile(
+      profile,
+      'load_test: {requests: 10, concurrency: 2}\nvalidation: {min_success_rate: 0.95, max_avg_ttft_ms: 10, max_cost_per_1k_tokens: 1}\n',
+    )
+    const run = join(folder, 'run')
+    const {code, stderr} = await bench('--url', server.url, '--profile', profile, '--output-dir', run)
+    expect(code).to.equal(5)
+    expect(stderr).to.match(/^PASS min_success_rate: success_rate 1 ≥ 0\.95$/m)
+    expect(stderr).to.match(/^FAIL max_avg_ttft_ms: time_to_first_token_ms [\d.]+ > 10$/m)
+    expect(stderr).to.match(/^FAIL max_cost_per_1k_tokens: the run has no cost_per_1k_tokens$/m)
+    expect(stderr).to.match(
+      /^Error: the run misses 2 rules of profile strict: max_avg_ttft_ms \(.*\), max_cost_per_1k_tokens \(.*\)$/m,
+    )
+    expect((await readdir(run)).sort()).to.include.members(['report.html', 'results.json'])
+    expect(await readJson(run, 'results.json')).to.have.nested.property('validation.passed', false)
+    const analysed = await runCli(['analyze', '--run-dir', run])
+    expect(analysed.code).to.equal(0)
+    expect(analysed.stderr).to.contain('PASS min_success_rate')
+  })
+
+  it('prices the run when it is told what the server holds, and holds the price to its rule', async () => {
+    server = await startTruthServer({ttftMs: 5, gapMs: 1, tokens: 4})
+    const profile = join(folder, 'cheap.yaml')
+    await writeFile(
+      profile,
+      'load_test: {requests: 10, concurrency: 2}\nvalidation: {max_cost_per_1k_tokens: 1000}\n',
+    )
+    await writeFile(join(folder, 'cost.yaml'), 'gpu: {NVIDIA-A10: 3600}\noverhead: {fraction: 0}\n')
+    const args = ['--url', server.url, '--profile', profile, '--gpu-type', 'A10', '--json']
+    const {code, stdout, stderr} = await bench(...args)
+    expect(code, stderr).to.equal(0)
+    const results = JSON.parse(stdout) as {total_cost: number; window: {seconds: number}; validation: Json}
+    expect(results.total_cost).to.be.closeTo(results.window.seconds, 1e-9) // 3600 an hour is 1 a second
+    expect(results.validation).to.include({passed: true})
+    const unknown = await bench('--dry-run', '--gpu-type', 'H200')
+    expect(unknown.code).to.equal(2)
+    expect((await bench('--dry-run', '--cost-file', 'cost.yaml')).stderr).to.contain('the run is not priced')
   })
 
   it('names what it does not find with 4', async () => {

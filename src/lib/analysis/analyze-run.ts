@@ -28,6 +28,7 @@ import {seedBlocks} from './seed-blocks.js'
 import {slicesOf} from './slices.js'
 import {timeline} from './timeline.js'
 import {readTokenArrivals} from './token-arrivals.js'
+import {validationJson} from './validation.js'
 
 export interface RunFigures {
   readonly results: RunResults
@@ -103,12 +104,14 @@ export async function computeRunFigures(
     iclP50Ms: millis(arrivals.icl.percentile(0.5)),
   })
   const tokensSource = leastTrustedSource(measured)
+  const seed = seedBlocks(meta, measured, flat, resources, cost.block)
+  const {success_rate} = seed.performance
   const results: RunResults = {
     schema_version: 1,
     run_id: meta.run_id ?? run.runId,
     status: meta.status,
     mode: meta.mode,
-    ...seedBlocks(meta, measured, flat, resources, cost.block),
+    ...seed,
     ...flat,
     prompt_tokens_total: tokens.prompt,
     completion_tokens_total: tokens.completion,
@@ -134,6 +137,7 @@ export async function computeRunFigures(
     outcomes: countNames(measured, table.outcome, table.outcomeNames),
     finish_reasons: countNames(measured, table.finishReason, table.finishReasonNames),
     timeline: timeline(measured, arrivals, slices),
+    validation: validationJson({...flat, success_rate}, meta.profile),
     instrument,
     client_limited: limits.length > 0,
     unavailable: unavailable(

@@ -28,3 +28,9 @@ export {
   type SentRequests,
 } from './measure-window.js'
 export {clientLimits, type InstrumentFigures} from './client-limited.js'
+export {
+  evaluateValidation,
+  VALIDATION_RULES,
+  type ValidatedFigures,
+  type ValidationVerdict,
+} from './validation.js'

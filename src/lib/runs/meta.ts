@@ -63,7 +63,11 @@ export const metaSchema = z.looseObject({
   service: z.string().nullable().default(null),
   /** The resolved profile, in full. */
   profile: z
-    .looseObject({metadata: z.looseObject({name: z.string()}).optional()})
+    .looseObject({
+      metadata: z.looseObject({name: z.string()}).optional(),
+      /** Limits by rule. */
+      validation: z.record(z.string(), z.number().optional()).optional(),
+    })
     .nullable()
     .default(null),
   /** Closed: workers that wait for their answer. Open: requests sent on a schedule. */

@@ -223,6 +223,23 @@ const ownKeys = {
     icl_p50_ms: z.array(figure),
     icl_p95_ms: z.array(figure),
   }),
+  /** The rules of the profile's `validation` block; null when it has none. A figure that the run lacks fails. */
+  validation: z
+    .object({
+      passed: z.boolean(),
+      rules: z.array(
+        z.object({
+          rule: z.string(),
+          /** The flat key that was judged; null for a rule that is not known. */
+          metric: z.string().nullable(),
+          value: figure,
+          limit: z.number(),
+          passed: z.boolean(),
+        }),
+      ),
+    })
+    .nullable()
+    .default(null),
   instrument: instrumentSchema.nullable(),
   client_limited: z.boolean(),
   /** Why a part is null, by its path. */

@@ -132,6 +132,27 @@ describe('analysis of a run', () => {
         resources: {avg_gpu_utilization: null, avg_memory_usage_gb: null, avg_cpu_usage: null},
       })
       expect(Object.keys(results.unavailable)).to.deep.equal(['cost', 'energy', 'resources'])
+      expect(results.validation).to.equal(null)
+    })
+
+    it("judges the rules of the run's profile, and fails those whose figure nobody knows", async () => {
+      const validation = {min_success_rate: 0.75, max_p95_latency_ms: 194.9, max_cost_per_1k_tokens: 1}
+      const profile = {metadata: {name: 'strict'}, validation}
+      const {results} = await analyzeRun(await runOf(GOLDEN, {...META, profile}))
+      expect(results.validation).to.deep.equal({
+        passed: false,
+        rules: [
+          {rule: 'min_success_rate', metric: 'success_rate', value: 0.75, limit: 0.75, passed: true},
+          {rule: 'max_p95_latency_ms', metric: 'p95_ms', value: 195, limit: 194.9, passed: false},
+          {
+            rule: 'max_cost_per_1k_tokens',
+            metric: 'cost_per_1k_tokens',
+            value: null,
+            limit: 1,
+            passed: false,
+          },
+        ],
+      })
     })
 
     it("gives upstream's flat keys", async () => {
