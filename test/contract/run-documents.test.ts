@@ -20,7 +20,6 @@ const IS: Readonly<Record<Kind, (value: unknown) => boolean>> = {
   count: value => Number.isInteger(value),
   number: value => typeof value === 'number' && Number.isFinite(value),
   share: value => typeof value === 'number' && value >= 0 && value <= 1,
-  money: value => typeof value === 'string' && /^\$\d+\.\d{2,}$/.test(value),
   unknown: value => value === null,
   counts: value => Array.isArray(value) && value.every(Number.isInteger),
 }
