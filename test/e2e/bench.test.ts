@@ -255,6 +255,15 @@ describe('kvctl bench', function () {
     expect(text.stdout).to.match(/^requests +30$/m)
   })
 
+  it('plans the burst profile as bursts on a schedule', async () => {
+    const {code, stdout} = await bench('--dry-run', '--profile', 'burst', '--json')
+    expect(code).to.equal(0)
+    // Without a rate, 300 requests by 25 users take 300 / 25 seconds.
+    expect((JSON.parse(stdout) as {plan: Json}).plan).to.include({
+      ...{pattern: 'bursty', mode: 'open', requests: 300, max_tokens: 128, duration_seconds: 12},
+    })
+  })
+
   it("measures kvctl's own engine without --url, and leaves nothing behind", async () => {
     const run = join(folder, 'run')
     const args = ['--profile', 'cpu-smoke', '--requests', '20', '--max-tokens', '16', '--output-dir', run]

@@ -20,6 +20,43 @@ const MANY_TOKENS = 2048
 /** Gigabytes of weights at two bytes a parameter. */
 const FP16_WEIGHTS_GB: Readonly<Record<string, number>> = {'7b': 14, '13b': 26, '34b': 65, '70b': 140}
 
+/** @see vllm-project/vllm:vllm/model_executor/layers/quantization/__init__.py */
+const VLLM_QUANTIZATIONS: ReadonlySet<string> = new Set([
+  ...[
+    'aqlm',
+    'auto-round',
+    'awq',
+    'awq_marlin',
+    'bitblas',
+    'bitsandbytes',
+    'compressed-tensors',
+    'deepgemm_fp8',
+  ],
+  ...[
+    'deepspeedfp',
+    'experts_int8',
+    'fbgemm_fp8',
+    'fp8',
+    'gguf',
+    'gptq',
+    'gptq_bitblas',
+    'gptq_marlin',
+    'hqq',
+  ],
+  ...[
+    'gptq_marlin_24',
+    'inc',
+    'ipex',
+    'marlin',
+    'modelopt',
+    'modelopt_fp4',
+    'moe_wna16',
+    'mxfp4',
+    'neuron_quant',
+  ],
+  ...['petit_nvfp4', 'ptpc_fp8', 'qqq', 'quark', 'rtn', 'torchao', 'tpu_int8'],
+])
+
 const error = (message: string): Omit<Finding, 'rule'> => ({level: 'error', message})
 const warning = (message: string): Omit<Finding, 'rule'> => ({level: 'warning', message})
 
@@ -42,6 +79,10 @@ const RULES: Readonly<Record<string, Rule>> = {
   'quantized-weights': ({vllm_features: {quantization}}) =>
     quantization === 'awq' || quantization === 'gptq'
       ? warning(`${quantization} needs weights that were quantized with it`)
+      : null,
+  'quantization-known': ({vllm_features: {quantization}}) =>
+    quantization !== undefined && !VLLM_QUANTIZATIONS.has(quantization)
+      ? warning(`quantization ${quantization} is no method that vLLM is known to have`)
       : null,
   'quantization-compatible': ({vllm_features: {quantization}, model_requirements: requirements}) => {
     const formats = requirements?.compatible_formats

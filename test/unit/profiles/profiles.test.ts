@@ -7,6 +7,7 @@ import {
   findProfile,
   loadProfile,
   normaliseProfile,
+  profileSchema,
   shippedProfiles,
   shippedProfilesFolder,
   type Profile,
@@ -51,9 +52,22 @@ describe('profiles', () => {
     })
   })
 
+  it("have upstream's values in burst", async () => {
+    const {profile, warnings} = await loadProfile('runners/profiles/burst.yaml')
+    expect(warnings).to.deep.equal([])
+    expect(profile).to.deep.equal({
+      metadata: {name: 'burst', description: 'Bursts of requests on an open schedule', version: '1.0'},
+      load_test: {pattern: 'bursty', requests: 300, concurrency: 25},
+      request: {max_tokens: 128, stream: true},
+      vllm_features: {},
+      resources: {},
+      validation: {min_success_rate: 0.95, max_error_rate: 0.05},
+    })
+  })
+
   it('all load, and are named after their files', async () => {
     const names = await shippedProfiles()
-    expect(names).to.include.members(['standard', 'cpu-smoke'])
+    expect(names).to.include.members(['standard', 'cpu-smoke', 'burst'])
     for (const name of names)
       expect((await loadProfile(name)).profile.metadata.name).to.equal(name.split('/').at(-1))
   })
@@ -134,7 +148,7 @@ describe('profiles', () => {
     it(`do not include "${name}"`, async () => {
       const error = await rejection(findProfile(name))
       expect(error).to.include({code: 'PROFILE_NOT_FOUND', exitCode: 2})
-      expect((error as {suggestions: string[]}).suggestions[0]).to.contain('cpu-smoke, standard')
+      expect((error as {suggestions: string[]}).suggestions[0]).to.match(/^one of burst, cpu-smoke, standard/)
     })
   }
 
@@ -157,6 +171,12 @@ describe('profile rules', () => {
       'vllm_features: {enable_chunked_prefill: true}',
       ['error scheduler-needs-max-tokens'],
     ],
+    [
+      'the v2 block manager',
+      'vllm_features: {use_v2_block_manager: true}',
+      ['error scheduler-needs-max-tokens'],
+    ],
+    ['the v2 block manager, off', 'vllm_features: {use_v2_block_manager: false}', []],
     ['chunked prefill with max_tokens', 'max_tokens: 5\nvllm_features: {enable_chunked_prefill: true}', []],
     ['one scheduler step', 'vllm_features: {num_scheduler_steps: 1}', []],
     ['fp8', 'vllm_features: {quantization: fp8}', ['warning fp8-needs-hopper']],
@@ -172,11 +192,15 @@ describe('profile rules', () => {
       'vllm_features: {quantization: bitsandbytes}\nmodel_requirements: {compatible_formats: [bitsandbytes]}',
       [],
     ],
+    ['a misspelt quantization', 'vllm_features: {quantization: awk}', ['warning quantization-known']],
+    ['a quantization of vLLM', 'vllm_features: {quantization: compressed-tensors}', []],
+    ['a GPU', 'vllm_features: {device: cuda}', []],
     ['a CPU', 'vllm_features: {device: cpu}', ['warning cpu-device']],
     ['more users than requests', 'requests: 5\nconcurrency: 6', ['warning concurrency-within-requests']],
     ['as many users as requests', 'requests: 5\nconcurrency: 5', []],
     ['long answers', 'max_tokens: 2049', ['warning many-tokens']],
     ['answers of 2048 tokens', 'max_tokens: 2048', []],
+    ['two users', 'concurrency: 2', []],
     ['a single user', 'concurrency: 1', ['warning single-user']],
     [
       'speculation on a CPU, the warning before the error',
@@ -200,6 +224,11 @@ describe('profile rules', () => {
       ['error tensor-parallel-fits'],
     ],
     [
+      'as many shards as GPUs',
+      'vllm_features: {tensor_parallel_size: 2}\nresources: {limits: {nvidia.com/gpu: 2}}',
+      [],
+    ],
+    [
       'rates that disagree',
       'validation: {min_success_rate: 0.9, max_error_rate: 0.05}',
       ['warning validation-agrees'],
@@ -220,8 +249,99 @@ describe('profile rules', () => {
     const awq = `${hint}vllm_features: {quantization: awq}\n`
     expect(rulesOf(awq, 3)).to.deep.equal(['warning quantized-weights', 'error weights-fit']) // ⌊max(4, 3) · 1.2⌋ = 4 > 3
     expect(rulesOf(awq, 4)).to.deep.equal(['warning quantized-weights'])
-    const int8 = `${hint}vllm_features: {quantization: int8}\n`
-    expect(rulesOf(int8, 7)).to.deep.equal(['error weights-fit']) // ⌊7 · 1.2⌋ = 8 > 7
-    expect(rulesOf(int8, 8)).to.deep.equal([])
+    // Half: ⌊7 · 1.2⌋ = 8 > 7
+    for (const [quantization, warning] of [
+      ['fp8', 'fp8-needs-hopper'],
+      ['int8', 'quantization-known'],
+    ] as const) {
+      const half = `${hint}vllm_features: {quantization: ${quantization}}\n`
+      expect(rulesOf(half, 7)).to.deep.equal([`warning ${warning}`, 'error weights-fit'])
+      expect(rulesOf(half, 8)).to.deep.equal([`warning ${warning}`])
+    }
+    const bitsandbytes = `${hint}vllm_features: {quantization: bitsandbytes}\n`
+    expect(rulesOf(bitsandbytes, 7)).to.deep.equal(['error weights-fit'])
+    expect(rulesOf(bitsandbytes, 8)).to.deep.equal([])
+  })
+
+  for (const [size, fp16Gb, awqGb] of [
+    ['7b', 16, 4], // ⌊14 · 1.2⌋ and ⌊max(4, ⌊14 / 4⌋) · 1.2⌋
+    ['13b', 31, 7], // ⌊26 · 1.2⌋ and ⌊⌊26 / 4⌋ · 1.2⌋
+    ['34b', 78, 19], // ⌊65 · 1.2⌋ and ⌊⌊65 / 4⌋ · 1.2⌋
+    ['70b', 168, 42], // ⌊140 · 1.2⌋ and ⌊⌊140 / 4⌋ · 1.2⌋
+  ] as const) {
+    it(`want ${fp16Gb} GB for a model of ${size}, ${awqGb} GB at gptq`, () => {
+      const hint = `validation_hints: {model_size_hint: ${size}}\n`
+      expect(rulesOf(hint, fp16Gb - 1)).to.deep.equal(['error weights-fit'])
+      expect(rulesOf(hint, fp16Gb)).to.deep.equal([])
+      const gptq = `${hint}vllm_features: {quantization: gptq}\n`
+      expect(rulesOf(gptq, awqGb - 1)).to.include('error weights-fit')
+      expect(rulesOf(gptq, awqGb)).to.not.include('error weights-fit')
+    })
+  }
+
+  it('say nothing of a size that they do not know', () => {
+    expect(rulesOf('validation_hints: {model_size_hint: 3b}\n', 1)).to.deep.equal([])
+  })
+})
+
+describe('keys of a profile', () => {
+  const bad: Readonly<Record<string, readonly string[]>> = {
+    'metadata.name': ['""', '5', '[a]'],
+    'metadata.description': ['5', '{}'],
+    'metadata.version': ['1.0'],
+    'load_test.pattern': ['wavy', '5', 'Steady'],
+    'load_test.duration_seconds': ['0', '-1', '5m', '.inf', '.nan'],
+    'load_test.warmup_requests': ['-1', '1.5', 'few'],
+    'load_test.requests': ['0', '-1', '1.5', '"5"', 'true', '1e300'],
+    'load_test.concurrency': ['0', '-3', '2.5', 'many'],
+    'load_test.rate': ['0', '-1', 'fast'],
+    'request.max_tokens': ['0', '-1', '0.5', 'many'],
+    'request.temperature': ['-0.1', '2.1', 'warm'],
+    'request.top_p': ['-0.1', '1.1', 'all'],
+    'request.stream': ['yes please', '1'],
+    'request.schema': ['5', '[a]'],
+    'request.tools': ['5', '{name: a}', '[{description: nameless}]'],
+    'vllm_features.gpu_memory_utilization': ['-0.1', '1.1', '90%'],
+    'vllm_features.quantization': ['8', 'true'],
+    'vllm_features.speculative_model': ['5'],
+    'vllm_features.num_speculative_tokens': ['0', '1.5'],
+    'vllm_features.guided_decoding_backend': ['5'],
+    'vllm_features.enable_auto_tool_choice': ['1', 'maybe'],
+    'vllm_features.tool_call_parser': ['5'],
+    'vllm_features.tensor_parallel_size': ['0', '1.5'],
+    'vllm_features.any_other_flag': ['{nested: 1}', '[1]'],
+    'resources.requests': ['5', '{cpu: -1}', '{memory: 8GB}', '{memory: lots}'],
+    'resources.limits': ['5', '{cpu: 2 cores}', '{nvidia.com/gpu: one}'],
+    'validation.min_success_rate': ['-0.1', '1.1', '95%'],
+    'validation.max_error_rate': ['-0.1', '5'],
+    'validation.max_p95_latency_ms': ['0', '-1', '1s'],
+    'validation.max_p99_latency_ms': ['0', '-1', '1s'],
+    'validation.max_avg_ttft_ms': ['0', '-1', '1s'],
+    'validation.max_p95_ttft_ms': ['0', '-1', '1s'],
+    'validation.min_throughput_rps': ['0', '-1', 'fast'],
+    'validation.min_tokens_per_second': ['0', '-1', 'fast'],
+    'validation.max_cost_per_1k_tokens': ['0', '-1', '$1'],
+    'validation.max_energy_per_1k_tokens_wh': ['0', '-1', '1Wh'],
+    'model_requirements.compatible_formats': ['awq', '[5]'],
+    'validation_hints.model_size_hint': ['7'],
+    'validation_hints.gpu_memory_gb_min': ['0', '-1', '12GB'],
+  }
+  for (const [path, values] of Object.entries(bad)) {
+    it(`${path} is refused, with its line, as ${values.join(' or ')}`, () => {
+      const [block, key] = path.split('.') as [string, string]
+      for (const value of values) {
+        expect(() => profileOf(`# a comment\n${block}:\n  ${key}: ${value}\n`), value)
+          .to.throw(new RegExp(`^own\\.yaml:3: ${path}`))
+          .with.property('code', 'PROFILE_INVALID')
+      }
+    })
+  }
+
+  it('that have a type or a range are all among these', () => {
+    const keys = Object.entries(profileSchema.shape).flatMap(([block, schema]) => {
+      const inner = 'unwrap' in schema ? schema.unwrap() : schema
+      return 'shape' in inner ? Object.keys(inner.shape).map(key => `${block}.${key}`) : []
+    })
+    expect(Object.keys(bad).filter(path => path !== 'vllm_features.any_other_flag')).to.have.members(keys)
   })
 })
