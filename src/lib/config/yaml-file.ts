@@ -1,6 +1,6 @@
 import {readFile, stat} from 'node:fs/promises'
 import {isNode, LineCounter, parseDocument, type Document} from 'yaml'
-import {z} from 'zod'
+import * as z from 'zod'
 import {ConfigurationError, isSystemError} from '../foundation/index.js'
 
 const MAX_BYTES = 1 << 20

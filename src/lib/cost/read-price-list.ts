@@ -1,5 +1,5 @@
 import {existsSync} from 'node:fs'
-import {z} from 'zod'
+import * as z from 'zod'
 import {checkYaml, readYamlFile, type YamlFile} from '../config/index.js'
 import {ConfigurationError} from '../foundation/index.js'
 import {EXAMPLE_PRICES, type PriceList} from './price-list.js'

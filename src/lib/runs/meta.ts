@@ -1,6 +1,6 @@
 import {readFile} from 'node:fs/promises'
 import {join} from 'node:path'
-import {z} from 'zod'
+import * as z from 'zod'
 import {ConfigurationError, isSystemError, ResourceError} from '../foundation/index.js'
 import {writeJsonAtomic} from './atomic-write.js'
 import {redact} from './redact.js'

@@ -1,5 +1,5 @@
 import {join} from 'node:path'
-import {z} from 'zod'
+import * as z from 'zod'
 import {ResourceError} from '../foundation/index.js'
 import {writeJsonAtomic} from './atomic-write.js'
 import {readDocument} from './meta.js'

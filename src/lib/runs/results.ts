@@ -1,5 +1,5 @@
 import {join} from 'node:path'
-import {z} from 'zod'
+import * as z from 'zod'
 import {PERCENTILE_NAMES} from '../metrics/index.js'
 import {instrumentSchema, readDocument, RUN_STATUSES} from './meta.js'
 import {RUN_FILES, type RunDirectory} from './run-directory.js'

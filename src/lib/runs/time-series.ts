@@ -1,6 +1,6 @@
 import {open} from 'node:fs/promises'
 import {join} from 'node:path'
-import {z} from 'zod'
+import * as z from 'zod'
 import {isSystemError} from '../foundation/index.js'
 import {strictJson} from './atomic-write.js'
 import {RUN_FILES, type RunDirectory} from './run-directory.js'

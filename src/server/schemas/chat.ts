@@ -1,4 +1,4 @@
-import {z} from 'zod'
+import * as z from 'zod'
 import {optional, samplingFields} from './sampling.js'
 
 const contentPart = z.union([z.string(), z.looseObject({type: z.string()})])

@@ -1,4 +1,4 @@
-import {z} from 'zod'
+import * as z from 'zod'
 import {optional, samplingFields} from './sampling.js'
 
 /** A prompt as text or token ids, alone or in a batch; one pass, because a prompt may hold 100,000 ids. */

@@ -1,4 +1,4 @@
-import {z} from 'zod'
+import * as z from 'zod'
 import {chatRequest} from './chat.js'
 import {optional, samplingFields} from './sampling.js'
 
