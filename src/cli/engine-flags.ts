@@ -38,8 +38,8 @@ export const engineFlags = {
   model: Flags.string({
     helpGroup: SERVER,
     description:
-      'model to play: a name of the model table, such as Qwen/Qwen3-8B (default meta-llama/Llama-3.1-8B-Instruct)',
-    helpValue: 'NAME',
+      'model to play: a name of the model table, such as Qwen/Qwen3-8B, or a Hugging Face config.json or its folder (default meta-llama/Llama-3.1-8B-Instruct)',
+    helpValue: 'NAME|PATH',
   }),
   'served-model-name': Flags.string({
     helpGroup: SERVER,

@@ -36,7 +36,10 @@ stdin that is a pipe ends the engine when it closes.`
     const apiKeys = apiKeysFor(flags, process.env)
     const {engineSettings} = await import('../server/engine-settings.js')
     const {kvcachedVariables} = await import('../server/kvcached-variables.js')
-    const asked = engineSettings(toEngineFlags(flags, args.model), process.env['PYTHONHASHSEED'] ?? null)
+    const {readModelConfig} = await import('../lib/engine/index.js')
+    const engineFlags = toEngineFlags(flags, args.model)
+    const local = engineFlags.model === undefined ? null : await readModelConfig(engineFlags.model)
+    const asked = engineSettings(engineFlags, local, process.env['PYTHONHASHSEED'] ?? null)
     const variables = kvcachedVariables(process.env, flags['block-size'])
     const settings = {...asked, engine: {...asked.engine, ...variables}}
     const faults = faultRates(flags)

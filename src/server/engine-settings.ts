@@ -52,13 +52,18 @@ const LONGEST_DEFAULT = 32_768
 /**
  * Pure: flags to settings, every default filled in.
  *
+ * @param local the shape of a model whose config.json was given; null for one of the model table
  * @param hashSeed start of the prefix hash chain, as vLLM takes it from `PYTHONHASHSEED`; null is random
  * @throws ConfigurationError for names that are not known and lengths that do not fit
  */
-export function engineSettings(flags: EngineFlags, hashSeed: string | null): EngineSettings {
+export function engineSettings(
+  flags: EngineFlags,
+  local: ModelShape | null,
+  hashSeed: string | null,
+): EngineSettings {
   const root = flags.model ?? DEFAULT_MODEL
-  const timing = timingOptions(flags, root)
-  const shape = timing.mode === 'roofline' ? timing.model : null
+  const timing = timingOptions(flags, local, root)
+  const shape = timing.mode === 'roofline' ? timing.model : local
   const maxModelLen = modelLength(flags, shape)
   const python = (value: boolean): string => (value ? 'True' : 'False')
   return {
@@ -101,7 +106,7 @@ export function engineSettings(flags: EngineFlags, hashSeed: string | null): Eng
   }
 }
 
-function timingOptions(flags: EngineFlags, root: string): TimingOptions {
+function timingOptions(flags: EngineFlags, local: ModelShape | null, root: string): TimingOptions {
   const asksConstant = flags.ttftMs !== undefined || flags.itlMs !== undefined
   const mode = flags.timing ?? (asksConstant ? 'constant' : 'roofline')
   if (asksConstant && mode !== 'constant') {
@@ -113,7 +118,7 @@ function timingOptions(flags: EngineFlags, root: string): TimingOptions {
   if (mode === 'linear') return {mode, ...LINEAR_DEFAULTS}
   return {
     mode,
-    model: findModel(root),
+    model: local ?? findModel(root),
     gpu: findGpu(flags.gpuType),
     tensorParallel: flags.tensorParallelSize,
     weightBytes: 2,

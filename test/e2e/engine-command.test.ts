@@ -232,6 +232,8 @@ describe('kvctl engine, its end', () => {
 describe('kvctl engine, its mistakes', () => {
   const mistakes: [string, string[], number, string][] = [
     ['an unknown model', ['--model', 'my/own'], 2, 'MODEL_UNKNOWN'],
+    ['a model file that is not there', ['--model', 'no/config.json'], 2, 'MODEL_CONFIG_UNREADABLE'],
+    ['a model file that is none', ['--model', 'package.json'], 2, 'MODEL_CONFIG_INVALID'],
     ['an unknown GPU', ['--gpu-type', 'A1000'], 2, 'GPU_UNKNOWN'],
     ['a length that is none', ['--max-model-len', 'long'], 2, 'TOKEN_COUNT_INVALID'],
     ['a length beyond the pool', ['--max-model-len', '1M'], 2, 'MODEL_LENGTH_INVALID'],

@@ -11,6 +11,7 @@ export {GPUS, type GpuSpec} from './core/catalog/gpus.js'
 export {kvBytesPerToken, parameterCount, type ModelShape} from './core/catalog/model-shape.js'
 export {MODELS} from './core/catalog/models.js'
 export {modelledBlocks, modelledWeightBytes, type PoolSizeOptions} from './core/catalog/pool-size.js'
+export {readModelConfig} from './model-config.js'
 export {LINEAR_DEFAULTS} from './core/timing/linear.js'
 export type {
   ByteTarget,

@@ -26,7 +26,7 @@ const FLAGS: EngineFlags = {
   meanAnswerTokens: 256,
   verifyKv: false,
 }
-const settings = (flags: Partial<EngineFlags>) => engineSettings({...FLAGS, ...flags}, null)
+const settings = (flags: Partial<EngineFlags>) => engineSettings({...FLAGS, ...flags}, null, null)
 
 describe('token counts', () => {
   const counts: [string, number][] = [
@@ -88,7 +88,7 @@ describe("an engine's settings", () => {
   })
 
   it('begin the chain of prefix hashes at PYTHONHASHSEED, as vLLM does', () => {
-    expect(engineSettings(FLAGS, '7').engine.hashSeed).to.equal('7')
+    expect(engineSettings(FLAGS, null, '7').engine.hashSeed).to.equal('7')
   })
 
   it('count one byte a KV element with fp8', () => {
