@@ -1,6 +1,7 @@
 import type {BenchParts} from './lib/bench/index.js'
 import type {Engine} from './lib/engine/index.js'
 import type {Logger} from './lib/foundation/index.js'
+import type {GpuSampler} from './lib/gpu/index.js'
 import type {SegmentStore} from './lib/segments/index.js'
 import type {Tokenizer} from './lib/tokens/index.js'
 import type {EngineSettings} from './server/engine-settings.js'
@@ -24,6 +25,22 @@ export async function segmentStore(logger: Logger): Promise<SegmentStore> {
     memories: createMemoryStore(stateFolder(process.env), logger),
     readPatienceMs: 250,
     lockTimeoutMs: 10_000,
+  })
+}
+
+/** GPUs as the NVIDIA driver shows them, from a process of its own; `close` ends that. */
+export async function gpuSampler(): Promise<GpuSampler> {
+  const {systemClock} = await import('./lib/foundation/index.js')
+  const {createGpuSampler, gpuProcessPath} = await import('./lib/gpu/index.js')
+  const {startWorker} = await import('./lib/processes/index.js')
+  return createGpuSampler({
+    startProcess: () => startWorker(gpuProcessPath),
+    clock: systemClock,
+    libraryPath: process.env['KVCTL_NVML_PATH'] || null,
+    pciFolder: '/sys/bus/pci/devices',
+    patienceMs: 5000,
+    healthMs: 5000,
+    retryMs: 30_000,
   })
 }
 

@@ -1,13 +1,20 @@
 import {Args, Flags} from '@oclif/core'
 import {LimitCommand, limitFlags} from '../cli/limit-command.js'
 import {parseSize, ResourceError} from '../lib/foundation/index.js'
+import {explainDriver, findGpu} from '../lib/gpu/index.js'
 import {parsePercent, shareOf, type LimitJson} from '../lib/segments/index.js'
+import {gpuSampler} from '../wiring.js'
+
+/** kvcached asks CUDA's device 0. */
+const FIRST_GPU = '0'
 
 export default class LimitPercent extends LimitCommand {
   static override summary = "set a segment's limit as a share of a GPU's memory"
-  static override description = 'Like limit, with PCT % of the memory given by --of.'
+  static override description =
+    'Like limit, with PCT % of all memory of a GPU, or of the memory given by --of.'
   static override examples = [
-    '<%= config.bin %> <%= command.id %> kvcached_vLLM_12345 50 --of 80G',
+    '<%= config.bin %> <%= command.id %> kvcached_vLLM_12345 50',
+    '<%= config.bin %> <%= command.id %> kvcached_vLLM_12345 50 --gpu 1',
     '<%= config.bin %> <%= command.id %> vllm-0 12.5% --of 24GiB --wait',
   ]
   static override enableJsonFlag = true
@@ -21,22 +28,49 @@ export default class LimitPercent extends LimitCommand {
   }
   static override flags = {
     ...limitFlags,
-    of: Flags.string({description: 'the memory that is 100 %, such as 80G', helpValue: 'SIZE'}),
+    gpu: Flags.string({
+      description: 'the GPU or MIG device whose memory is 100 %, as kvctl gpus shows it (default 0)',
+      helpValue: 'INDEX|UUID',
+    }),
+    of: Flags.string({
+      description: 'the memory that is 100 %, such as 80G, without asking a GPU',
+      helpValue: 'SIZE',
+      exclusive: ['gpu'],
+    }),
   }
 
   async run(): Promise<LimitJson> {
     const {args, flags} = await this.parse(LimitPercent)
     const percent = parsePercent(args.percent)
-    if (flags.of === undefined) {
-      throw new ResourceError(
-        'NVML_UNAVAILABLE',
-        'CUDA unavailable; cannot compute size from percentage without --of SIZE',
-        {
-          suggestions: [`kvctl limit-percent ${args.name} ${args.percent} --of 80G`],
-        },
-      )
-    }
-    const limitBytes = shareOf(parseSize(flags.of), percent)
+    const wholeBytes =
+      flags.of === undefined ? await this.#memoryOfGpu(flags.gpu ?? FIRST_GPU, args) : parseSize(flags.of)
+    const limitBytes = shareOf(wholeBytes, percent)
     return this.writeLimit(args.name, {limitBytes, isForced: flags.force}, flags)
+  }
+
+  /** @throws ResourceError `NVML_UNAVAILABLE`, `GPU_NOT_FOUND` */
+  async #memoryOfGpu(gpu: string, {name, percent}: {name: string; percent: string}): Promise<bigint> {
+    const sampler = await gpuSampler()
+    try {
+      const look = await sampler.look(this.signal)
+      const suggestions = [`kvctl limit-percent ${name} ${percent} --of 80G`]
+      const trouble = explainDriver(look.driver)
+      if (trouble) {
+        throw new ResourceError(
+          'NVML_UNAVAILABLE',
+          `CUDA unavailable; cannot compute size from percentage without --of SIZE: ${trouble.message}`,
+          {suggestions: [...suggestions, ...trouble.suggestions], cause: trouble},
+        )
+      }
+      const {memoryTotalBytes, unavailable} = findGpu(look, gpu)
+      if (memoryTotalBytes !== null) return BigInt(memoryTotalBytes)
+      throw new ResourceError(
+        'GPU_MEMORY_UNKNOWN',
+        `GPU ${gpu} does not tell its memory (${unavailable['memoryTotalBytes'] ?? 'no_data'})`,
+        {suggestions},
+      )
+    } finally {
+      sampler.close()
+    }
   }
 }

@@ -80,6 +80,8 @@ export interface Libc {
   mprotect(address: Address, bytes: number, protection: number): void
   /** `sys/mman.h` memfd_create(2), Linux 3.17. @returns a descriptor of an empty file that lives in memory only */
   memfdCreate(name: string, flags: number): number
+  /** `sys/prctl.h` prctl(2) with PR_SET_PDEATHSIG: the kernel kills this process when the thread that started it ends. */
+  dieWithParent(): void
   /** `fcntl.h` fallocate(2). @param mode FALLOC bits; both together give the pages of the range back */
   fallocate(fd: number, mode: number, offset: number, bytes: number): void
   /**
@@ -112,6 +114,7 @@ interface Bindings {
   readonly mprotect: (address: Address, length: number, protection: number) => number
   readonly memfdCreate: (name: string, flags: number) => number
   readonly fallocate: (fd: number, mode: number, offset: number, length: number) => number
+  readonly prctl: (option: number, argument: number, ...rest: number[]) => number
   readonly strerror: (errno: number) => string
 }
 
@@ -135,6 +138,9 @@ function bind(): Bindings {
     mprotect: clib.func('int mprotect(void *address, size_t length, int protection)'),
     memfdCreate: clib.func('int memfd_create(const char *name, unsigned int flags)'),
     fallocate: clib.func('int fallocate(int fd, int mode, int64_t offset, int64_t length)'),
+    prctl: clib.func(
+      'int prctl(int option, unsigned long a, unsigned long b, unsigned long c, unsigned long d)',
+    ),
     strerror: clib.func('const char *strerror(int number)'),
   })
 }
@@ -151,6 +157,9 @@ function check(call: string, status: number): void {
   if (status === -1) throw failure(call)
 }
 
+/** `linux/prctl.h` and `signal.h` */
+const PR_SET_PDEATHSIG = 1
+const SIGKILL = 9
 const MAP_FAILED = 2n ** 64n - 1n
 const operation = (kind: LockKind): number => LOCK[kind]
 
@@ -194,6 +203,7 @@ export const libc: Libc = {
     check('memfd_create', fd)
     return fd
   },
+  dieWithParent: () => check('prctl', bind().prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0)),
   fallocate: (fd, mode, offset, bytes) => check('fallocate', bind().fallocate(fd, mode, offset, bytes)),
   view(address, bytes) {
     if (!Number.isInteger(bytes) || bytes < 1 || bytes > MAX_VIEW_BYTES) {

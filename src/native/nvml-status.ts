@@ -16,6 +16,7 @@ export const NVML = {
   gpuIsLost: 15,
   resetRequired: 16,
   versionMismatch: 18,
+  noData: 21,
   gpuNotFound: 28,
   unknown: 999,
 } as const

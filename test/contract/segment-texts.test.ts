@@ -15,7 +15,11 @@ describe('what the segment commands print', () => {
     writeFileSync(join(shm(), name), recordBytes(limitBytes, usedBytes, preallocBytes))
   const kvctl = async (...args: string[]): Promise<Streams> => {
     const {code, stdout, stderr} = await runCli(args, {
-      env: {KVCTL_SHM_DIR: shm(), KVCTL_STATE_DIR: join(folder(), 'state')},
+      env: {
+        KVCTL_SHM_DIR: shm(),
+        KVCTL_STATE_DIR: join(folder(), 'state'),
+        KVCTL_NVML_PATH: join(folder(), 'no-driver-here'),
+      },
     })
     return {code, stdout, stderr}
   }

@@ -9,6 +9,8 @@ export interface Worker<Order, Report> {
   reports(): AsyncGenerator<Report, void>
   /** Waits for its end; kills it after `graceMs`. */
   stop(graceMs?: number): Promise<void>
+  /** Kills it and does not wait, not even at our own exit: for one that may hang inside the kernel. */
+  abandon(): void
 }
 
 /** A child process of kvctl's own died; that is a defect, not something the user did. */
@@ -69,6 +71,11 @@ export function startWorker<Order, Report>(path: string): Worker<Order, Report> 
       const timer = setTimeout(() => child.kill('SIGKILL'), graceMs)
       await exited
       clearTimeout(timer)
+    },
+    abandon() {
+      child.kill('SIGKILL')
+      if (child.connected) child.disconnect()
+      child.unref()
     },
   }
 }
