@@ -13,7 +13,7 @@
  *   gpu.0.samples 4242:100:35:20:0:0         pid:timeStamp:sm:mem:enc:dec
  *   gpu.0.mig.1.nvmlDeviceGetUUID MIG-…      the same for a MIG device
  *   process_record_bytes 32                  record length of the _v2 and _v3 lists
- *   events 0:8:79                            gpu:type:data, each told once
+ *   events 0:8:79                            gpu:type:data, each told once after each nvmlInit_v2
  * What the file does not mention answers 3, Not Supported.
  */
 #define _GNU_SOURCE
@@ -138,6 +138,7 @@ static void numbers(const char *found, unsigned long long *out, int count) {
 nvmlReturn_t nvmlInit_v2(void) {
   for (int gpu = 0; gpu < GPUS; gpu++)
     for (int mig = 0; mig <= MIGS; mig++) devices[gpu][mig] = (struct Device){gpu, mig - 1};
+  events_told = 0;
   return global("nvmlInit_v2");
 }
 nvmlReturn_t nvmlShutdown(void) { return global("nvmlShutdown"); }
