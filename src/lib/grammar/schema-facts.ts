@@ -29,57 +29,65 @@ function hasType(value: unknown, name: unknown): boolean {
   return typeof value === name
 }
 
+/** More options, or more values in one of them, are not compared. */
+const MOST_OPTIONS = 100
+const MOST_VALUES = 1000
+
+/** What is known of the values of a schema; null where it says nothing. */
+interface Facts {
+  /** As JSON. */
+  readonly values: ReadonlySet<string> | null
+  readonly types: ReadonlySet<unknown> | null
+  /** Values of the members that every object of it has, by key. */
+  readonly members: ReadonlyMap<string, ReadonlySet<string>>
+}
+
 /** Whether no value fits two of the schemas, as far as types, listed values and required members can tell. */
 export function areDisjoint(schemas: readonly unknown[]): boolean {
-  return schemas.every((one, index) => schemas.slice(index + 1).every(other => arePairDisjoint(one, other)))
+  const possible = schemas.filter(schema => schema !== false)
+  if (possible.length > MOST_OPTIONS || !possible.every(isObject)) return possible.length < 2
+  const facts = possible.map(factsOf)
+  return facts.every((one, index) => facts.slice(index + 1).every(other => arePairDisjoint(one, other)))
 }
 
-function arePairDisjoint(one: unknown, other: unknown): boolean {
-  if (one === false || other === false) return true
-  if (!isObject(one) || !isObject(other)) return false
-  const [values, otherValues] = [listedValues(one), listedValues(other)]
-  if (values && otherValues) return !values.some(value => otherValues.includes(value))
-  const [types, otherTypes] = [typesOf(one), typesOf(other)]
-  if (!types || !otherTypes) return false
-  const common = types.filter(type => otherTypes.includes(type))
-  if (common.length === 0) return true
-  return common.every(type => type === 'object') && haveDiscriminator(one, other)
+function factsOf(schema: JsonObject): Facts {
+  const values = listedValues(schema)
+  const {type, required, properties} = schema
+  const names = type === undefined ? null : Array.isArray(type) ? (type as unknown[]) : [type]
+  const types = values ? [...values].map(value => jsonType(JSON.parse(value))) : names
+  const members = new Map<string, ReadonlySet<string>>()
+  for (const key of Array.isArray(required) ? (required as unknown[]) : []) {
+    if (typeof key !== 'string' || !isObject(properties) || !Object.hasOwn(properties, key)) continue
+    const member = properties[key]
+    const listed = isObject(member) ? listedValues(member) : null
+    if (listed) members.set(key, listed)
+  }
+  // An integer is a number, so both count as one type.
+  return {values, types: types && new Set(types.map(name => (name === 'integer' ? 'number' : name))), members}
 }
 
-/** A member that both require and of which no value fits both. */
-function haveDiscriminator(one: JsonObject, other: JsonObject): boolean {
-  const [required, otherRequired] = [one['required'], other['required']]
-  if (!Array.isArray(required) || !Array.isArray(otherRequired)) return false
-  return required.some(key => {
-    if (typeof key !== 'string' || !otherRequired.includes(key)) return false
-    const [value, otherValue] = [memberOf(one, key), memberOf(other, key)]
-    const [values, otherValues] = [value && listedValues(value), otherValue && listedValues(otherValue)]
-    return Boolean(values && otherValues && !values.some(text => otherValues.includes(text)))
+function arePairDisjoint(one: Facts, other: Facts): boolean {
+  if (one.values && other.values) return !haveCommon(one.values, other.values)
+  if (!one.types || !other.types) return false
+  if (!haveCommon(one.types, other.types)) return true
+  const common = [...one.types].filter(type => other.types!.has(type))
+  if (common.some(type => type !== 'object')) return false
+  return [...one.members].some(([key, values]) => {
+    const others = other.members.get(key)
+    return others !== undefined && !haveCommon(values, others)
   })
 }
 
-function memberOf(schema: JsonObject, key: string): JsonObject | null {
-  const properties = schema['properties']
-  if (!isObject(properties) || !Object.hasOwn(properties, key)) return null
-  const value = properties[key]
-  return isObject(value) ? value : null
+function haveCommon(some: ReadonlySet<unknown>, others: ReadonlySet<unknown>): boolean {
+  for (const value of some) if (others.has(value)) return true
+  return false
 }
 
-/** As JSON. */
-function listedValues(schema: JsonObject): readonly string[] | null {
-  if ('const' in schema) return [JSON.stringify(schema['const'])]
-  return Array.isArray(schema['enum']) ? schema['enum'].map(value => JSON.stringify(value)) : null
-}
-
-/** An integer is a number, so both count as one type. */
-function typesOf(schema: JsonObject): readonly unknown[] | null {
-  const listed = listedValues(schema)
-  if (listed) return listed.map(value => jsonType(JSON.parse(value)))
-  const {type} = schema
-  if (type === undefined) return null
-  return (Array.isArray(type) ? (type as unknown[]) : [type]).map(name =>
-    name === 'integer' ? 'number' : name,
-  )
+function listedValues(schema: JsonObject): ReadonlySet<string> | null {
+  if ('const' in schema) return new Set([JSON.stringify(schema['const'])])
+  const listed = schema['enum']
+  if (!Array.isArray(listed) || listed.length > MOST_VALUES) return null
+  return new Set(listed.map(value => JSON.stringify(value)))
 }
 
 function jsonType(value: unknown): string {

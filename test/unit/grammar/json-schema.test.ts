@@ -166,6 +166,11 @@ describe('a JSON schema as a grammar', () => {
     ['required members without end', {properties: {a: {$ref: '#'}}, required: ['a']}, /nothing finite/],
     ['a required member that nothing describes', {required: ['a'], additionalProperties: false}, /not among/],
     ['oneOf that overlaps', {oneOf: [{type: 'integer'}, {type: 'number'}]}, /may overlap/],
+    [
+      'more oneOf than can be compared',
+      {oneOf: Array.from({length: 101}, (_, index) => ({const: index}))},
+      /may overlap/,
+    ],
     ['allOf of several', {allOf: [{}, {}]}, /'allOf' of several/],
     ['not', {not: {type: 'null'}}, /'not' is not supported/],
     ['unique items', {type: 'array', uniqueItems: true}, /'uniqueItems' is not supported/],
