@@ -23,7 +23,8 @@ import {measuredRequests, type MeasuredRequests} from './measured-requests.js'
 import {metricsBlock} from './metrics-block.js'
 import {readResources} from './resources.js'
 import {rounded} from './rounding.js'
-import {measureWindow, tokenTotals, wholeSpan, windowFigures} from './run-figures.js'
+import {measureWindows} from './measure-windows.js'
+import {lengthMs, tokenTotals, wholeSpan, windowFigures} from './run-figures.js'
 import {seedBlocks} from './seed-blocks.js'
 import {slicesOf} from './slices.js'
 import {timeline} from './timeline.js'
@@ -69,11 +70,11 @@ export async function computeRunFigures(
     namespace: options.namespace ?? asked.namespace,
     service: options.service ?? asked.service,
   }
-  const table = await readRequests(run, originOf(meta))
+  const table = await readRequests(run, originOf(meta), meta.parts)
   const measured = measuredRequests(table)
-  const window = measureWindow(measured, meta)
+  const windows = measureWindows(measured, meta)
   const slices = slicesOf(table)
-  const arrivals = await readTokenArrivals(run, measured, window, slices)
+  const arrivals = await readTokenArrivals(run, measured, windows, slices)
   const distributions = distributionsOf(measured, arrivals.maxGapUs, meta.mode)
   const span = wholeSpan(measured)
   const tokens = tokenTotals(measured)
@@ -124,12 +125,12 @@ export async function computeRunFigures(
     tpot_p50_ms: rounded(distributions.tpot.summary.percentiles.p50),
     tpot_p95_ms: rounded(distributions.tpot.summary.percentiles.p95),
     itl_estimated: arrivals.isItlEstimated,
-    measure_window: windowJson(window),
+    measure_window: windowJson(windows),
     metrics: metricsBlock({
       measured,
       distributions,
       arrivals,
-      window: windowFigures(measured, window, arrivals.tokensInWindow, distributions.e2e.summary.mean),
+      window: windowFigures(measured, windows, arrivals.tokensInWindow, distributions.e2e.summary.mean),
       span,
       completionTokens: tokens.completion,
       resources,
@@ -231,14 +232,15 @@ function countNames(
   )
 }
 
-function windowJson(window: MeasureWindow | null): RunResults['measure_window'] {
-  return (
-    window && {
-      start_seconds: rounded(window.fromMs / 1000)!,
-      end_seconds: rounded(window.toMs / 1000)!,
-      rule: window.rule,
-    }
-  )
+function windowJson(windows: readonly MeasureWindow[]): RunResults['measure_window'] {
+  const [first, last] = [windows[0], windows.at(-1)]
+  if (first === undefined || last === undefined) return null
+  return {
+    start_seconds: rounded(first.fromMs / 1000)!,
+    end_seconds: rounded(last.toMs / 1000)!,
+    seconds: rounded(lengthMs(windows) / 1000)!,
+    rule: first.rule,
+  }
 }
 
 function unavailable(isPriced: boolean, areResourcesUnknown: boolean): Record<string, string> {

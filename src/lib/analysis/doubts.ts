@@ -1,3 +1,4 @@
+import {formatDurationMs} from '../foundation/index.js'
 import type {Pricing, RequestTable, RunMeta, RunWarning} from '../runs/index.js'
 import type {MeasuredRequests} from './measured-requests.js'
 import type {ResourceMeans} from './resources.js'
@@ -27,6 +28,7 @@ export function doubts(inputs: DoubtInputs): RunWarning[] {
       'there is no meta.json: start time, plan and window are taken from the requests',
     ],
     [meta.status === 'running', 'run_unfinished', 'the run has not ended, or was killed'],
+    [meta.parts.length > 1, 'resumed', resumedText(meta)],
     [measured.total === 0, 'no_requests', 'the run holds no measured request'],
     [missing > 0, 'requests_missing', `${missing} of ${meta.requests ?? 0} planned requests left no record`],
     ...fileDoubts(table),
@@ -68,6 +70,32 @@ export function doubts(inputs: DoubtInputs): RunWarning[] {
   ]
   const ours = known.filter(([applies]) => applies).map(([, code, message]) => ({code, message}))
   return [...meta.warnings, ...ours, ...(inputs.pricing?.warnings ?? [])]
+}
+
+/** What no figure of a resumed run shows. */
+function resumedText({parts}: RunMeta): string {
+  const later = parts.slice(1)
+  const again = later.reduce((sum, part) => sum + part.sent_again, 0)
+  const pausesMs = later.map((part, index) => {
+    const before = parts[index]!
+    return part.origin_epoch_ms - (before.origin_epoch_ms + part.run_ms - before.run_ms)
+  })
+  const killed = parts.filter(part => part.instrument === null).length
+  const urls = new Set(parts.map(part => part.url))
+  return [
+    `measured in ${parts.length} parts: what lies between them (${pausesMs.map(formatPause).join(', ')}) is left out, and rates are over the windows of the parts together`,
+    'the server may have been colder, or may have cached prompts, when a part began',
+    ...(again > 0 ? [`at least ${again} requests were sent again; only the last try of each counts`] : []),
+    ...(killed > 0
+      ? [`${killed} killed: what was in flight then, and what the load generator knew of itself, is lost`]
+      : []),
+    ...(urls.size > 1 ? [`the parts were sent to ${[...urls].join(', ')}`] : []),
+  ].join('; ')
+}
+
+/** A wall clock that was set back makes a pause of less than nothing. */
+function formatPause(ms: number): string {
+  return ms < 0 ? 'unknown time' : formatDurationMs(ms)
 }
 
 function fileDoubts(table: RequestTable): (readonly [boolean, string, string])[] {

@@ -13,7 +13,7 @@ export function errorList({table}: MeasuredRequests): RunAnalysis['errors'] {
   }
   failed.sort((left, right) => left.atUs - right.atUs || table.id[left.row]! - table.id[right.row]!)
   const listed = failed.slice(0, MAX_LISTED).map(({row, atUs}) => ({
-    timestamp: Number.isFinite(atUs) ? new Date(table.originEpochMs + atUs / 1000).toISOString() : null,
+    timestamp: Number.isFinite(atUs) ? new Date(table.epochMs(atUs / 1000)).toISOString() : null,
     error: table.outcomeNames[table.outcome[row]!]!,
     details: table.errors.get(row) ?? '',
   }))

@@ -27,9 +27,8 @@ export interface FlatInputs {
 export function flatKeys(inputs: FlatInputs) {
   const {measured, distributions, span, completionTokens, resources, probe, cost} = inputs
   const {bodyLatency, ttft, ttfb, tllt, generation, tpot} = distributions
-  const {originEpochMs} = measured.table
-  const epochSeconds = (ms: number | null): number | null =>
-    rounded(ms === null ? null : (originEpochMs + ms) / 1000)
+  const {epochMs} = measured.table
+  const epochSeconds = (ms: number | null): number | null => rounded(ms === null ? null : epochMs(ms) / 1000)
   const {p50, p95, p99} = percentilesOf(bodyLatency)
   return {
     p50_ms: p50,

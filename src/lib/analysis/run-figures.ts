@@ -1,14 +1,6 @@
-import {
-  closedLoopWindow,
-  concurrency,
-  littleCheck,
-  openLoopWindow,
-  wholeRunWindow,
-  type Concurrency,
-  type MeasureWindow,
-} from '../metrics/index.js'
-import type {RequestTable, RunMeta} from '../runs/index.js'
-import {sentColumnMs, type MeasuredRequests} from './measured-requests.js'
+import {concurrency, littleCheck, type Concurrency, type MeasureWindow} from '../metrics/index.js'
+import type {RequestTable} from '../runs/index.js'
+import type {MeasuredRequests} from './measured-requests.js'
 import {ratio} from './rounding.js'
 
 /** Upstream's span of a run: from the first send to the last end of body, over all requests. Milliseconds since the origin. */
@@ -32,21 +24,7 @@ export function wholeSpan({table, sentRows}: MeasuredRequests): WholeSpan {
   }
 }
 
-/** The span by which throughput and concurrency are judged. */
-export function measureWindow(measured: MeasuredRequests, meta: RunMeta): MeasureWindow | null {
-  const sent = {
-    sentAtMs: sentColumnMs(measured, measured.table.sentAtUs),
-    doneAtMs: sentColumnMs(measured, measured.table.doneAtUs),
-  }
-  if (meta.mode === 'open') {
-    const {firstMs, lastMs} = scheduledSpan(measured.table)
-    return openLoopWindow(firstMs, lastMs) ?? wholeRunWindow(sent)
-  }
-  if (meta.mode !== 'closed' || meta.concurrency === null) return wholeRunWindow(sent)
-  return closedLoopWindow(sent, meta.concurrency)
-}
-
-/** Throughput and concurrency over a window. */
+/** Throughput and concurrency over the windows of a run together. */
 export interface WindowFigures {
   readonly seconds: number | null
   readonly requestsPerSecond: number | null
@@ -59,21 +37,18 @@ export interface WindowFigures {
 }
 
 /**
- * @param tokensInWindow output tokens that arrived in the window
+ * @param tokensInWindow output tokens that arrived in the windows
  * @param meanE2eMs for the check by Little's law
  */
 export function windowFigures(
   measured: MeasuredRequests,
-  window: MeasureWindow | null,
+  windows: readonly MeasureWindow[],
   tokensInWindow: number,
   meanE2eMs: number | null,
 ): WindowFigures {
   const {table, sentRows} = measured
-  const isInside = (us: number): boolean =>
-    window !== null &&
-    us >= window.fromMs * 1000 &&
-    (window.rule === 'whole-run' ? us <= window.toMs * 1000 : us < window.toMs * 1000)
-  const seconds = window === null ? null : (window.toMs - window.fromMs) / 1000
+  const isInside = (us: number): boolean => windows.some(window => isWithin(window, us))
+  const seconds = windows.length === 0 ? null : lengthMs(windows) / 1000
   const rate = (count: number): number | null => ratio(count, seconds)
   let [completed, inputTokens, scheduled, sent] = [0, 0, 0, 0]
   let isInputKnown = false
@@ -88,7 +63,7 @@ export function windowFigures(
     if (table.isWarmup[row] === 0 && isInside(table.scheduledAtUs[row]!)) scheduled++
   }
   const {startsMs, endsMs} = measured.inFlight
-  const inFlight = concurrency(startsMs, endsMs, window?.fromMs ?? 0, window?.toMs ?? 0)
+  const inFlight = concurrency(startsMs, endsMs, windows)
   return {
     seconds,
     requestsPerSecond: rate(completed),
@@ -99,6 +74,15 @@ export function windowFigures(
     concurrency: inFlight,
     littleCheck: littleCheck(rate(completed), meanE2eMs, inFlight.mean),
   }
+}
+
+/** The last event of a whole run belongs to it. @param us microseconds of run time; NaN is outside */
+export function isWithin({fromMs, toMs, rule}: MeasureWindow, us: number): boolean {
+  return us >= fromMs * 1000 && us < toMs * 1000 + (rule === 'whole-run' ? 1 : 0)
+}
+
+export function lengthMs(windows: readonly MeasureWindow[]): number {
+  return windows.reduce((sum, {fromMs, toMs}) => sum + toMs - fromMs, 0)
 }
 
 /** Sums of the known token counts of successful requests; null when none is known. */
@@ -116,16 +100,4 @@ export function tokenTotals(measured: MeasuredRequests): {prompt: number | null;
 function firstAnswerUs(table: RequestTable, row: number): number {
   const first = table.firstTokenAtUs[row]!
   return Number.isNaN(first) ? table.doneAtUs[row]! : first
-}
-
-/** Requests that were never sent had a place in the schedule too. */
-function scheduledSpan(table: RequestTable): {firstMs: number; lastMs: number} {
-  let [first, last] = [Infinity, -Infinity]
-  for (let row = 0; row < table.count; row++) {
-    const at = table.scheduledAtUs[row]!
-    if (table.isWarmup[row] === 1 || Number.isNaN(at)) continue
-    first = Math.min(first, at)
-    last = Math.max(last, at)
-  }
-  return {firstMs: first / 1000, lastMs: last / 1000}
 }

@@ -1,6 +1,7 @@
 import {ExactHistogram, tokensOfGap, type MeasureWindow} from '../metrics/index.js'
 import {readGaps, UNKNOWN_COUNT, type RunDirectory} from '../runs/index.js'
 import type {MeasuredRequests} from './measured-requests.js'
+import {isWithin} from './run-figures.js'
 import type {Slices} from './slices.js'
 
 /** What the walk over every token-bearing chunk of a run gives. */
@@ -15,7 +16,7 @@ export interface TokenArrivals {
   /** Gaps by slice of time. */
   readonly iclBySlice: readonly ExactHistogram[]
   readonly tokensBySlice: Float64Array
-  /** Tokens that arrived in the window. */
+  /** Tokens that arrived in the windows. */
   readonly tokensInWindow: number
   /** Largest number of tokens in any second since the run's origin. */
   readonly peakTokensPerSecond: number | null
@@ -33,10 +34,10 @@ export interface TokenArrivals {
 export async function readTokenArrivals(
   run: RunDirectory,
   measured: MeasuredRequests,
-  window: MeasureWindow | null,
+  windows: readonly MeasureWindow[],
   slices: Slices,
 ): Promise<TokenArrivals> {
-  const walk = new ArrivalWalk(measured, window, slices)
+  const walk = new ArrivalWalk(measured, windows, slices)
   const summary = await readGaps(run, (id, gapsUs) => walk.addGaps(id, gapsUs))
   walk.addRequestsWithoutGaps()
   return walk.result(summary === null ? 'missing' : summary.isWhole ? 'whole' : 'torn')
@@ -45,8 +46,7 @@ export async function readTokenArrivals(
 class ArrivalWalk {
   readonly #measured: MeasuredRequests
   readonly #slices: Slices
-  readonly #fromUs: number
-  readonly #toUs: number
+  readonly #windows: readonly MeasureWindow[]
   readonly #rowOfId: Int32Array
   readonly #isDone: Uint8Array
   readonly #maxGapUs: Float64Array
@@ -61,13 +61,11 @@ class ArrivalWalk {
   #tokensInWindow = 0
   #mismatches = 0
 
-  constructor(measured: MeasuredRequests, window: MeasureWindow | null, slices: Slices) {
+  constructor(measured: MeasuredRequests, windows: readonly MeasureWindow[], slices: Slices) {
     const {table} = measured
     this.#measured = measured
     this.#slices = slices
-    this.#fromUs = window === null ? Infinity : window.fromMs * 1000
-    // The last token of the whole run belongs to it.
-    this.#toUs = window === null ? -Infinity : window.toMs * 1000 + (window.rule === 'whole-run' ? 1 : 0)
+    this.#windows = windows
     this.#rowOfId = rowsById(table.id)
     this.#isDone = new Uint8Array(table.count)
     this.#maxGapUs = new Float64Array(table.count).fill(NaN)
@@ -174,7 +172,7 @@ class ArrivalWalk {
     this.#tokensBySlice[this.#slices.at(atUs)]! += tokens
     this.#tokensBySecond[Math.min(this.#tokensBySecond.length - 1, Math.max(0, Math.floor(atUs / 1e6)))]! +=
       tokens
-    if (atUs >= this.#fromUs && atUs < this.#toUs) this.#tokensInWindow += tokens
+    for (const window of this.#windows) if (isWithin(window, atUs)) this.#tokensInWindow += tokens
   }
 }
 

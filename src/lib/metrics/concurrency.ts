@@ -33,22 +33,31 @@ export function sweepConcurrency(
 }
 
 /**
- * Time-weighted concurrency in [from, to): a percentile is the smallest level that holds for that share of the time.
+ * Time-weighted concurrency in the spans [from, to) together: a percentile is the smallest level that holds for that share
+ * of the time.
  *
  * @param starts send times and `ends`, both ascending
+ * @param spans without overlap
  */
-export function concurrency(starts: Float64Array, ends: Float64Array, from: number, to: number): Concurrency {
+export function concurrency(
+  starts: Float64Array,
+  ends: Float64Array,
+  spans: readonly {readonly fromMs: number; readonly toMs: number}[],
+): Concurrency {
   const timeAt: number[] = []
   let [total, weighted] = [0, 0]
-  sweepConcurrency(starts, ends, from, to, (start, end, inFlight) => {
-    timeAt[inFlight] = (timeAt[inFlight] ?? 0) + (end - start)
-    weighted += inFlight * (end - start)
-    total += end - start
-  })
-  // Time before the first start and after the last end is time with nothing in flight.
-  const idle = Math.max(0, to - from - total)
-  timeAt[0] = (timeAt[0] ?? 0) + idle
-  total += idle
+  for (const {fromMs: from, toMs: to} of spans) {
+    let seen = 0
+    sweepConcurrency(starts, ends, from, to, (start, end, inFlight) => {
+      timeAt[inFlight] = (timeAt[inFlight] ?? 0) + (end - start)
+      weighted += inFlight * (end - start)
+      seen += end - start
+    })
+    // Time before the first start and after the last end is time with nothing in flight.
+    const idle = Math.max(0, to - from - seen)
+    timeAt[0] = (timeAt[0] ?? 0) + idle
+    total += seen + idle
+  }
   if (total <= 0) return {mean: null, p50: null, p95: null, max: null}
   return {
     mean: weighted / total,

@@ -25,7 +25,7 @@ import type {FailureRow, MemorySample, ReportData, ReportRequest} from './report
 export async function readReportData(run: RunDirectory): Promise<ReportData> {
   const results = await readResultsOrSayHow(run)
   const meta = await readMetaIfAny(run)
-  const table = await readRequests(run, meta.origin_epoch_ms)
+  const table = await readRequests(run, meta.origin_epoch_ms, meta.parts)
   const measured = measuredRequests(table)
   return {
     runId: results.run_id,

@@ -15,9 +15,18 @@ export {
   type RunDirectory,
 } from './run-directory.js'
 export {strictJson, writeFileAtomic, writeJsonAtomic} from './atomic-write.js'
-export {metaSchema, readMeta, RUN_STATUSES, writeMeta, type Instrument, type RunMeta} from './meta.js'
+export {
+  metaSchema,
+  readMeta,
+  RUN_STATUSES,
+  writeMeta,
+  type Instrument,
+  type RunMeta,
+  type RunPart,
+} from './meta.js'
 export {pricingSchema, readPricing, writePricing, type Pricing} from './pricing.js'
 export {REQUEST_COLUMNS, requestLine, type RequestColumn} from './requests-csv.js'
+export {keepRecords, type KeptRecords} from './keep-records.js'
 export {createRecordWriter, type RecordWriter} from './record-writer.js'
 export {
   createTimeSeriesWriter,

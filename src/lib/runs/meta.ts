@@ -22,6 +22,27 @@ export const instrumentSchema = z.looseObject({
   workers: z.int().positive(),
 })
 
+/**
+ * A stretch of a run: from its start, or from a resumption, to its end. Time between parts, in which nothing ran, is no part
+ * of run time; instants of `timeseries.jsonl` are run time, those of `requests.csv` are wall-clock.
+ */
+export const partSchema = z.looseObject({
+  /** Wall-clock time of the part's own monotonic origin. */
+  origin_epoch_ms: z.number(),
+  /** Run time at that origin; 0 for the first part. */
+  run_ms: z.number().nonnegative(),
+  /** Rows of `requests.csv` that earlier parts left. */
+  rows_before: z.int().nonnegative(),
+  /** Requests that earlier parts had sent, or should have, without a result; this part sends them again. */
+  sent_again: z.int().nonnegative().default(0),
+  url: z.string().nullable().default(null),
+  /** When the measured phase began, run time; null when this part never reached it. */
+  measure_start_ms: z.number().nullable().default(null),
+  /** Null when the part was killed. */
+  instrument: instrumentSchema.nullable().default(null),
+})
+export type RunPart = z.output<typeof partSchema>
+
 const serverSchema = z.looseObject({
   version: z.string().nullable().default(null),
   max_model_len: z.number().nullable().default(null),
@@ -76,9 +97,22 @@ export const metaSchema = z.looseObject({
   seed: z.number().nullable().default(null),
   endpoint: z.string().nullable().default(null),
   timeout_ms: z.looseObject({}).nullable().default(null),
+  /** Everything that decides which requests are sent when, so that an unfinished run can be resumed. */
+  plan: z.looseObject({}).nullable().default(null),
+  /** In order; empty in files of other tools and until the clock of the first part starts. */
+  parts: z.array(partSchema).default([]),
   warmup_requests: z.int().nonnegative().default(0),
   args: z.array(z.string()).default([]),
-  client: z.looseObject({host: z.string(), cpus: z.int(), node_version: z.string()}).nullable().default(null),
+  client: z
+    .looseObject({
+      host: z.string(),
+      cpus: z.int(),
+      node_version: z.string(),
+      /** The process that writes this run. */
+      pid: z.int().nullable().default(null),
+    })
+    .nullable()
+    .default(null),
   server: serverSchema.nullable().default(null),
   instrument: instrumentSchema.nullable().default(null),
   /** Figures of the load generator that contradict the server's, and other doubts raised while the run lasted. */

@@ -9,6 +9,8 @@ import {
   type RequestColumns,
   type RequestTable,
 } from './request-table.js'
+import type {RunPart} from './meta.js'
+import {RunClock} from './run-clock.js'
 import {RUN_FILES, type RunDirectory} from './run-directory.js'
 
 /** Failure texts kept; a run in which everything fails needs no more to be understood. */
@@ -43,16 +45,21 @@ type Places = Readonly<Record<Column, number>>
  * Reads `requests.csv` by the names in its header, so that upstream's own and older files are read too.
  *
  * @param originEpochMs the run's origin; null takes the first row's schedule
+ * @param parts those of `meta.json`, none for a run of one piece
  * @throws ResourceError `RUN_INCOMPLETE` when there is no file
  * @throws ConfigurationError `RUN_UNREADABLE` when it has no header with `start_ms`, `latency_ms` and `status`
  */
-export async function readRequests(run: RunDirectory, originEpochMs: number | null): Promise<RequestTable> {
+export async function readRequests(
+  run: RunDirectory,
+  originEpochMs: number | null,
+  parts: readonly RunPart[] = [],
+): Promise<RequestTable> {
   const path = join(run.path, RUN_FILES.requests)
   const builders: TableBuilder[] = []
   try {
     await scanCsv(path, row => {
       if (builders[0]) builders[0].add(row)
-      else builders.push(new TableBuilder(placesOf(row, path), row.length, originEpochMs))
+      else builders.push(new TableBuilder(placesOf(row, path), row.length, originEpochMs, parts))
     })
   } catch (error) {
     if (!isSystemError(error, 'ENOENT', 'EISDIR')) throw error
@@ -89,17 +96,19 @@ class TableBuilder {
   readonly #phases = new NameCodes(['measure', 'warmup'])
   readonly #coldness = new NameCodes(['False', 'True', 'true', '1'])
   readonly #errors = new Map<number, string>()
-  #originUs: number | null
+  readonly #parts: readonly RunPart[]
+  #clock: RunClock | null
   #columns = allocateColumns(0)
   #capacity = 0
   #count = 0
   #unreadableFields = 0
   #tornRows = 0
 
-  constructor(places: Places, fields: number, originEpochMs: number | null) {
+  constructor(places: Places, fields: number, originEpochMs: number | null, parts: readonly RunPart[]) {
     this.#places = places
     this.#fields = fields
-    this.#originUs = originEpochMs === null ? null : Math.round(originEpochMs * 1000)
+    this.#parts = parts
+    this.#clock = originEpochMs === null ? null : new RunClock(originEpochMs, parts)
   }
 
   add(row: CsvRow): void {
@@ -117,10 +126,12 @@ class TableBuilder {
   }
 
   table(): RequestTable {
+    const clock = this.#clock ?? new RunClock(0, this.#parts)
     return {
       ...firstOfColumns(this.#columns, this.#count),
       count: this.#count,
-      originEpochMs: (this.#originUs ?? 0) / 1000,
+      originEpochMs: clock.originEpochMs,
+      epochMs: runMs => clock.epochMs(runMs),
       outcomeNames: this.#outcomes.names,
       finishReasonNames: this.#finishReasons.names,
       tokensSourceNames: this.#tokensSources.names,
@@ -136,8 +147,8 @@ class TableBuilder {
     const places = this.#places
     const scheduled = this.#us(row, places.scheduled_ms)
     const sent = this.#us(row, places.start_ms)
-    if (this.#originUs === null) this.#originUs = Number.isNaN(scheduled) ? sent : scheduled
-    const origin = this.#originUs
+    this.#clock ??= new RunClock((Number.isNaN(scheduled) ? sent : scheduled) / 1000, this.#parts)
+    const origin = this.#clock.nextRowOriginUs()
     const sentAt = sent - origin
     into.scheduledAtUs[at] = scheduled - origin
     into.sentAtUs[at] = sentAt

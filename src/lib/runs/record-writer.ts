@@ -12,6 +12,7 @@ import {
 } from './gaps-format.js'
 import type {RequestRecord} from './request-record.js'
 import {requestLine, REQUESTS_HEADER} from './requests-csv.js'
+import type {KeptRecords} from './keep-records.js'
 import {RUN_FILES, type RunDirectory} from './run-directory.js'
 import {writeFailure} from './write-failure.js'
 
@@ -24,17 +25,26 @@ export interface RecordWriter {
 }
 
 /**
- * Starts `requests.csv` and `gaps.bin` of a new run. A batch's gaps are written before its rows, so that after a kill every
+ * Starts `requests.csv` and `gaps.bin` of a new run, or goes on with what `keepRecords` left. A batch's gaps are written before its rows, so that after a kill every
  * whole row still finds its gaps.
  *
- * @param originEpochMs wall-clock time of the run's origin, as in `meta.json`
+ * @param originEpochMs wall-clock time of the run's (or the part's) origin, as in `meta.json`
  * @throws ResourceError `DISK_FULL`, `NOT_WRITABLE`
  */
-export async function createRecordWriter(run: RunDirectory, originEpochMs: number): Promise<RecordWriter> {
-  const rows = await AppendedFile.create(join(run.path, RUN_FILES.requests), Buffer.from(REQUESTS_HEADER))
-  const gaps = await AppendedFile.create(join(run.path, RUN_FILES.gaps), gapsHeader())
-  const frames: {id: number; offset: number}[] = []
-  let offset = HEADER_BYTES
+export async function createRecordWriter(
+  run: RunDirectory,
+  originEpochMs: number,
+  kept: KeptRecords | null = null,
+): Promise<RecordWriter> {
+  const [rowsPath, gapsPath] = [join(run.path, RUN_FILES.requests), join(run.path, RUN_FILES.gaps)]
+  const rows = await (kept === null
+    ? AppendedFile.create(rowsPath, Buffer.from(REQUESTS_HEADER))
+    : AppendedFile.reopen(rowsPath))
+  const gaps = await (kept === null
+    ? AppendedFile.create(gapsPath, gapsHeader())
+    : AppendedFile.reopen(gapsPath))
+  const frames = [...(kept?.frames ?? [])]
+  let offset = kept?.gapsBytes ?? HEADER_BYTES
   let tail: Promise<void> = Promise.resolve()
 
   const write = async (records: readonly RequestRecord[]): Promise<void> => {
@@ -103,6 +113,14 @@ class AppendedFile {
       const file = new AppendedFile(path, await open(path, 'wx'))
       await file.append(head)
       return file
+    } catch (error) {
+      throw writeFailure(error, path)
+    }
+  }
+
+  static async reopen(path: string): Promise<AppendedFile> {
+    try {
+      return new AppendedFile(path, await open(path, 'a'))
     } catch (error) {
       throw writeFailure(error, path)
     }

@@ -4,8 +4,8 @@ import type {RequestTimes} from '../metrics/index.js'
 export const UNKNOWN_COUNT = -1
 
 /**
- * One typed array a column, one place a request. Instants are microseconds since the run's origin, NaN when they never came;
- * counts are −1 when unknown.
+ * One typed array a column, one place a request. Instants are microseconds of run time, NaN when they never came; counts are −1
+ * when unknown.
  */
 export interface RequestColumns {
   readonly id: Uint32Array
@@ -36,6 +36,8 @@ export interface RequestColumns {
 export interface RequestTable extends RequestColumns {
   readonly count: number
   readonly originEpochMs: number
+  /** Wall-clock time of a moment of run time, both in milliseconds. */
+  readonly epochMs: (runMs: number) => number
   readonly outcomeNames: readonly string[]
   readonly finishReasonNames: readonly string[]
   readonly tokensSourceNames: readonly string[]

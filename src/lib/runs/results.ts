@@ -182,11 +182,15 @@ const ownKeys = {
   run_id: z.string(),
   status: z.enum(RUN_STATUSES),
   mode: z.enum(['closed', 'open']).nullable(),
-  /** The span that throughput and concurrency of `metrics` are taken over; seconds since the run's origin. */
+  /**
+   * The span that throughput and concurrency of `metrics` are taken over, in seconds of run time. A resumed run has one in each
+   * part: from the start of the first to the end of the last, of which `seconds` count.
+   */
   measure_window: z
     .object({
       start_seconds: z.number(),
       end_seconds: z.number(),
+      seconds: z.number(),
       rule: z.enum(['every-slot-busy', 'scheduled-arrivals', 'whole-run']),
     })
     .nullable(),

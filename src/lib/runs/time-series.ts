@@ -59,14 +59,20 @@ export interface TimeSeriesWriter {
   close(): Promise<void>
 }
 
-/** Appends to `timeseries.jsonl`, one line a sample. @throws ResourceError `DISK_FULL`, `NOT_WRITABLE` */
+/**
+ * Appends to `timeseries.jsonl`, one line a sample; behind a line that a kill has torn, a new one begins.
+ *
+ * @throws ResourceError `DISK_FULL`, `NOT_WRITABLE`
+ */
 export async function createTimeSeriesWriter(run: RunDirectory): Promise<TimeSeriesWriter> {
   const path = join(run.path, RUN_FILES.timeSeries)
   const failing = (error: unknown): never => {
     throw writeFailure(error, path)
   }
   const file = await open(path, 'a').catch(failing)
-  let tail: Promise<void> = Promise.resolve()
+  const {size} = await file.stat()
+  // An empty line is no sample: readers pass over it.
+  let tail: Promise<void> = size === 0 ? Promise.resolve() : file.appendFile('\n')
   return {
     append(sample) {
       const line = `${strictJson(sample, 0)}\n`

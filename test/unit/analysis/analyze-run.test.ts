@@ -200,7 +200,12 @@ describe('analysis of a run', () => {
       expect(metrics['icl']).to.deep.include({unit: 'ms', count: 4, n_eff: null, ci95: null, mean: 20})
       expect(metrics['itl']).to.deep.include({unit: 'ms/token', count: 4, mean: 20})
       // From the end of the first answer, 141, to the first end after the last send, 496: 355 ms.
-      expect(window).to.deep.equal({start_seconds: 0.141, end_seconds: 0.496, rule: 'every-slot-busy'})
+      expect(window).to.deep.equal({
+        start_seconds: 0.141,
+        end_seconds: 0.496,
+        seconds: 0.355,
+        rule: 'every-slot-busy',
+      })
       const values = Object.fromEntries(
         Object.entries(metrics).map(([name, metric]) => [name, 'value' in metric ? metric.value : undefined]),
       )

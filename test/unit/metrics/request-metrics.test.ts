@@ -103,8 +103,7 @@ describe('concurrency', () => {
     concurrency(
       Float64Array.from(spans, span => span[0]).sort(),
       Float64Array.from(spans, span => span[1]).sort(),
-      from,
-      to,
+      [{fromMs: from, toMs: to}],
     )
 
   it('is weighted by time', () => {
