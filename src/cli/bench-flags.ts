@@ -1,6 +1,6 @@
 import {readFile} from 'node:fs/promises'
 import {Flags, type Interfaces} from '@oclif/core'
-import {PATTERNS, type LoadFlags} from '../lib/bench/index.js'
+import {PATTERNS, type BenchOptions, type LoadFlags} from '../lib/bench/index.js'
 import {ConfigurationError} from '../lib/foundation/index.js'
 import {countFlag, decimalFlag, durationFlag, urlFlag} from './flags.js'
 
@@ -116,6 +116,55 @@ export const limitFlags = {
     default: 60_000,
     helpGroup: LIMITS,
   }),
+}
+
+/** Where a run comes from and where it goes. */
+export const runFlags = {
+  profile: Flags.string({
+    description: 'what to send: a shipped profile or a YAML file; flags win over it',
+    default: 'standard',
+    helpValue: 'NAME|FILE',
+  }),
+  'output-dir': Flags.string({
+    aliases: ['run-dir'],
+    description: 'run directory (default <KVMINI_OUTPUT_DIR or runs>/<time>, with --resume the latest there)',
+    helpValue: 'DIR',
+  }),
+  resume: Flags.boolean({
+    description: 'finish a run that was stopped or killed: send exactly the requests that are missing',
+  }),
+  'dry-run': Flags.boolean({description: 'print the resolved plan; touch no network and no disk'}),
+}
+
+/** The flags that ask for these options, as if they had been typed; seeds and extra JSON, which are no such flags, left out. */
+export function flagsOf(options: BenchOptions): Partial<Parsed> {
+  const {request, limits} = options
+  const known = {
+    pattern: options.pattern,
+    requests: options.requests,
+    concurrency: options.concurrency,
+    rate: options.ratePerSecond,
+    duration: options.durationSeconds === null ? null : options.durationSeconds * 1000,
+    warmup: options.warmupRequests,
+    'max-concurrency': options.maxInFlight,
+    burstiness: options.burstiness,
+    'ramp-from': options.rampFromPerSecond,
+    'on-time': options.onSeconds * 1000,
+    'off-time': options.offSeconds * 1000,
+    'max-tokens': request.maxTokens,
+    'prompt-tokens': request.prompt.kind === 'synthetic' ? request.prompt.tokens : null,
+    prompt: request.prompt.kind === 'fixed' ? request.prompt.text : null,
+    'ignore-eos': request.ignoresEos,
+    temperature: request.temperature,
+    'top-p': request.topP,
+    stream: request.isStreamed,
+    api: request.api,
+    timeout: limits.totalMs ?? 0,
+    'timeout-connect': limits.connectMs ?? 0,
+    'timeout-ttft': limits.firstTokenMs ?? 0,
+    'timeout-idle': limits.idleMs ?? 0,
+  } satisfies Partial<Record<keyof Parsed, unknown>>
+  return Object.fromEntries(Object.entries(known).filter(([, value]) => value !== null))
 }
 
 type Parsed = Interfaces.InferredFlags<

@@ -1,15 +1,18 @@
-import type {BenchPlan} from '../lib/bench/index.js'
+import type {BenchAsk} from '../lib/bench/index.js'
 
 /** A resolved plan as `--dry-run --json` prints it. */
 export interface PlanJson {
   readonly target: {url: string | null; model: string | null; is_embedded: boolean}
+  /** null for a new run. */
+  readonly resume: {run_dir: string; missing_requests: number} | null
   readonly plan: Readonly<Record<string, unknown>>
 }
 
-export function planJson(plan: BenchPlan, url: string | null, model: string | null): PlanJson {
+export function planJson({plan, url, model, resume}: BenchAsk): PlanJson {
   const {request, limits} = plan
   return {
     target: {url, model, is_embedded: url === null},
+    resume: resume && {run_dir: resume.run.path, missing_requests: resume.list.ids.length},
     plan: {
       pattern: plan.pattern,
       mode: plan.mode,
@@ -44,12 +47,13 @@ export function planJson(plan: BenchPlan, url: string | null, model: string | nu
 }
 
 /** The same for people: one `name value` line each. */
-export function planText({target, plan}: PlanJson): string {
+export function planText({target, resume, plan}: PlanJson): string {
   const show = (value: unknown): string =>
     value === null ? '-' : typeof value === 'string' ? value : JSON.stringify(value)
   const rows: [string, unknown][] = [
     ['target', target.url ?? "kvctl's own engine"],
     ['model', target.model ?? 'the first that the server lists'],
+    ...Object.entries(resume ?? {}),
     ...Object.entries(plan),
   ]
   return rows.map(([name, value]) => `${name.padEnd(18)} ${show(value)}`).join('\n')

@@ -5,20 +5,10 @@ import {tmpdir} from 'node:os'
 import {join} from 'node:path'
 import {expect} from 'chai'
 import {runCli, startCli} from '../support/cli.js'
+import {readRows} from '../support/run-files.js'
 import {startTruthServer, type TruthServer} from '../support/truth.js'
 
 type Json = Readonly<Record<string, never>>
-type Row = Readonly<Record<string, string>>
-
-/** Rows of a `requests.csv` whose error texts hold no line break or comma. */
-async function readRows(folder: string): Promise<Row[]> {
-  const [header = '', ...lines] = (await readFile(join(folder, 'requests.csv'), 'utf8')).trim().split('\n')
-  const names = header.split(',')
-  return lines.map(line => {
-    const fields = [...line.matchAll(/("(?:[^"]|"")*"|[^,]*)(?:,|$)/g)].map(match => match[1]!)
-    return Object.fromEntries(names.map((name, i) => [name, fields[i] ?? '']))
-  })
-}
 
 async function readJson(folder: string, name: string): Promise<Json> {
   return JSON.parse(await readFile(join(folder, name), 'utf8')) as Json

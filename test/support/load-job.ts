@@ -1,6 +1,7 @@
 import {
   planBench,
   runLoadJob,
+  wholeList,
   type BenchOptions,
   type LoadJob,
   type LoadReport,
@@ -43,6 +44,7 @@ export function loadJob(port: number, options: BenchOptions, host = '127.0.0.1')
   const plan = planBench(options)
   return {
     plan,
+    list: wholeList(plan),
     target: {host, port, isTls: false, isInsecure: false, limits: plan.limits},
     recipe: {
       runId: 'test',

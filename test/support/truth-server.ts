@@ -53,11 +53,15 @@ export interface TruthOptions {
   readonly gapMs: number
   readonly tokens: number
   readonly modes: readonly TruthMode[]
+  /** The only model that it lists. */
+  readonly model?: string
+  /** Refuses every POST without this bearer token with 401. */
+  readonly apiKey?: string
   /** JSON lines of `TruthEntry`; null writes none. */
   readonly log: string | null
 }
 
-/** What the server did for one request. Instants are ms of the machine's monotonic clock. */
+/** What the server did for one request, also when the client left before its end. Instants are ms of the machine's monotonic clock. */
 export interface TruthEntry {
   readonly requestId: string
   readonly mode: TruthMode
@@ -67,6 +71,7 @@ export interface TruthEntry {
   /** Tokens that the usage chunk states. */
   readonly tokens: number
   readonly promptTokens: number
+  readonly prompt: string
   readonly port: number
 }
 
@@ -95,6 +100,7 @@ class Answer {
   readonly #tokenMs: number[] = []
   readonly #requestId: string
   readonly #promptTokens: number
+  readonly #prompt: string
   readonly #isChunked: boolean
   readonly #maxTokens: number
 
@@ -115,7 +121,8 @@ class Answer {
       prompt?: string
       max_tokens?: number
     }
-    this.#promptTokens = (body.messages?.[0]?.content ?? body.prompt ?? '').split(' ').length
+    this.#prompt = body.messages?.[0]?.content ?? body.prompt ?? ''
+    this.#promptTokens = this.#prompt.split(' ').length
     this.#maxTokens = Math.min(options.tokens, body.max_tokens ?? Infinity)
     this.#isChunked = mode !== 'close_delimited'
   }
@@ -169,7 +176,10 @@ class Answer {
 
   #token(index: number): void {
     const {gapMs} = this.#options
-    if (this.#socket.destroyed) return
+    if (this.#socket.destroyed) {
+      this.#log()
+      return
+    }
     const mode = this.#mode
     if (index === 3 && this.#breakOff(mode)) return
     const perChunk = mode === 'several_tokens' ? 3 : 1
@@ -274,6 +284,7 @@ class Answer {
       tokenMs: this.#tokenMs,
       tokens: this.#tokens(),
       promptTokens: this.#promptTokens,
+      prompt: this.#prompt,
       port: this.#socket.remotePort ?? 0,
     })
   }
@@ -297,7 +308,9 @@ function serve(options: TruthOptions): void {
         const body = Buffer.from(seen.slice(headEnd + 4, headEnd + 4 + length), 'latin1').toString('utf8')
         seen = seen.slice(headEnd + 4 + length)
         if (head.startsWith('GET ')) {
-          getPage(socket, head)
+          getPage(socket, head, options.model ?? 'truth')
+        } else if (options.apiKey !== undefined && !head.includes(`Bearer ${options.apiKey}`)) {
+          socket.write('HTTP/1.1 401 X\r\ncontent-length: 0\r\n\r\n')
         } else {
           const mode = options.modes[count++ % options.modes.length]!
           const requestId = /x-request-id: (\S+)/i.exec(head)?.[1] ?? ''
@@ -317,9 +330,9 @@ function serve(options: TruthOptions): void {
   })
 }
 
-function getPage(socket: Socket, head: string): void {
+function getPage(socket: Socket, head: string, model: string): void {
   const isModels = head.startsWith('GET /v1/models ')
-  const body = JSON.stringify(isModels ? {object: 'list', data: [{id: 'truth', max_model_len: 100_000}]} : {})
+  const body = JSON.stringify(isModels ? {object: 'list', data: [{id: model, max_model_len: 100_000}]} : {})
   socket.write(
     `HTTP/1.1 ${isModels ? 200 : 404} X\r\ncontent-type: application/json\r\ncontent-length: ${body.length}\r\n\r\n${body}`,
   )

@@ -57,6 +57,8 @@ export interface BenchOptions {
  * `requests` or `durationMs` is reached. Open loop: `timesMs` says when, whatever the server does.
  */
 export interface BenchPlan {
+  /** What it was decided from. */
+  readonly options: BenchOptions
   readonly pattern: Pattern
   readonly mode: 'closed' | 'open'
   readonly requests: number
@@ -100,7 +102,7 @@ export function planBench(options: BenchOptions): BenchPlan {
   requirePositive('requests', requests)
 
   const {request, limits, arrivalSeed, promptSeed, warmupRequests} = options
-  const common = {pattern, requests, warmupRequests, request, limits, arrivalSeed, promptSeed}
+  const common = {options, pattern, requests, warmupRequests, request, limits, arrivalSeed, promptSeed}
   if (pattern === 'steady' && ratePerSecond === null) {
     return {
       ...common,

@@ -4,6 +4,7 @@ import {ExchangeRecorder, type RequestIdentity} from './exchange-recorder.js'
 import type {InstrumentMeter} from './instrument.js'
 import type {LoadTransport} from './load-transport.js'
 import type {PreparedRequest} from './request-builder.js'
+import type {SendList} from './send-list.js'
 
 /** Requests made ready before the clock starts, bytes; the rest is made between sends. */
 const PREPARED_BYTES = 64 * 1024 * 1024
@@ -12,6 +13,7 @@ const WAKE_EARLY_MS = 1
 
 export interface LoadLoopParts {
   readonly plan: BenchPlan
+  readonly list: SendList
   readonly transport: LoadTransport
   readonly build: (id: number) => PreparedRequest
   readonly instrument: InstrumentMeter
@@ -30,16 +32,16 @@ export interface LoadCounts {
 }
 
 /**
- * Sends a plan's requests. Ids 1 … W are the warm-up, W+1 … W+n the measured ones. The slots of a closed loop go from one
- * to the other while busy; an open loop starts its schedule when the warm-up is done.
+ * Sends a list of requests. The slots of a closed loop go from warm-up to measured ones while busy; an open loop starts its
+ * schedule when the warm-up is done.
  */
 export class LoadLoop {
   readonly #parts: LoadLoopParts
   readonly #prepared = new Map<number, PreparedRequest>()
   readonly #freeRecorders: ExchangeRecorder[] = []
   readonly #counts = {sent: 0, done: 0, failed: 0, tokens: 0}
-  readonly #lastId: number
-  #nextId = 1
+  /** Place in the list of the next request to send. */
+  #next = 0
   #inFlight = 0
   #isStopped = false
   /** An open loop that has requests left to send. */
@@ -52,9 +54,9 @@ export class LoadLoop {
 
   constructor(parts: LoadLoopParts) {
     this.#parts = parts
-    this.#lastId = parts.plan.warmupRequests + parts.plan.requests
     let bytes = 0
-    for (let id = 1; id <= this.#lastId && bytes < PREPARED_BYTES; id++) {
+    for (const id of parts.list.ids) {
+      if (bytes >= PREPARED_BYTES) break
       const request = parts.build(id)
       bytes += request.bytes.length
       this.#prepared.set(id, request)
@@ -72,12 +74,12 @@ export class LoadLoop {
 
   /** Settles when every request has its record. After `stop` those in flight are `aborted`, those due and unsent `not_sent`. */
   async run(): Promise<void> {
-    const {mode, concurrency, warmupRequests} = this.#parts.plan
-    if (mode === 'closed') {
-      await this.#runClosed(concurrency, this.#lastId)
+    const {plan, list} = this.#parts
+    if (list.timesMs === null) {
+      await this.#runClosed(plan.concurrency, list.ids.length)
     } else {
-      await this.#runClosed(Math.min(concurrency, warmupRequests), warmupRequests)
-      if (!this.#isStopped) await this.#runOpen(this.#parts.plan.timesMs!)
+      await this.#runClosed(Math.min(plan.concurrency, list.warmups), list.warmups)
+      if (!this.#isStopped) await this.#runOpen(list.timesMs)
     }
   }
 
@@ -85,17 +87,18 @@ export class LoadLoop {
     if (this.#isStopped) return
     this.#isStopped = true
     if (this.#timer !== null) clearTimeout(this.#timer)
-    if (this.#isSending) this.#skipDue(this.#parts.plan.timesMs!)
+    if (this.#isSending) this.#skipDue(this.#parts.list.timesMs!)
     this.#isSending = false
     this.#parts.transport.abort()
     this.#settleIfIdle()
   }
 
-  async #runClosed(slots: number, lastId: number): Promise<void> {
+  /** @param end place in the list before which it stops */
+  async #runClosed(slots: number, end: number): Promise<void> {
     const next = (): void => {
       const nowMs = performance.now()
-      if (this.#isStopped || this.#nextId > lastId || this.#isOver(nowMs)) return
-      this.#start(this.#nextId++, nowMs, nowMs, next)
+      if (this.#isStopped || this.#next >= end || this.#isOver(nowMs)) return
+      this.#start(this.#takeNext(), nowMs, nowMs, next)
     }
     await new Promise<void>(resolve => {
       this.#settle = resolve
@@ -104,20 +107,24 @@ export class LoadLoop {
     })
   }
 
+  #takeNext(): number {
+    return this.#parts.list.ids[this.#next++]!
+  }
+
   /** Whether the next request is a measured one of a closed loop whose time is up. */
   #isOver(nowMs: number): boolean {
-    const {durationMs, warmupRequests} = this.#parts.plan
-    if (this.#nextId <= warmupRequests) return false
+    const {durationMs, warmups} = this.#parts.list
+    if (this.#next < warmups) return false
     this.#measureStartMs ??= nowMs
     return durationMs !== null && nowMs - this.#measureStartMs >= durationMs
   }
 
   async #runOpen(timesMs: Float64Array): Promise<void> {
     const startMs = (this.#measureStartMs = performance.now() + 2 * WAKE_EARLY_MS)
-    const firstId = this.#nextId
+    const {ids, warmups} = this.#parts.list
     const pump = (): void => {
-      while (!this.#isStopped && this.#nextId <= this.#lastId) {
-        const scheduledMs = startMs + timesMs[this.#nextId - firstId]!
+      while (!this.#isStopped && this.#next < ids.length) {
+        const scheduledMs = startMs + timesMs[this.#next - warmups]!
         const nowMs = performance.now()
         const waitMs = scheduledMs - nowMs
         if (waitMs > 0) {
@@ -128,7 +135,7 @@ export class LoadLoop {
         this.#isCapped = this.#inFlight >= (this.#parts.plan.maxInFlight ?? Infinity)
         if (this.#isCapped) return
         const dueMs = this.#freeSinceMs > scheduledMs ? this.#freeSinceMs : scheduledMs
-        this.#start(this.#nextId++, scheduledMs, dueMs, resume)
+        this.#start(this.#takeNext(), scheduledMs, dueMs, resume)
       }
       this.#isSending = false
       this.#settleIfIdle()
@@ -193,12 +200,13 @@ export class LoadLoop {
 
   #skipDue(timesMs: Float64Array): void {
     const nowMs = performance.now()
-    const firstId = this.#lastId - timesMs.length + 1
-    for (; this.#nextId <= this.#lastId; this.#nextId++) {
-      const scheduledMs = this.#measureStartMs! + timesMs[this.#nextId - firstId]!
+    const {ids, warmups} = this.#parts.list
+    while (this.#next < ids.length) {
+      const scheduledMs = this.#measureStartMs! + timesMs[this.#next - warmups]!
       if (scheduledMs > nowMs) break
+      const id = this.#takeNext()
       const recorder = this.#recorder()
-      const request = this.#prepared.get(this.#nextId) ?? this.#parts.build(this.#nextId)
+      const request = this.#prepared.get(id) ?? this.#parts.build(id)
       recorder.begin(this.#identityOf(request), scheduledMs, record => this.#parts.onRecord(record))
       recorder.failed('not_sent', 'the run was stopped before it could be sent')
     }

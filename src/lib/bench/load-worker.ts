@@ -4,6 +4,7 @@ import {createInstrumentMeter, type ProcessInstrument} from './instrument.js'
 import {LoadLoop, type LoadCounts} from './load-loop.js'
 import type {TransportTarget} from './load-transport.js'
 import {createRequestBuilder, type RequestRecipe} from './request-builder.js'
+import type {SendList} from './send-list.js'
 import {SocketTransport} from './socket-transport.js'
 import {warmUpCode} from './warm-up-code.js'
 
@@ -12,6 +13,7 @@ export type LoadOrder = {readonly kind: 'start'; readonly job: LoadJob} | {reado
 
 export interface LoadJob {
   readonly plan: BenchPlan
+  readonly list: SendList
   readonly target: TransportTarget
   readonly recipe: RequestRecipe
 }
@@ -45,11 +47,11 @@ export async function runLoadJob(
   report: (report: LoadReport) => void,
   signal: AbortSignal,
 ): Promise<void> {
-  const {plan, target, recipe} = job
+  const {plan, list, target, recipe} = job
   const transport = new SocketTransport(target)
   try {
     await warmUpCode(recipe.shape)
-    await transport.open(plan.concurrency, signal)
+    await transport.open(Math.min(plan.concurrency, list.ids.length), signal)
 
     const instrument = createInstrumentMeter()
     let records: RequestRecord[] = []
@@ -57,6 +59,7 @@ export async function runLoadJob(
     const build = createRequestBuilder(recipe)
     const loop = new LoadLoop({
       plan,
+      list,
       transport,
       build,
       instrument,

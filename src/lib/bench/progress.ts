@@ -1,5 +1,4 @@
 import {formatDurationMs} from '../foundation/index.js'
-import type {BenchPlan} from './bench-plan.js'
 import type {LoadCounts} from './load-loop.js'
 
 /** How far a run is, in one line. */
@@ -11,9 +10,8 @@ export interface ProgressMeter {
 /** How far back the shown rate looks. */
 const RECENT_MS = 5000
 
-/** Warm-up requests count as work: the line says what is left to wait for. */
-export function createProgressMeter(plan: BenchPlan): ProgressMeter {
-  const total = plan.requests + plan.warmupRequests
+/** @param total how many requests are sent, warm-up included: the line says what is left to wait for */
+export function createProgressMeter(total: number): ProgressMeter {
   let looks: {atMs: number; answered: number; tokens: number}[] = []
   return {
     line(counts, nowMs) {

@@ -1,15 +1,18 @@
-import {availableParallelism, hostname} from 'node:os'
-import {ConfigurationError, packageVersion, type Clock, type Logger} from '../foundation/index.js'
+import {ConfigurationError, type Clock, type Logger} from '../foundation/index.js'
 import type {HttpClient} from '../http/index.js'
 import type {EmbeddedEngine, InferenceTarget} from '../inference/index.js'
-import type {RunDirectory, RunMeta, writeMeta} from '../runs/index.js'
+import type {RunDirectory, RunMeta} from '../runs/index.js'
 import type {SegmentStore} from '../segments/index.js'
-import type {BenchPlan, RequestShape} from './bench-plan.js'
+import type {BenchAsk} from './bench-ask.js'
+import type {BenchPlan} from './bench-plan.js'
+import type {MetaInput} from './describe-run.js'
 import type {LoadCounts} from './load-loop.js'
 import type {TransportTarget} from './load-transport.js'
 import {createPromptWriter, wordsForTokens} from './prompts.js'
 import type {LoadJob} from './load-worker.js'
+import type {ResumePoint} from './resume-point.js'
 import {runLoad, type LoadEnd, type LoadProcess} from './run-load.js'
+import {wholeList, type SendList} from './send-list.js'
 
 /** What a run needs of the world. */
 export interface BenchParts {
@@ -23,18 +26,6 @@ export interface BenchParts {
   createRunDirectory(): Promise<RunDirectory>
 }
 
-/** Whom to measure and what to write down about it. */
-export interface BenchAsk {
-  readonly plan: BenchPlan
-  /** null starts the embedded engine. */
-  readonly url: string | null
-  readonly model: string | null
-  readonly apiKey: string | null
-  readonly isInsecure: boolean
-  /** For `meta.json` only. */
-  readonly notes: Partial<Pick<RunMeta, 'namespace' | 'service' | 'profile' | 'args'>>
-}
-
 /** Who watches a run. */
 export interface BenchWatcher {
   /** Something the user should know, once. */
@@ -44,15 +35,15 @@ export interface BenchWatcher {
 
 export interface BenchOutcome {
   readonly run: RunDirectory
-  readonly target: InferenceTarget
+  readonly url: string
   /** Cut short by `signal`; the directory holds what was measured. */
   readonly wasStopped: boolean
-  /** How many measured requests ended in each way. */
+  /** How many measured requests ended in each way, those of earlier parts included. */
   readonly outcomes: ReadonlyMap<string, number>
 }
 
 /**
- * Measures one server and leaves a run directory with records, time series and `meta.json`. Starts the embedded engine when
+ * Measures one server, or finishes an unfinished run, and leaves a run directory with records, time series and `meta.json`. Starts the embedded engine when
  * no URL is given, and stops it. When `signal` is aborted, everything measured until then is kept.
  *
  * @throws NetworkError when the server cannot be reached before the run; ResourceError when its files cannot be written
@@ -63,12 +54,21 @@ export async function runBench(
   watcher: BenchWatcher,
   signal: AbortSignal,
 ): Promise<BenchOutcome> {
+  if (ask.resume?.list.ids.length === 0) return finish(ask.resume, watcher)
   const engine = ask.url === null ? await startEngine(parts, watcher, signal) : null
   try {
     return await measure(ask, engine, parts, watcher, signal)
   } finally {
     await engine?.stop()
   }
+}
+
+/** A run whose last record was written before it could say so needs no server. */
+async function finish(point: ResumePoint, watcher: BenchWatcher): Promise<BenchOutcome> {
+  const {finishRecording} = await import('./run-recording.js')
+  watcher.note(`Resuming ${point.run.path}: no request is missing.`)
+  await finishRecording(point)
+  return {run: point.run, url: point.meta.url ?? '', wasStopped: false, outcomes: point.outcomes}
 }
 
 async function startEngine(
@@ -95,29 +95,81 @@ async function measure(
   const {startRecording} = await import('./run-recording.js')
   const target = await findTarget(http, {url: engine?.url ?? ask.url!, model: ask.model, apiKey, signal})
   const version = await fetchVersion(http, target.baseUrl, signal)
-  const warnings: RunMeta['warnings'] = []
-  const promptWords = await fitPrompts(ask, target, http, signal, warnings)
-  for (const {message} of warnings) watcher.note(message)
-
-  const run = await parts.createRunDirectory()
-  const meta = {...describeRun(ask, target, engine, version, run), warnings}
-  const recording = await startRecording(run, meta, {...parts, baseUrl: target.baseUrl, engine}, watcher)
-  watcher.note(`${describePlan(plan)} → ${run.path}`)
+  const {run, meta, promptWords} = await (ask.resume === null
+    ? newRun(ask, target, engine, version, parts, signal, watcher)
+    : resumedRun(ask.resume, target, engine, version, watcher))
+  const server = {...parts, baseUrl: target.baseUrl, engine}
+  const recording = await startRecording(run, meta, ask.resume, server, watcher)
+  const list = ask.resume?.list ?? wholeList(plan)
+  watcher.note(`${describePlan(plan, list)} → ${run.path}`)
   let end: LoadEnd | null = null
   try {
-    const job = jobOf(ask, target, run, promptWords)
+    const job = jobOf(ask, target, run, promptWords, list)
     end = await runLoad(parts.startLoadProcess(), job, recording, signal)
-    return {run, target, wasStopped: end.wasStopped, outcomes: recording.outcomes}
+    return {run, url: target.baseUrl, wasStopped: end.wasStopped, outcomes: recording.outcomes}
   } finally {
     await recording.close(end)
   }
 }
 
-function jobOf(ask: BenchAsk, target: InferenceTarget, run: RunDirectory, promptWords: number): LoadJob {
+/** A run about to be sent. */
+interface ReadyRun {
+  readonly run: RunDirectory
+  readonly meta: MetaInput
+  readonly promptWords: number
+}
+
+async function newRun(
+  ask: BenchAsk,
+  target: InferenceTarget,
+  engine: EmbeddedEngine | null,
+  version: string | null,
+  parts: BenchParts,
+  signal: AbortSignal,
+  watcher: BenchWatcher,
+): Promise<ReadyRun> {
+  const warnings: RunMeta['warnings'] = []
+  const promptWords = await fitPrompts(ask, target, parts.http, signal, warnings)
+  for (const {message} of warnings) watcher.note(message)
+  const run = await parts.createRunDirectory()
+  const {describeRun} = await import('./describe-run.js')
+  const meta = await describeRun(ask, {target, engine, version, run, promptWords})
+  return {run, meta: {...meta, warnings}, promptWords}
+}
+
+async function resumedRun(
+  {run, meta, promptWords, sentAgain, list}: ResumePoint,
+  target: InferenceTarget,
+  engine: EmbeddedEngine | null,
+  version: string | null,
+  watcher: BenchWatcher,
+): Promise<ReadyRun> {
+  const warnings = [...meta.warnings]
+  const before = meta.server?.version ?? null
+  if (before !== version) {
+    const message = `the server's version was ${before ?? 'unknown'} and is ${version ?? 'unknown'} now`
+    warnings.push({code: 'server_changed', message})
+    watcher.note(message)
+  }
+  const again = sentAgain === 0 ? '' : `, at least ${sentAgain} of them for the second time`
+  watcher.note(`Resuming ${run.path}: ${list.ids.length} requests are missing${again}.`)
+  const {describeClient, describeServer} = await import('./describe-run.js')
+  const server = describeServer({target, engine, version})
+  return {run, meta: {...meta, warnings, server, client: await describeClient()}, promptWords}
+}
+
+function jobOf(
+  ask: BenchAsk,
+  target: InferenceTarget,
+  run: RunDirectory,
+  promptWords: number,
+  list: SendList,
+): LoadJob {
   const {plan, isInsecure, apiKey} = ask
   const {path, ...address} = addressOf(target.baseUrl)
   return {
     plan,
+    list,
     target: {...address, isInsecure, limits: plan.limits},
     recipe: {
       runId: run.runId,
@@ -180,64 +232,11 @@ function addressOf(baseUrl: string): Pick<TransportTarget, 'host' | 'port' | 'is
   }
 }
 
-function describePlan(plan: BenchPlan): string {
+function describePlan(plan: BenchPlan, {ids, warmups, timesMs}: SendList): string {
   const how =
-    plan.mode === 'closed'
+    timesMs === null
       ? `${plan.concurrency} at a time`
-      : `${plan.pattern} arrivals at ${plan.ratePerSecond!.toFixed(1)}/s for ${(plan.durationMs! / 1000).toFixed(1)} s`
-  const warmup = plan.warmupRequests > 0 ? `${plan.warmupRequests} warm-up and ` : ''
-  return `Sending ${warmup}${plan.requests} requests, ${how}`
-}
-
-function describeRun(
-  ask: BenchAsk,
-  target: InferenceTarget,
-  engine: EmbeddedEngine | null,
-  version: string | null,
-  run: RunDirectory,
-): Parameters<typeof writeMeta>[1] {
-  const {plan, notes} = ask
-  const startedAt = new Date()
-  const route = plan.request.api === 'chat' ? 'chat/completions' : 'completions'
-  return {
-    url: target.baseUrl,
-    model: target.model,
-    prompt: describePrompt(plan.request),
-    max_tokens: plan.request.maxTokens,
-    concurrency: plan.concurrency,
-    requests: plan.requests,
-    pattern: plan.pattern,
-    duration_sec: plan.durationMs === null ? null : plan.durationMs / 1000,
-    target_rps: plan.ratePerSecond,
-    test_start_time: startedAt.getTime() / 1000,
-    run_id: run.runId,
-    tool_version: packageVersion,
-    started_at: startedAt.toISOString(),
-    mode: plan.mode,
-    stream: plan.request.isStreamed,
-    seed: plan.arrivalSeed,
-    prompt_seed: plan.promptSeed,
-    schedule_sha256: plan.scheduleSha256,
-    endpoint: `${target.baseUrl}${target.apiPath}/${route}`,
-    timeout_ms: {
-      connect: plan.limits.connectMs,
-      ttft: plan.limits.firstTokenMs,
-      idle: plan.limits.idleMs,
-      total: plan.limits.totalMs,
-    },
-    warmup_requests: plan.warmupRequests,
-    client: {host: hostname(), cpus: availableParallelism(), node_version: process.version},
-    server: {
-      version,
-      max_model_len: target.maxModelLen,
-      is_embedded: engine !== null,
-      pid: engine?.pid ?? null,
-      segment: engine?.segment ?? null,
-    },
-    ...notes,
-  }
-}
-
-function describePrompt({prompt}: RequestShape): string {
-  return prompt.kind === 'fixed' ? prompt.text : `synthetic, ${prompt.tokens} tokens`
+      : `${plan.pattern} arrivals at ${plan.ratePerSecond!.toFixed(1)}/s for ${((timesMs.at(-1) ?? 0) / 1000).toFixed(1)} s`
+  const warmup = warmups > 0 ? `${warmups} warm-up and ` : ''
+  return `Sending ${warmup}${ids.length - warmups} requests, ${how}`
 }

@@ -2,15 +2,18 @@ import {type Clock, type Logger} from '../foundation/index.js'
 import {
   createRecordWriter,
   createTimeSeriesWriter,
+  keepRecords,
   writeMeta,
+  type Instrument,
   type RecordWriter,
   type RequestRecord,
   type RunDirectory,
-  type RunMeta,
+  type RunPart,
 } from '../runs/index.js'
 import type {ProcessInstrument} from './instrument.js'
 import type {LoadCounts} from './load-loop.js'
 import {observeRun, type ObservedServer} from './observe-run.js'
+import type {ResumePoint} from './resume-point.js'
 import type {LoadEnd, LoadObserver} from './run-load.js'
 
 type MetaInput = Parameters<typeof writeMeta>[1]
@@ -26,27 +29,44 @@ export interface RunRecording extends LoadObserver {
 /**
  * Opens the files of a run and keeps them up to date while it lasts, so that it stays readable whenever it is cut off.
  *
+ * @param earlier null for a new run
  * @throws ResourceError when they cannot be written
  */
 export async function startRecording(
   run: RunDirectory,
   meta: MetaInput,
+  earlier: ResumePoint | null,
   server: ObservedServer & {readonly clock: Clock; readonly logger: Logger},
   watcher: {progress(counts: LoadCounts): void},
 ): Promise<RunRecording> {
-  await writeMeta(run, {...meta, status: 'running'})
+  const parts = earlier?.meta.parts ?? []
+  const runMsBefore = parts.length === 0 ? 0 : (earlier?.runMs ?? 0)
+  const kept = earlier && (await keepRecords(run, earlier.doneIds))
+  let current: MetaInput = {...meta, status: 'running', ended_at: null}
+  await writeMeta(run, current)
   const series = await createTimeSeriesWriter(run)
-  const outcomes = new Map<string, number>()
+  const outcomes = new Map(earlier?.outcomes)
   const isOver = new AbortController()
   let observing: Promise<void> = Promise.resolve()
   let writer: RecordWriter | null = null
-  let originEpochMs: number | null = null
+  let part: RunPart | null = null
   return {
     outcomes,
     async started(epochMs, originMonotonicNs) {
-      originEpochMs = epochMs
-      writer = await createRecordWriter(run, epochMs)
-      const runMs = (): number => (server.clock.nowNs() - originMonotonicNs) / 1e6
+      part = {
+        origin_epoch_ms: epochMs,
+        run_ms: runMsBefore,
+        rows_before: earlier?.doneIds.size ?? 0,
+        sent_again: earlier?.sentAgain ?? 0,
+        url: server.baseUrl,
+        measure_start_ms: null,
+        instrument: null,
+      }
+      current = {...current, origin_epoch_ms: meta.origin_epoch_ms ?? epochMs, parts: [...parts, part]}
+      // Before any row: a run that is killed knows its clock.
+      await writeMeta(run, current)
+      writer = await createRecordWriter(run, epochMs, kept)
+      const runMs = (): number => runMsBefore + (server.clock.nowNs() - originMonotonicNs) / 1e6
       observing = observeRun(server, series, runMs, server.logger, isOver.signal)
     },
     async records(records: readonly RequestRecord[]) {
@@ -61,15 +81,43 @@ export async function startRecording(
       await observing
       await writer?.close()
       await series.close()
+      const instrument = end === null ? null : instrumentJson(end.instrument)
+      const measureStart = end?.measureStartAtMs == null ? null : runMsBefore + end.measureStartAtMs
+      const whole = [
+        ...parts,
+        ...(part === null ? [] : [{...part, measure_start_ms: measureStart, instrument}]),
+      ]
       await writeMeta(run, {
-        ...meta,
+        ...current,
         status: end === null ? 'failed' : end.wasStopped ? 'interrupted' : 'complete',
         ended_at: new Date().toISOString(),
-        origin_epoch_ms: originEpochMs,
-        measure_start_ms: end?.measureStartAtMs ?? null,
-        instrument: end === null ? null : instrumentJson(end.instrument),
+        parts: whole,
+        measure_start_ms: parts[0]?.measure_start_ms ?? measureStart,
+        instrument: worstOf(whole.flatMap(one => one.instrument ?? [])),
       })
     },
+  }
+}
+
+/** Completes the files of a run of which no request is missing. */
+export async function finishRecording({run, meta, doneIds}: ResumePoint): Promise<void> {
+  const writer = await createRecordWriter(run, 0, await keepRecords(run, doneIds))
+  await writer.close()
+  await writeMeta(run, {...meta, status: 'complete', ended_at: new Date().toISOString()})
+}
+
+/** An error bound of a whole run is that of its worst part; spreads are those of the last. */
+function worstOf(instruments: readonly Instrument[]): Instrument | null {
+  const last = instruments.at(-1)
+  if (last === undefined) return null
+  const worst = (figure: (one: Instrument) => number | null): number | null =>
+    instruments.some(one => figure(one) === null) ? null : Math.max(...instruments.map(one => figure(one)!))
+  return {
+    ...last,
+    ttft_error_p99_ms: worst(one => one.ttft_error_p99_ms),
+    gap_error_p99_ms: worst(one => one.gap_error_p99_ms),
+    cpu_share_max: worst(one => one.cpu_share_max),
+    lateness_p99_ms: worst(one => one.lateness_p99_ms),
   }
 }
 
@@ -80,7 +128,7 @@ function instrumentJson({
   eventLoopDelay,
   cpuShare,
   tokenReads,
-}: ProcessInstrument): NonNullable<RunMeta['instrument']> {
+}: ProcessInstrument): Instrument {
   return {
     ttft_error_p99_ms: firstTokenDelay.p99Ms,
     gap_error_p99_ms: tokenDelay.p99Ms,

@@ -1,3 +1,3 @@
 export {startProgram, type ProgramExit, type ProgramOptions, type RunningProgram} from './program.js'
-export {readProcessUse, type ProcessUse} from './process-use.js'
+export {readProcessUse, readStartTicks, type ProcessUse} from './process-use.js'
 export {startWorker, WorkerError, type Worker} from './worker.js'

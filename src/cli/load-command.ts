@@ -1,0 +1,135 @@
+import type {Interfaces} from '@oclif/core'
+import type {BenchAsk, BenchOutcome, BenchPlan, ResumePoint} from '../lib/bench/index.js'
+import {ConfigurationError} from '../lib/foundation/index.js'
+import {benchParts} from '../wiring.js'
+import {
+  flagsOf,
+  limitFlags,
+  loadFlags,
+  readLoadFlags,
+  requestFlags,
+  runFlags,
+  targetFlags,
+} from './bench-flags.js'
+import {runDirOf} from './flags.js'
+import {KvctlCommand} from './kvctl-command.js'
+import {createProgressLine} from './progress-line.js'
+
+const everyFlag = {...targetFlags, ...loadFlags, ...requestFlags, ...limitFlags, ...runFlags}
+type Flags = Interfaces.InferredFlags<typeof everyFlag>
+
+interface Parsed {
+  readonly flags: Flags
+  readonly metadata: Interfaces.ParserOutput['metadata']
+}
+
+/** What `bench` and `load-test` share: from flags to a plan, new or resumed, and from a plan to a run directory. */
+export abstract class LoadCommand extends KvctlCommand {
+  static runFlags = everyFlag
+
+  /** Weighs flags, profile and defaults; with --resume, reads the unfinished run and checks that the flags ask for no other. */
+  protected async ask(parsed: Parsed, notes: BenchAsk['notes'], apiKey: string | null): Promise<BenchAsk> {
+    const {flags} = parsed
+    const common = {apiKey, isInsecure: flags.insecure}
+    if (flags.resume) {
+      const resume = await this.#resumePoint(parsed)
+      const {plan, model} = resume
+      return {...common, resume, plan, model, url: flags.url ?? resume.url, notes: {}}
+    }
+    const {planBench, resolveBenchOptions, wishesOfProfile} = await import('../lib/bench/index.js')
+    const profile = await this.#profile(flags.profile)
+    const plan = planBench(resolveBenchOptions(await readLoadFlags(flags), wishesOfProfile(profile)))
+    const target = {url: flags.url ?? null, model: flags.model ?? null}
+    return {...common, ...target, plan, resume: null, notes: {...notes, profile, args: [...this.argv]}}
+  }
+
+  protected async measure(ask: BenchAsk, outputDir: string | null): Promise<BenchOutcome> {
+    const {createProgressMeter, runBench} = await import('../lib/bench/index.js')
+    const parts = await benchParts(this.logger, {outputDir, isInsecure: ask.isInsecure})
+    const line = createProgressLine(process.stderr)
+    const meter = createProgressMeter(ask.resume?.list.ids.length ?? requestsOf(ask.plan))
+    try {
+      const watcher = {
+        note: (text: string) => line.note(text),
+        progress: (counts: Parameters<typeof meter.line>[0]) =>
+          line.show(meter.line(counts, performance.now())),
+      }
+      return await runBench(ask, parts, watcher, this.signal)
+    } finally {
+      line.end()
+      await parts.close()
+    }
+  }
+
+  /** Tells how an interrupted run goes on. @throws the signal's reason when it was stopped before it measured anything */
+  protected tellStop({run, outcomes, wasStopped}: BenchOutcome): void {
+    if (!wasStopped) return
+    const resume = `kvctl ${this.id ?? 'bench'} --resume --run-dir ${run.path}`
+    if (outcomes.size > 0) {
+      this.note(`Stopped early; the missing requests are sent by: ${resume}`)
+      return
+    }
+    this.note(`Stopped during warm-up: nothing was measured. Go on with: ${resume}`)
+    this.signal.throwIfAborted()
+  }
+
+  async #profile(name: string) {
+    const {loadProfile} = await import('../lib/profiles/index.js')
+    const {profile, warnings} = await loadProfile(name)
+    for (const warning of warnings) this.note(`Warning: ${warning}`)
+    return profile
+  }
+
+  async #resumePoint({flags, metadata}: Parsed): Promise<ResumePoint> {
+    const {openRunDirectory} = await import('../lib/runs/index.js')
+    const {findResumePoint} = await import('../lib/bench/index.js')
+    const point = await findResumePoint(await openRunDirectory(runDirOf(flags['output-dir'])))
+    const isGiven = (name: string): boolean => metadata.flags[name]?.setFromDefault !== true
+    const given = Object.fromEntries(Object.entries(flags).filter(([name]) => isGiven(name)))
+    const others = [
+      ...(flags.model === undefined || flags.model === point.model ? [] : ['model']),
+      ...(isGiven('profile') && (await this.#isOtherProfile(flags.profile, point)) ? ['profile'] : []),
+      ...(await this.#otherOptions(flags, given, point.plan)),
+    ]
+    if (others.length === 0) return point
+    throw new ConfigurationError(
+      'PLAN_DIFFERS',
+      `the run in ${point.run.path} was planned with other values of: ${others.join(', ')}`,
+      {
+        suggestions: [
+          `kvctl ${this.id ?? 'bench'} --resume --run-dir ${point.run.path}`,
+          'leave out --resume to start a new run',
+        ],
+      },
+    )
+  }
+
+  async #isOtherProfile(name: string, {meta}: ResumePoint): Promise<boolean> {
+    const {isDeepStrictEqual} = await import('node:util')
+    const stored = JSON.stringify(meta.profile)
+    return !isDeepStrictEqual(JSON.parse(JSON.stringify(await this.#profile(name))), JSON.parse(stored))
+  }
+
+  /** What the flags that were given say differently from the plan. */
+  async #otherOptions(flags: Flags, given: Partial<Flags>, {options}: BenchPlan): Promise<string[]> {
+    const {planDifferences, resolveBenchOptions} = await import('../lib/bench/index.js')
+    const stored = flagsOf(options)
+    // Two ways to say one thing: the stored one must not win.
+    if (given['prompt-tokens'] !== undefined) delete stored.prompt
+    const asked = resolveBenchOptions(await readLoadFlags({...flags, ...stored, ...given}), {})
+    const seeds =
+      given.seed === undefined ? {arrivalSeed: options.arrivalSeed, promptSeed: options.promptSeed} : {}
+    const extra = given['extra-openai-json'] === undefined ? {extraBody: options.request.extraBody} : {}
+    return planDifferences(options, {...asked, ...seeds, request: {...asked.request, ...extra}})
+  }
+}
+
+/** Warm-up requests count as work: the progress line says what is left to wait for. */
+function requestsOf({requests, warmupRequests}: BenchPlan): number {
+  return requests + warmupRequests
+}
+
+/** The bearer token: the flag, else the first of the variables that is set. */
+export function apiKeyOf(flag: string | undefined, variables: readonly string[]): string | null {
+  return flag ?? variables.map(name => process.env[name]).find(value => value) ?? null
+}

@@ -1,0 +1,85 @@
+import {availableParallelism, hostname} from 'node:os'
+import {packageVersion} from '../foundation/index.js'
+import type {EmbeddedEngine, InferenceTarget} from '../inference/index.js'
+import {readStartTicks} from '../processes/index.js'
+import type {RunDirectory, writeMeta} from '../runs/index.js'
+import type {BenchAsk} from './bench-ask.js'
+import type {RequestShape} from './bench-plan.js'
+import {storePlan} from './stored-plan.js'
+
+export type MetaInput = Parameters<typeof writeMeta>[1]
+
+interface ServerFacts {
+  readonly target: InferenceTarget
+  readonly engine: EmbeddedEngine | null
+  readonly version: string | null
+}
+
+interface RunFacts extends ServerFacts {
+  readonly run: RunDirectory
+  readonly promptWords: number
+}
+
+/** The `meta.json` of a run about to start. */
+export async function describeRun({plan, notes}: BenchAsk, facts: RunFacts): Promise<MetaInput> {
+  const {target, run, promptWords} = facts
+  const startedAt = new Date()
+  const route = plan.request.api === 'chat' ? 'chat/completions' : 'completions'
+  return {
+    url: target.baseUrl,
+    model: target.model,
+    prompt: describePrompt(plan.request),
+    max_tokens: plan.request.maxTokens,
+    concurrency: plan.concurrency,
+    requests: plan.requests,
+    pattern: plan.pattern,
+    duration_sec: plan.durationMs === null ? null : plan.durationMs / 1000,
+    target_rps: plan.ratePerSecond,
+    test_start_time: startedAt.getTime() / 1000,
+    run_id: run.runId,
+    tool_version: packageVersion,
+    started_at: startedAt.toISOString(),
+    mode: plan.mode,
+    stream: plan.request.isStreamed,
+    seed: plan.arrivalSeed,
+    prompt_seed: plan.promptSeed,
+    schedule_sha256: plan.scheduleSha256,
+    endpoint: `${target.baseUrl}${target.apiPath}/${route}`,
+    timeout_ms: {
+      connect: plan.limits.connectMs,
+      ttft: plan.limits.firstTokenMs,
+      idle: plan.limits.idleMs,
+      total: plan.limits.totalMs,
+    },
+    warmup_requests: plan.warmupRequests,
+    plan: storePlan({options: plan.options, model: target.model, promptWords}),
+    client: await describeClient(),
+    server: describeServer(facts),
+    ...notes,
+  }
+}
+
+export function describeServer({target, engine, version}: ServerFacts): NonNullable<MetaInput['server']> {
+  return {
+    version,
+    max_model_len: target.maxModelLen,
+    is_embedded: engine !== null,
+    pid: engine?.pid ?? null,
+    segment: engine?.segment ?? null,
+  }
+}
+
+/** The machine and process that measure. */
+export async function describeClient(): Promise<NonNullable<MetaInput['client']>> {
+  return {
+    host: hostname(),
+    cpus: availableParallelism(),
+    node_version: process.version,
+    pid: process.pid,
+    pid_start_ticks: await readStartTicks(process.pid),
+  }
+}
+
+function describePrompt({prompt}: RequestShape): string {
+  return prompt.kind === 'fixed' ? prompt.text : `synthetic, ${prompt.tokens} tokens`
+}

@@ -1,0 +1,163 @@
+import {createHash} from 'node:crypto'
+import {isDeepStrictEqual} from 'node:util'
+import {z} from 'zod'
+import {ConfigurationError} from '../foundation/index.js'
+import {PATTERNS} from './arrivals.js'
+import type {BenchOptions} from './bench-plan.js'
+
+const limit = z.number().positive().nullable()
+
+/** The `plan` of `meta.json`: everything that decides which bytes are sent when, the API key left out. */
+const storedPlanSchema = z.object({
+  model: z.string(),
+  /** Words of a synthetic prompt that made the wanted tokens on this server. */
+  prompt_words: z.int().nonnegative(),
+  pattern: z.enum(PATTERNS),
+  requests: z.int().nullable(),
+  concurrency: z.int(),
+  rate_per_second: z.number().nullable(),
+  duration_seconds: z.number().nullable(),
+  max_concurrency: z.int().nullable(),
+  warmup_requests: z.int().nonnegative(),
+  burstiness: z.number(),
+  ramp_from_per_second: z.number(),
+  on_seconds: z.number(),
+  off_seconds: z.number(),
+  api: z.enum(['chat', 'completions']),
+  stream: z.boolean(),
+  max_tokens: z.int(),
+  temperature: z.number(),
+  top_p: z.number().nullable(),
+  ignore_eos: z.boolean(),
+  prompt: z.union([z.object({text: z.string()}), z.object({tokens: z.int()})]),
+  extra_body: z.record(z.string(), z.unknown()),
+  timeout_ms: z.object({connect: limit, ttft: limit, idle: limit, total: limit}),
+  arrival_seed: z.number(),
+  prompt_seed: z.number(),
+})
+type StoredPlan = z.output<typeof storedPlanSchema>
+
+const sealedSchema = storedPlanSchema.extend({sha256: z.string()})
+
+/** What a run was decided to be. */
+export interface PlanRecord {
+  readonly options: BenchOptions
+  readonly model: string
+  readonly promptWords: number
+}
+
+/** @returns the `plan` of `meta.json`, sealed so that a reader knows that nothing was changed or removed */
+export function storePlan(record: PlanRecord): Record<string, unknown> {
+  const plan = toStored(record)
+  return {...plan, sha256: digestOf(plan)}
+}
+
+/**
+ * Reads the `plan` of a `meta.json`.
+ *
+ * @param where the file, for messages
+ * @throws ConfigurationError `PLAN_MISSING`, `PLAN_CHANGED`
+ */
+export function readStoredPlan(value: unknown, where: string): PlanRecord {
+  if (value === null) {
+    throw new ConfigurationError('PLAN_MISSING', `${where} holds no plan to resume`, {
+      suggestions: ['kvctl bench, which starts a new run'],
+    })
+  }
+  const {success, data} = sealedSchema.safeParse(value)
+  const {sha256, ...plan} = data ?? {sha256: '', model: ''}
+  if (success && digestOf(plan) === sha256) return fromStored(plan as StoredPlan)
+  throw new ConfigurationError(
+    'PLAN_CHANGED',
+    `the plan in ${where} is not the one that was sent: it was edited, or a secret in it was not stored`,
+    {suggestions: ['kvctl bench, which starts a new run']},
+  )
+}
+
+export function differencesOf(left: BenchOptions, right: BenchOptions): string[] {
+  const [one, other] = [left, right].map(options => toStored({options, model: '', promptWords: 0}))
+  return (Object.keys(one!) as (keyof StoredPlan)[]).filter(
+    name => !isDeepStrictEqual(one![name], other![name]),
+  )
+}
+
+/** Key order is that of the schema, so that the same plan has the same text. */
+function digestOf(plan: object): string {
+  return createHash('sha256').update(JSON.stringify(plan)).digest('hex')
+}
+
+function toStored({options, model, promptWords}: PlanRecord): StoredPlan {
+  const {request, limits} = options
+  const {prompt} = request
+  return storedPlanSchema.parse({
+    model,
+    prompt_words: promptWords,
+    pattern: options.pattern,
+    requests: options.requests,
+    concurrency: options.concurrency,
+    rate_per_second: options.ratePerSecond,
+    duration_seconds: options.durationSeconds,
+    max_concurrency: options.maxInFlight,
+    warmup_requests: options.warmupRequests,
+    burstiness: options.burstiness,
+    ramp_from_per_second: options.rampFromPerSecond,
+    on_seconds: options.onSeconds,
+    off_seconds: options.offSeconds,
+    api: request.api,
+    stream: request.isStreamed,
+    max_tokens: request.maxTokens,
+    temperature: request.temperature,
+    top_p: request.topP,
+    ignore_eos: request.ignoresEos,
+    prompt: prompt.kind === 'fixed' ? {text: prompt.text} : {tokens: prompt.tokens},
+    extra_body: request.extraBody,
+    timeout_ms: {
+      connect: limits.connectMs,
+      ttft: limits.firstTokenMs,
+      idle: limits.idleMs,
+      total: limits.totalMs,
+    },
+    arrival_seed: options.arrivalSeed,
+    prompt_seed: options.promptSeed,
+  })
+}
+
+function fromStored(plan: StoredPlan): PlanRecord {
+  const {timeout_ms: limits, prompt} = plan
+  return {
+    model: plan.model,
+    promptWords: plan.prompt_words,
+    options: {
+      pattern: plan.pattern,
+      requests: plan.requests,
+      concurrency: plan.concurrency,
+      ratePerSecond: plan.rate_per_second,
+      durationSeconds: plan.duration_seconds,
+      maxInFlight: plan.max_concurrency,
+      warmupRequests: plan.warmup_requests,
+      burstiness: plan.burstiness,
+      rampFromPerSecond: plan.ramp_from_per_second,
+      onSeconds: plan.on_seconds,
+      offSeconds: plan.off_seconds,
+      request: {
+        api: plan.api,
+        isStreamed: plan.stream,
+        maxTokens: plan.max_tokens,
+        temperature: plan.temperature,
+        topP: plan.top_p,
+        ignoresEos: plan.ignore_eos,
+        prompt:
+          'text' in prompt ? {kind: 'fixed', text: prompt.text} : {kind: 'synthetic', tokens: prompt.tokens},
+        extraBody: plan.extra_body,
+      },
+      limits: {
+        connectMs: limits.connect,
+        firstTokenMs: limits.ttft,
+        idleMs: limits.idle,
+        totalMs: limits.total,
+      },
+      arrivalSeed: plan.arrival_seed,
+      promptSeed: plan.prompt_seed,
+    },
+  }
+}
