@@ -1,9 +1,12 @@
 import {once} from 'node:events'
+import {createServer as createTlsServer} from 'node:https'
 import {createServer, type AddressInfo, type Socket} from 'node:net'
 import {expect} from 'chai'
 import type {LoadJob, TimeLimits} from '../../../src/lib/bench/index.js'
 import type {RequestRecord} from '../../../src/lib/runs/index.js'
 import {benchOptions, loadJob, runJob} from '../../support/load-job.js'
+import {describeWith} from '../../support/requires.js'
+import {selfSigned} from '../../support/self-signed.js'
 import {startTruthServer} from '../../support/truth.js'
 
 const LIMITS = {connectMs: 300, firstTokenMs: null, idleMs: null, totalMs: null}
@@ -82,5 +85,38 @@ describe('a load job calls', () => {
       ...Array<string>(7).fill('not_sent'),
     ])
     expect(reports.at(-1)).to.include({kind: 'finished', wasStopped: true})
+  })
+})
+
+describeWith(['openssl'], 'a load job over TLS', () => {
+  it('streams as it does without when it takes any certificate, and calls one that nobody signed tls', async () => {
+    const events = ['{"choices":[{"index":0,"delta":{"content":" a"}}]}', '{"choices":[{"index":0,"delta":{"content":" b"},"finish_reason":"stop"}]}', '[DONE]'] // prettier-ignore
+    const asked: (string | undefined)[] = []
+    const server = createTlsServer(selfSigned(), (request, reply) => {
+      asked.push(request.headers['x-request-id'] as string)
+      reply.writeHead(200, {'content-type': 'text/event-stream'})
+      // One event a TLS record, so that one read may hold several.
+      for (const event of events) reply.write(`data: ${event}\n\n`)
+      reply.end()
+    }).listen(0, '127.0.0.1')
+    await once(server, 'listening')
+    const job = loadJob((server.address() as AddressInfo).port, benchOptions({requests: 20, concurrency: 4}))
+    const trusting = {...job, target: {...job.target, isTls: true, isInsecure: true}}
+    try {
+      const {records} = await runJob(trusting)
+      expect(outcomes(records)).to.deep.equal(Array(20).fill('ok'))
+      expect(records.map(({chunkCount}) => chunkCount)).to.deep.equal(Array(20).fill(2))
+      // Connections were opened before the run and kept.
+      expect(records.map(({connectMs}) => connectMs)).to.deep.equal(Array(20).fill(null))
+      expect([...asked].sort()).to.deep.equal(records.map(({requestId}) => requestId).sort())
+      asked.length = 0
+      const refused = (await runJob({...trusting, target: {...trusting.target, isInsecure: false}})).records
+      expect(outcomes(refused)).to.deep.equal(Array(20).fill('tls'))
+      expect(refused[0]!.error).to.contain('self-signed certificate')
+      expect(asked, 'nothing may be sent to a server that is not trusted').to.deep.equal([])
+    } finally {
+      server.closeAllConnections()
+      server.close()
+    }
   })
 })
