@@ -118,7 +118,8 @@ function variablesOf(source: string): string[] {
   const known = [
     ...source.matchAll(/'((?:KVCTL|KVMINI|KVCACHED|LMCACHE|AWS)_[A-Z_]+|[A-Z_]*API_KEY|ENABLE_KVCACHED)'/g),
   ]
-  return [...read, ...known].map(([, name]) => name!)
+  const flags = [...source.matchAll(/\benv: '([A-Z_]+)'/g)]
+  return [...read, ...known, ...flags].map(([, name]) => name!)
 }
 
 function variablesRead(): Set<string> {
@@ -260,7 +261,7 @@ describe('the check of these tables', () => {
 
   it('finds variables however they are read', () => {
     const source =
-      "f(process.env['HOME_A']); environment['B_C'] ?? number(environment, 'KVCTL_D'); x['NOT_ONE']"
-    expect(variablesOf(source)).to.deep.equal(['HOME_A', 'B_C', 'KVCTL_D'])
+      "f(process.env['HOME_A']); environment['B_C'] ?? number(environment, 'KVCTL_D'); x['NOT_ONE']; flag({env: 'E_F'})"
+    expect(variablesOf(source)).to.deep.equal(['HOME_A', 'B_C', 'KVCTL_D', 'E_F'])
   })
 })

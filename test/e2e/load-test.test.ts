@@ -1,8 +1,13 @@
+import {once} from 'node:events'
 import {readdir, readFile} from 'node:fs/promises'
+import {createServer} from 'node:https'
+import type {AddressInfo} from 'node:net'
 import {join} from 'node:path'
 import {expect} from 'chai'
 import {runCli} from '../support/cli.js'
+import {describeWith} from '../support/requires.js'
 import {readRows} from '../support/run-files.js'
+import {selfSigned} from '../support/self-signed.js'
 import {temporaryFolder} from '../support/temporary.js'
 import {startTruthServer, type TruthServer} from '../support/truth.js'
 
@@ -51,6 +56,28 @@ describe('kvctl load-test', function () {
     )
     const analyzed = await runCli(['analyze', '--run-dir', 'run', '--json'], {cwd: folder()})
     expect(analyzed.code, analyzed.stderr).to.equal(0)
+  })
+
+  describeWith(['openssl'], 'over TLS', () => {
+    it('takes any certificate with INSECURE', async () => {
+      const tls = createServer(selfSigned(), (request, reply) => {
+        const isModels = request.url === '/v1/models'
+        request.resume()
+        reply.setHeader('content-type', 'application/json')
+        reply.end(isModels ? '{"data":[{"id":"m"}]}' : '{"choices":[{"index":0,"message":{"content":"hi"}}]}')
+      }).listen(0, '127.0.0.1')
+      await once(tls, 'listening')
+      const env = {URL: `https://localhost:${(tls.address() as AddressInfo).port}`, PROMPT: 'hello'}
+      const args = ['load-test', '--requests', '2', '--warmup', '0', '--no-stream']
+      try {
+        expect((await runCli(args, {cwd: folder(), env})).code).to.equal(3)
+        const taken = await runCli(args, {cwd: folder(), env: {...env, INSECURE: 'true'}})
+        expect(taken.stdout, taken.stderr).to.contain('2 of 2 requests succeeded')
+      } finally {
+        tls.closeAllConnections()
+        tls.close()
+      }
+    })
   })
 
   it('lets a flag win over its variable', async () => {
