@@ -27,6 +27,8 @@ const FAILURES: Failure[] = [
   {args: ['bench', '--service', 'demo-llm'], code: network, names: /demo-llm/},
   {args: ['completion', 'tcsh'], code: configuration, names: /tcsh/},
   {args: ['completion'], code: configuration, names: /shell/},
+  {args: ['cost', '--run-dir', 'FOLDER/none'], code: resource, names: /FOLDER\/none/},
+  {args: ['cost', '--duration', 'long'], code: configuration, names: /long/},
   {args: ['delete', 'none-such'], code: resource, names: /none-such/},
   {args: ['engine', '--port', 'PORT'], code: resource, names: /PORT/},
   {args: ['engine', '--port', '65536'], code: configuration, names: /65536/},

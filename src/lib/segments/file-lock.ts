@@ -1,6 +1,6 @@
 import type {LockKind, Libc} from '../../native/libc.js'
 import {ResourceError, type Clock, type Logger} from '../foundation/index.js'
-import {describeHolder, readLocks} from './lock-table.js'
+import {describeHolder, readLocks, type LockEntry} from './lock-table.js'
 import type {OpenSegment} from './segment-file.js'
 
 /** What locking needs from outside. */
@@ -12,6 +12,7 @@ export interface LockParts {
 
 const TRIES_AT_ONCE = 50
 const LONGEST_PAUSE_MS = 5
+const LOOKS_AT_TABLE = 3
 
 /**
  * Takes the flock(2) lock on the segment itself, by asking again: a call that waits in the kernel would stop the event
@@ -51,11 +52,17 @@ export async function lock(
   signal?: AbortSignal,
 ): Promise<void> {
   if (await tryLock(parts, segment, kind, timeoutMs, signal)) return
-  const holders = readLocks(segment.identity).filter(entry => !entry.isWaiting)
+  let holders = holdersOf(segment)
+  // The kernel gives the table in pieces: one that changes meanwhile can lack a line.
+  for (let look = 1; look < LOOKS_AT_TABLE && holders.length === 0; look++) holders = holdersOf(segment)
   const who = holders.map(holder => describeHolder(holder.pid)).join(', ')
   throw new ResourceError(
     'SEGMENT_LOCKED',
     `segment '${segment.name}' is locked by ${who || 'a process that cannot be seen from here'}`,
     {suggestions: ['look at that process; a lock should last microseconds']},
   )
+}
+
+function holdersOf({identity}: OpenSegment): LockEntry[] {
+  return readLocks(identity).filter(entry => !entry.isWaiting)
 }
