@@ -39,6 +39,7 @@ const ASSERTIONS = [
   ...['items', 'prefixItems', 'minItems', 'maxItems'],
   ...['properties', 'required', 'additionalProperties', 'minProperties', 'maxProperties'],
 ]
+const LIMITS = ['minimum', 'maximum', 'exclusiveMinimum', 'exclusiveMaximum', 'minLength', 'maxLength']
 const COMBINATORS = ['$ref', 'anyOf', 'oneOf', 'allOf'] as const
 const TYPES = ['string', 'number', 'integer', 'boolean', 'null', 'object', 'array'] as const
 type Type = (typeof TYPES)[number]
@@ -217,6 +218,10 @@ class SchemaReader {
 
 /** @throws ConfigurationError when no listed value also fits the keywords beside the list */
 function enumerated(schema: JsonObject, path: string): GrammarNode {
+  const beside = ASSERTIONS.find(key => key in schema && !['type', 'enum', 'const', ...LIMITS].includes(key))
+  if (beside) throw wrong(path, `'${beside}' beside 'enum' or 'const' is not supported`)
+  const limit = LIMITS.find(keyword => keyword in schema && typeof schema[keyword] !== 'number')
+  if (limit) throw wrong(path, `'${limit}' must be a number`)
   const values = 'const' in schema ? [schema['const']] : list(schema, 'enum', path)
   const listed = 'const' in schema && 'enum' in schema ? list(schema, 'enum', path) : values
   const among = new Set(listed.map(value => JSON.stringify(value)))

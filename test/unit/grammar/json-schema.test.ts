@@ -177,6 +177,12 @@ describe('a JSON schema as a grammar', () => {
     ['a type beside a reference', {$ref: '#/$defs/a', $defs: {a: {}}, type: 'null'}, /'type' beside '\$ref'/],
     ['a pattern with a look ahead', {type: 'string', pattern: '(?=a)'}, /'\(\?=' is not supported/],
     ['a pattern longer than allowed', {type: 'string', pattern: 'a{5}', maxLength: 4}, /cut short/],
+    [
+      'a limit beside a list that is no number',
+      {const: 'x', minLength: {valueOf: 1}},
+      /'minLength' must be a number/,
+    ],
+    ['a pattern beside a list', {enum: ['x'], pattern: 'y'}, /'pattern' beside 'enum'/],
     ['an empty list of values', {enum: []}, /no listed value/],
   ]
   for (const [what, schema, message] of refused) {

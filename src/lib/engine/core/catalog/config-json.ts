@@ -89,8 +89,8 @@ function readExperts(read: Reader): ModelShape['experts'] {
 
 /** Gemma ties its embeddings unless it says otherwise; the other families do not. */
 function isTied({keys}: Reader): boolean {
-  const said = keys['tie_word_embeddings']
-  return typeof said === 'boolean' ? said : String(keys['model_type']).startsWith('gemma')
+  const {tie_word_embeddings: said, model_type: family} = keys
+  return typeof said === 'boolean' ? said : typeof family === 'string' && family.startsWith('gemma')
 }
 
 function withWindow(read: Reader, layers: number): Pick<ModelShape, 'window'> {
