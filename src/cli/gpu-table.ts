@@ -1,5 +1,6 @@
 import {formatSize} from '../lib/foundation/index.js'
-import type {GpuLook, GpuProcess, GpusLook, MigLook} from '../lib/gpu/index.js'
+import type {GpuLook, MigLook} from '../lib/gpu/index.js'
+import type {GpuTenant, TenantsLook} from '../lib/machine/index.js'
 
 type Align = 'left' | 'right'
 type Row = readonly string[]
@@ -21,6 +22,8 @@ const PROCESS_COLUMNS: readonly (readonly [title: string, align: Align])[] = [
   ['Kind', 'left'],
   ['Used', 'right'],
   ['SM', 'right'],
+  ['Segment', 'left'],
+  ['Name', 'left'],
 ]
 
 /**
@@ -28,7 +31,7 @@ const PROCESS_COLUMNS: readonly (readonly [title: string, align: Align])[] = [
  *
  * @returns lines without a trailing newline
  */
-export function gpuTable({gpus}: GpusLook): string {
+export function gpuTable({gpus}: TenantsLook): string {
   const devices = gpus.flatMap(gpu => [gpuRow(gpu), ...gpu.migDevices.map(part => migRow(gpu, part))])
   const processes = gpus.flatMap(gpu => [
     ...(gpu.migDevices.length > 0 ? [] : processRows(`${gpu.index}`, gpu.processes)),
@@ -73,13 +76,15 @@ function stateOf({state, xids}: GpuLook): string {
   return last === undefined ? state : `${state}, Xid ${last.xid}`
 }
 
-function processRows(gpu: string, processes: readonly GpuProcess[] | null): Row[] {
-  return (processes ?? []).map(({pid, kinds, usedBytes, smPercent}) => [
+function processRows(gpu: string, processes: readonly GpuTenant[] | null): Row[] {
+  return (processes ?? []).map(({pid, kinds, usedBytes, smPercent, segment, name}) => [
     gpu,
     `${pid}`,
     kinds.join('+'),
     bytes(usedBytes),
     unit(smPercent, '%'),
+    segment ?? '-',
+    name ?? 'N/A',
   ])
 }
 

@@ -1,5 +1,5 @@
 import {once} from 'node:events'
-import {readFileSync, readdirSync, writeFileSync} from 'node:fs'
+import {readFileSync, readdirSync, readlinkSync, writeFileSync} from 'node:fs'
 import {join} from 'node:path'
 import {expect} from 'chai'
 import {runCli, startCli, type CliResult} from '../support/cli.js'
@@ -116,18 +116,41 @@ describeWith(['gcc|cc'], 'kvctl gpus on a stand-in driver', () => {
   }
 
   it('draws a table of GPUs and one of processes', async () => {
-    const facts = {...full(2), ...fullGpu(1, 8), 'gpu.1.nvmlDeviceGetPowerUsage': '!3', 'gpu.1.samples': '!3'}
-    const {stdout} = await gpus({...facts, 'gpu.1.nvmlDeviceGetMemoryInfo_v2': '!3'})
+    // No system gives a process this number.
+    const nobody = (bytes: number): string => `99999999:${bytes}:-1:-1`
+    const facts = {
+      ...full(2),
+      ...fullGpu(1, 8),
+      'gpu.0.compute': nobody(40 * 2 ** 30),
+      'gpu.0.samples': '99999999:1:83:0:0:0',
+      'gpu.1.compute': nobody(8 * 2 ** 30),
+      'gpu.1.samples': '!3',
+      'gpu.1.nvmlDeviceGetPowerUsage': '!3',
+      'gpu.1.nvmlDeviceGetMemoryInfo_v2': '!3',
+    }
+    const {stdout} = await gpus(facts)
     // Without the newer memory call, used is the older one's 8 GiB + 600 MiB.
     expect(stdout.trimEnd().split('\n')).to.deep.equal([
       'GPU  Name                       Used   Reserved     Total  Util   Temp  Power  State',
       '0    NVIDIA H100 80GB HBM3  40.00 GB  600.00 MB  80.00 GB  85 %  61 °C  413 W  ok',
       '1    NVIDIA H100 80GB HBM3   8.59 GB        N/A  80.00 GB  85 %  61 °C    N/A  ok',
       '',
-      'GPU   PID  Kind         Used    SM',
-      '0    4242  compute  40.00 GB  83 %',
-      '1    4242  compute   8.00 GB   N/A',
+      'GPU       PID  Kind         Used    SM  Segment  Name',
+      '0    99999999  compute  40.00 GB  83 %  -        N/A',
+      '1    99999999  compute   8.00 GB   N/A  -        N/A',
     ])
+  })
+
+  it('knows a process by its name where it sees the pids of the host', async function () {
+    if (readlinkSync('/proc/self/ns/pid') !== 'pid:[4026531836]') this.skip()
+    const {stdout} = await gpus({...full(1), 'gpu.0.compute': `${process.pid}:1024:-1:-1`}, '--json')
+    const found = JSON.parse(stdout) as {gpus: {processes: Record<string, unknown>[]}[]}
+    expect(found.gpus[0]!.processes[0]).to.include({
+      pid: process.pid,
+      name: readFileSync('/proc/self/comm', 'utf8').trim(),
+      user_id: process.getuid!(),
+      unidentified: null,
+    })
   })
 
   it('goes on when one of three is lost and another is cut in parts', async () => {

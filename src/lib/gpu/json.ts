@@ -12,10 +12,14 @@ export type Json<T> = T extends readonly (infer Item)[]
     : T
 
 /** `{time, took_ms, driver, gpus}`; in `unavailable` stand the JSON names of what is null, with the reason. */
-export type GpusJson = Json<Omit<GpusLook, 'takenAtMs'>> & {readonly time: string}
+export type GpusJson<Look extends GpusLook = GpusLook> = Json<Omit<Look, 'takenAtMs'>> & {
+  readonly time: string
+}
 
-export function gpusJson({takenAtMs, ...look}: GpusLook): GpusJson {
-  return {time: new Date(takenAtMs).toISOString(), ...(snakeCased(look) as Json<Omit<GpusLook, 'takenAtMs'>>)}
+/** @param look one of GPUs, or one with more about their processes */
+export function gpusJson<Look extends GpusLook>({takenAtMs, ...look}: Look): GpusJson<Look> {
+  const time = new Date(takenAtMs).toISOString()
+  return {time, ...(snakeCased(look) as object)} as GpusJson<Look>
 }
 
 function snakeCased(value: unknown): unknown {

@@ -1,3 +1,5 @@
+export {originOfCgroup, type ProcessOrigin} from './process-origin.js'
+export {readProcessIdentity, seesHostPids, type ProcessIdentity} from './process-identity.js'
 export {startProgram, type ProgramExit, type ProgramOptions, type RunningProgram} from './program.js'
 export {readProcessUse, readStartTicks, type ProcessUse} from './process-use.js'
 export {startWorker, WorkerError, type Worker} from './worker.js'

@@ -1,0 +1,1 @@
+export {identifyTenants, type GpuTenant, type TenantsLook} from './gpu-tenants.js'

@@ -1,0 +1,65 @@
+import {readFile, readlink} from 'node:fs/promises'
+import {join} from 'node:path'
+import {originOfCgroup, type ProcessOrigin} from './process-origin.js'
+
+/** Who a process is. */
+export interface ProcessIdentity extends ProcessOrigin {
+  /** The kernel's name, cut at 15 characters. */
+  readonly name: string
+  /** The arguments it was started with, or the title it gave itself; null where it has none (kernel threads). */
+  readonly command: string | null
+  readonly userId: number | null
+  /** Clock ticks after the machine's start; with the pid it names one process for ever. */
+  readonly startTicks: number
+}
+
+/**
+ * Reads `/proc/PID`; null when the process is gone.
+ *
+ * @param procFolder `/proc`, or where the host's is mounted
+ * @see torvalds/linux:Documentation/filesystems/proc.rst
+ */
+export async function readProcessIdentity(
+  pid: number,
+  procFolder = '/proc',
+): Promise<ProcessIdentity | null> {
+  const read = async (file: string): Promise<string> => readFile(join(procFolder, String(pid), file), 'utf8')
+  try {
+    const [comm, cmdline, status, stat, cgroup] = await Promise.all([
+      read('comm'),
+      read('cmdline'),
+      read('status'),
+      read('stat'),
+      read('cgroup').catch(() => ''),
+    ])
+    const command = cmdline.replace(/\0+$/, '').replaceAll('\0', ' ').trim()
+    const userId = /^Uid:\s+(\d+)/m.exec(status)?.[1]
+    // The name in parentheses may hold blanks and parentheses; the fields after it begin with the third.
+    const startTicks = Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19])
+    return {
+      name: comm.trimEnd(),
+      command: command === '' ? null : command,
+      userId: userId === undefined ? null : Number(userId),
+      startTicks,
+      ...originOfCgroup(cgroup),
+    }
+  } catch {
+    return null
+  }
+}
+
+/** `PROC_PID_INIT_INO` of the kernel: the namespace in which pids are the host's. */
+const HOST_PID_NAMESPACE = 'pid:[4026531836]'
+
+/**
+ * Whether pids that the host numbers mean the same here. In a container of its own they may name nobody, or somebody else.
+ *
+ * @see torvalds/linux:include/linux/proc_ns.h — the fixed inode of the first namespace
+ */
+export async function seesHostPids(procFolder = '/proc'): Promise<boolean> {
+  try {
+    return (await readlink(join(procFolder, 'self/ns/pid'))) === HOST_PID_NAMESPACE
+  } catch {
+    return false
+  }
+}
