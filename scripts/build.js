@@ -41,10 +41,14 @@ await build({
   external: [
     'koffi',
     'typescript',
+    // Loaded only where they are asked for; the page finds its files beside its own code.
+    '@fastify/cors',
+    '@fastify/swagger',
+    '@fastify/swagger-ui',
     'echarts',
     'undici',
     'pino',
-    // Fastify's own compilers, which nothing of ours asks for.
+    // Fastify's own compilers, which serve alone asks for.
     '@fastify/ajv-compiler',
     '@fastify/fast-json-stringify-compiler',
     'execa',

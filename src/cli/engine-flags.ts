@@ -3,6 +3,7 @@ import {ConfigurationError} from '../lib/foundation/index.js'
 import type {EngineFlags} from '../server/engine-settings.js'
 import type {FaultRates} from '../server/fault-injection.js'
 import {durationFlag} from './flags.js'
+import {checkMayListen} from './may-listen.js'
 
 const number = Flags.custom<number>({
   parse: async text => {
@@ -213,11 +214,11 @@ export function toEngineFlags(flags: Parsed, model: string | undefined): EngineF
 export function apiKeysFor(flags: Parsed, environment: NodeJS.ProcessEnv): readonly string[] {
   const fromEnvironment = environment['VLLM_API_KEY']
   const keys = flags['api-key'] ?? (fromEnvironment ? [fromEnvironment] : [])
-  const isLoopback = /^(localhost|127(\.\d{1,3}){3}|::1)$/.test(flags.host)
-  if (isLoopback || keys.length > 0 || flags['no-auth']) return keys
-  throw new ConfigurationError('AUTH_REQUIRED', `--host ${flags.host} lets other machines in without a key`, {
-    suggestions: ['--api-key KEY, or set VLLM_API_KEY', '--no-auth if that is what you want'],
-  })
+  checkMayListen(flags.host, keys.length > 0, flags['no-auth'], [
+    '--api-key KEY, or set VLLM_API_KEY',
+    '--no-auth if that is what you want',
+  ])
+  return keys
 }
 
 /** @throws ConfigurationError when more than every request would go wrong */

@@ -1,5 +1,5 @@
-import type {AddressInfo} from 'node:net'
-import {isSystemError, ResourceError, type Logger} from '../lib/foundation/index.js'
+import type {Logger} from '../lib/foundation/index.js'
+import {bind} from './bind.js'
 import type {EngineApp} from './engine-app.js'
 
 /** A listening engine. */
@@ -19,26 +19,8 @@ export async function listen(
   port: number,
   logger: Logger,
 ): Promise<EngineServer> {
-  try {
-    await app.http.listen({host, port})
-  } catch (error) {
-    if (isSystemError(error, 'EADDRINUSE')) {
-      throw new ResourceError('PORT_IN_USE', `port ${port} of ${host} is in use`, {
-        cause: error,
-        suggestions: ['--port 0 takes a free one', `ss -ltnp 'sport = :${port}' names who has it`],
-      })
-    }
-    if (isSystemError(error, 'EADDRNOTAVAIL', 'EACCES', 'ENOTFOUND', 'EAI_AGAIN')) {
-      throw new ResourceError('ADDRESS_UNAVAILABLE', `cannot listen on ${host}:${port} (${error.code})`, {
-        cause: error,
-      })
-    }
-    throw error
-  }
-  const address = app.http.server.address() as AddressInfo
-  const reachable = host === '0.0.0.0' || host === '::' ? '127.0.0.1' : host
   return {
-    url: `http://${reachable.includes(':') ? `[${reachable}]` : reachable}:${address.port}`,
+    url: await bind(app.http, host, port),
     async close(drainMs) {
       const left = app.inFlight.requests
       if (left > 0) logger.info(`waiting for ${left} requests to end`)

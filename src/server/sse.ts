@@ -1,14 +1,17 @@
-import type {ServerResponse} from 'node:http'
+import type {OutgoingHttpHeader, ServerResponse} from 'node:http'
 
 /** One client that reads events. What it cannot take yet is not queued here: ask `isBlocked` and write again on drain. */
 export interface SseStream {
   readonly isBlocked: boolean
-  /** @param events whole events, encoded */
-  write(events: string): void
+  /** @param events whole events, encoded; bytes where many clients get the same */
+  write(events: string | Uint8Array): void
   end(events: string): void
   /** Breaks the connection, as a crash would. */
   destroy(): void
 }
+
+/** Headers as Fastify holds them. */
+export type ReplyHeaders = Readonly<Record<string, OutgoingHttpHeader | undefined>>
 
 export interface SseListener {
   /** The client has read on; it can take more. */
@@ -21,8 +24,14 @@ export interface SseListener {
  * Takes a response over and sends its head at once, so that a client sees the status before the first token.
  *
  * @param stallMs a client that reads nothing for so long is put out
+ * @param headers what the framework would have sent with its own reply
  */
-export function openSseStream(raw: ServerResponse, stallMs: number, listener: SseListener): SseStream {
+export function openSseStream(
+  raw: ServerResponse,
+  stallMs: number,
+  listener: SseListener,
+  headers: ReplyHeaders = {},
+): SseStream {
   let isBlocked = false
   let isOver = false
   let stall: NodeJS.Timeout | null = null
@@ -47,6 +56,7 @@ export function openSseStream(raw: ServerResponse, stallMs: number, listener: Ss
     if (!isOver) listener.drained()
   })
   raw.writeHead(200, {
+    ...headers,
     'content-type': 'text/event-stream; charset=utf-8',
     'cache-control': 'no-cache',
     'x-accel-buffering': 'no',

@@ -46,6 +46,9 @@ const FAILURES: Failure[] = [
   {args: ['prune', '--none-such'], code: configuration, names: /--none-such/},
   {args: ['quickstart', '--none-such'], code: configuration, names: /--none-such/},
   {args: ['report', '--run-dir', 'FOLDER/none'], code: resource, names: /FOLDER\/none/},
+  {args: ['serve', '--port', 'PORT'], code: resource, names: /PORT/},
+  {args: ['serve', '--api', 'none-such'], code: configuration, names: /none-such/},
+  {args: ['serve', '--host', '0.0.0.0'], code: configuration, names: /0\.0\.0\.0/},
   {args: ['validate', '--profile', 'FOLDER/bad.yaml'], code: configuration, names: /bad\.yaml:2/},
   {args: ['watch', '-n', 'often'], code: configuration, names: /often/},
 ]

@@ -24,6 +24,7 @@ export function createTicker<T>(
   let latest: T | null = null
   let sequence = 0
   let timer: NodeJS.Timeout | null = null
+  let isProducing = false
 
   const deliver = async (reader: Reader<T>, look: T, at: number): Promise<void> => {
     if (reader.isBusy) return
@@ -37,6 +38,7 @@ export function createTicker<T>(
     }
   }
   const tick = async (deadline: number): Promise<void> => {
+    isProducing = true
     try {
       latest = await produce()
       sequence++
@@ -44,6 +46,7 @@ export function createTicker<T>(
     } catch (error) {
       onError(error)
     }
+    isProducing = false
     if (readers.size === 0) {
       timer = null
       return
@@ -62,7 +65,8 @@ export function createTicker<T>(
         'abort',
         () => {
           readers.delete(reader)
-          if (readers.size > 0 || timer === null) return
+          // A look that is being taken ends the round by itself; until then nobody may start a second one.
+          if (readers.size > 0 || timer === null || isProducing) return
           clearTimeout(timer)
           timer = null
         },

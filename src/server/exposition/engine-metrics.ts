@@ -1,6 +1,7 @@
 import {Counter, Gauge, Registry} from 'prom-client'
 import type {EngineObserver} from '../../lib/engine/index.js'
 import type {ServedEngine} from '../served-engine.js'
+import {processSeries} from './process-series.js'
 import {createVllmSeries} from './vllm-series.js'
 
 export interface EngineMetrics {
@@ -53,31 +54,6 @@ export function createEngineMetrics(options: EngineMetricsOptions): EngineMetric
       exchanges.inc({method, status: `${Math.floor(status / 100)}xx`, handler})
     },
   }
-}
-
-/** The names every Prometheus client library exports; a restart shows in the start time. */
-function processSeries(registers: Registry[]): void {
-  new Counter({
-    name: 'process_cpu_seconds_total',
-    help: 'User and system CPU time.',
-    registers,
-    collect() {
-      const {user, system} = process.cpuUsage()
-      this.reset()
-      this.inc((user + system) / 1e6)
-    },
-  })
-  new Gauge({
-    name: 'process_resident_memory_bytes',
-    help: 'Resident memory.',
-    registers,
-    collect() {
-      this.set(process.memoryUsage.rss())
-    },
-  })
-  new Gauge({name: 'process_start_time_seconds', help: 'Unix time of the start.', registers}).set(
-    Date.now() / 1000 - process.uptime(),
-  )
 }
 
 /** What vLLM does not export: the pool by state, and the real memory under it. */

@@ -78,4 +78,27 @@ describe('a ticker', () => {
     expect(seen).to.deep.equal([1, 3])
     expect(errors).to.have.length(1)
   })
+
+  it('stays one round when readers change while a look is being taken', async () => {
+    let calls = 0
+    let finish: () => void = () => undefined
+    const ticker = createTicker(
+      async () => {
+        calls++
+        await new Promise<void>(resolve => (finish = resolve))
+        return calls
+      },
+      1,
+      () => undefined,
+    )
+    const [first, second] = [new AbortController(), new AbortController()]
+    ticker.subscribe(() => undefined, first.signal)
+    while (calls === 0) await new Promise(resolve => setTimeout(resolve, 1))
+    first.abort()
+    ticker.subscribe(() => undefined, second.signal)
+    await new Promise(resolve => setTimeout(resolve, 10))
+    expect(calls).to.equal(1)
+    second.abort()
+    finish()
+  })
 })

@@ -1,0 +1,68 @@
+import {KvctlCommand} from '../cli/kvctl-command.js'
+import {serveFlags, tokenFor} from '../cli/serve-flags.js'
+import {untilEnd} from '../cli/until-end.js'
+import {packageVersion, systemClock} from '../lib/foundation/index.js'
+import {FAMILY_NAMES} from '../server/api-families.js'
+import type {ListeningApi} from '../server/api-server.js'
+import {segmentStore} from '../wiring.js'
+
+const LIMITS = {maxRequests: 256, maxStreams: 512}
+const SEGMENT_INTERVAL_MS = 1000
+const SLOW_CLIENT_MS = 60_000
+
+export default class Serve extends KvctlCommand {
+  static override summary = 'serve what kvctl knows over HTTP: segments, health, metrics, OpenAPI'
+  static override description = `Families of routes: segments (GET /segments, GET, PUT and DELETE /segments/NAME, GET /segments/stream) and system (/health,
+/metrics, /api/v1/version, /openapi.json, /docs). Failures are problem documents (RFC 9457). Ctrl-C lets running requests
+end. With --json the first line is {"url","pid","listeners"}, and a stdin that is a pipe ends the server when it closes.`
+  static override examples = [
+    '<%= config.bin %> <%= command.id %>',
+    '<%= config.bin %> <%= command.id %> --api segments --port 0 --json',
+    'KVCTL_TOKEN=secret <%= config.bin %> <%= command.id %> --host 0.0.0.0 --listen system=9100',
+    '<%= config.bin %> <%= command.id %> --cors-origin http://localhost:3000',
+  ]
+  static override enableJsonFlag = true
+  static override flags = serveFlags
+
+  async run(): Promise<void> {
+    const {flags} = await this.parse(Serve)
+    const token = tokenFor(flags, process.env)
+    const {planListeners} = await import('../server/plan-listeners.js')
+    const families = FAMILY_NAMES.filter(name => flags.api?.includes(name) ?? true)
+    const listeners = planListeners(flags.port, families, flags.listen ?? [])
+    const {signal, logger} = this
+    const {createApiContext} = await import('../server/api-context.js')
+    const {serveApi} = await import('../server/api-server.js')
+    const context = createApiContext({
+      segments: await segmentStore(logger),
+      clock: systemClock,
+      logger,
+      version: packageVersion,
+      limits: LIMITS,
+      segmentIntervalMs: SEGMENT_INTERVAL_MS,
+      slowClientMs: SLOW_CLIENT_MS,
+    })
+    const api = await serveApi(context, flags.host, listeners, {
+      token,
+      isForThisMachine: token === null && !flags['no-auth'],
+      corsOrigins: flags['cors-origin'] ?? [],
+    })
+    this.#announce(api)
+    await untilEnd(signal, this.jsonEnabled() ? process.stdin : null)
+    await api.close(flags['drain-timeout'])
+  }
+
+  #announce({listeners}: ListeningApi): void {
+    const {url, families} = listeners[0]!
+    if (this.jsonEnabled()) {
+      this.logJsonLine({url, pid: process.pid, listeners})
+      return
+    }
+    this.log(`kvctl ${packageVersion} serves`)
+    for (const {url, families} of listeners) this.log(`  ${url}  ${families.join(', ')}`)
+    this.log('\nTry')
+    if (families.includes('segments')) this.log(`  curl ${url}/segments`)
+    if (families.includes('system')) this.log(`  ${url}/docs in a browser`)
+    this.log('\nCtrl-C ends it.')
+  }
+}

@@ -1,0 +1,124 @@
+import {fastify, type FastifyInstance, type FastifyReply} from 'fastify'
+import {stringifyExact} from '../lib/foundation/index.js'
+import type {ApiContext} from './api-context.js'
+import type {FamilyName} from './api-families.js'
+import {hasKey} from './api-key.js'
+import {isLoopback} from './loopback.js'
+import {describeApi} from './openapi.js'
+import {HttpRefusal, PROBLEM_TYPE, problemOf} from './problem.js'
+import {segmentRoutes} from './routes/segments.js'
+import {systemRoutes} from './routes/system.js'
+
+/** What we serve. */
+const FAMILIES: Readonly<Record<FamilyName, (app: FastifyInstance, context: ApiContext) => void>> = {
+  segments: segmentRoutes,
+  system: systemRoutes,
+}
+
+export interface ApiAppOptions {
+  readonly families: readonly FamilyName[]
+  /** null: open to all who can reach it. */
+  readonly token: string | null
+  /**
+   * Whether requests must name this machine as their host. It keeps out web pages whose name was made to resolve to the
+   * loopback, which a browser takes for their own server.
+   */
+  readonly isForThisMachine: boolean
+  /** Origins whose pages may read answers, or `*`; none sends no CORS headers. */
+  readonly corsOrigins: readonly string[]
+}
+
+const MAX_BODY_BYTES = 64 * 1024
+const MAX_HEADER_BYTES = 16 * 1024
+const MAX_CONNECTIONS = 1024
+/** A file name of 255 bytes, each percent-encoded. */
+const MAX_PARAM_LENGTH = 3 * 255
+/** The one path that asks for no token and answers while the server drains. */
+const HEALTH = '/health'
+
+/** The HTTP surface of `kvctl serve` on one listener, built but not listening. */
+export async function createApiApp(
+  context: ApiContext,
+  {families, token, isForThisMachine, corsOrigins}: ApiAppOptions,
+): Promise<FastifyInstance> {
+  const {traffic, metrics, logger} = context
+  const sendProblem = (error: unknown, reply: FastifyReply): FastifyReply => {
+    const problem = problemOf(error)
+    if (problem.code === 'UNEXPECTED') logger.error(error instanceof Error ? error.stack! : String(error))
+    if (problem.status === 503) reply.header('retry-after', '1')
+    return reply.code(problem.status).type(PROBLEM_TYPE).send(problem)
+  }
+  const app = fastify({
+    logger: false,
+    forceCloseConnections: true,
+    bodyLimit: MAX_BODY_BYTES,
+    keepAliveTimeout: 75_000,
+    requestTimeout: 30_000,
+    http: {maxHeaderSize: MAX_HEADER_BYTES},
+    routerOptions: {maxParamLength: MAX_PARAM_LENGTH},
+    // Fastify's defaults drop unknown keys and read "5" as 5.
+    ajv: {customOptions: {removeAdditional: false, coerceTypes: false}},
+    frameworkErrors: (error, _, reply) => void sendProblem(error, reply),
+  })
+  app.server.maxConnections = MAX_CONNECTIONS
+  app.removeContentTypeParser('text/plain')
+  // Figures of 64 bits keep their digits.
+  app.setReplySerializer(payload => stringifyExact(payload))
+  app.setSerializerCompiler(() => data => stringifyExact(data))
+
+  if (corsOrigins.length > 0) {
+    const {fastifyCors} = await import('@fastify/cors')
+    await app.register(fastifyCors, {
+      origin: corsOrigins.includes('*') ? '*' : [...corsOrigins],
+      methods: ['GET', 'HEAD', 'PUT', 'DELETE', 'POST'],
+      exposedHeaders: ['X-Cache'],
+    })
+  }
+  const routes: {method: string; pattern: RegExp}[] = []
+  app.addHook('onRoute', ({method, url}) => {
+    for (const one of [method].flat()) routes.push({method: one, pattern: patternOf(url)})
+  })
+  app.addHook('onRequest', (request, reply, done) => {
+    reply.raw.once('close', () => {
+      metrics.exchanged(request.method, request.routeOptions.url ?? 'none', reply.raw.statusCode)
+    })
+    if (request.routeOptions.url === HEALTH) {
+      done()
+      return
+    }
+    if (isForThisMachine && !isLoopback(request.hostname))
+      throw new HttpRefusal(403, 'HOST_REFUSED', 'Without a token this server answers to localhost alone.')
+    if (token !== null && !hasKey(request.headers.authorization, [token])) {
+      reply.header('www-authenticate', 'Bearer')
+      throw new HttpRefusal(
+        401,
+        'TOKEN_REQUIRED',
+        'Send Authorization: Bearer TOKEN with the token of the server.',
+      )
+    }
+    traffic.enter(reply.raw)
+    done()
+  })
+  app.setErrorHandler((error, _, reply) => sendProblem(error, reply))
+  app.setNotFoundHandler((request, reply) => {
+    const path = request.url.split('?', 1)[0]!
+    const allowed = routes.filter(({pattern}) => pattern.test(path)).map(({method}) => method)
+    if (allowed.length === 0)
+      return sendProblem(new HttpRefusal(404, 'NOT_FOUND', `There is no ${path} here.`), reply)
+    reply.header('allow', [...new Set(allowed)].join(', '))
+    return sendProblem(
+      new HttpRefusal(405, 'METHOD_NOT_ALLOWED', `${path} does not take ${request.method}.`),
+      reply,
+    )
+  })
+  if (families.includes('system')) await describeApi(app, context.version, token !== null)
+  for (const family of families) FAMILIES[family](app, context)
+  await app.ready()
+  return app
+}
+
+/** `/segments/:name` as what it matches. */
+function patternOf(url: string): RegExp {
+  const parts = url.split('/').map(part => (part.startsWith(':') ? '[^/]+' : part.replaceAll(/\W/g, '\\$&')))
+  return new RegExp(`^${parts.join('/')}$`)
+}

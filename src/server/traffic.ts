@@ -1,0 +1,89 @@
+import type {ServerResponse} from 'node:http'
+import {HttpRefusal} from './problem.js'
+
+export interface TrafficLimits {
+  readonly maxRequests: number
+  readonly maxStreams: number
+}
+
+/** What a server is answering: bounded, and brought to an end when the server ends. */
+export interface Traffic {
+  readonly requests: number
+  readonly streams: number
+  readonly isDraining: boolean
+  /** @throws HttpRefusal 503 while draining, or when as many are being answered as may be */
+  enter(response: ServerResponse): void
+  /**
+   * Turns an entered request into a stream, which does not hold up the end.
+   *
+   * @param open starts the stream; what it returns ends it
+   * @throws HttpRefusal 503 when as many streams are open as may be
+   */
+  enterStream(response: ServerResponse, open: () => () => void): void
+  /** Aborted when the client leaves, or when the server has waited long enough for the answer. */
+  signalFor(response: ServerResponse): AbortSignal
+  /** Ends streams, refuses what is new, and gives the rest `patienceMs`, then a moment to say that it was cut short. */
+  drain(patienceMs: number): Promise<void>
+}
+
+/** What is left of an answer after it was aborted: a few lines to a socket. */
+const LAST_WORDS_MS = 200
+
+export function createTraffic({maxRequests, maxStreams}: TrafficLimits): Traffic {
+  const requests = new Set<ServerResponse>()
+  const streams = new Map<ServerResponse, () => void>()
+  const impatience = new AbortController()
+  let isDraining = false
+  let tellEmpty: (() => void) | null = null
+
+  const leave = (response: ServerResponse): void => {
+    requests.delete(response)
+    if (requests.size === 0) tellEmpty?.()
+  }
+  const empty = async (patienceMs: number): Promise<void> => {
+    if (requests.size === 0) return
+    let timer: NodeJS.Timeout | undefined
+    await new Promise<void>(resolve => {
+      tellEmpty = resolve
+      timer = setTimeout(resolve, patienceMs)
+    })
+    clearTimeout(timer)
+  }
+  return {
+    get requests() {
+      return requests.size
+    },
+    get streams() {
+      return streams.size
+    },
+    get isDraining() {
+      return isDraining
+    },
+    enter(response) {
+      if (isDraining) throw new HttpRefusal(503, 'SERVER_DRAINING', 'The server is shutting down.')
+      if (requests.size >= maxRequests)
+        throw new HttpRefusal(503, 'SERVER_BUSY', `${maxRequests} requests are being answered already.`)
+      requests.add(response)
+      response.once('close', () => leave(response))
+    },
+    enterStream(response, open) {
+      if (streams.size >= maxStreams)
+        throw new HttpRefusal(503, 'TOO_MANY_STREAMS', `${maxStreams} streams are open already.`)
+      response.once('close', () => streams.delete(response))
+      streams.set(response, open())
+      leave(response)
+    },
+    signalFor(response) {
+      const gone = new AbortController()
+      response.once('close', () => gone.abort())
+      return AbortSignal.any([gone.signal, impatience.signal])
+    },
+    async drain(patienceMs) {
+      isDraining = true
+      for (const end of streams.values()) end()
+      await empty(patienceMs)
+      impatience.abort(new HttpRefusal(503, 'SERVER_DRAINING', 'The server shut down before this was done.'))
+      await empty(LAST_WORDS_MS)
+    },
+  }
+}

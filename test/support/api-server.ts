@@ -1,0 +1,53 @@
+import {silentLogger, systemClock} from '../../src/lib/foundation/index.js'
+import type {SegmentStore} from '../../src/lib/segments/index.js'
+import type {ApiAppOptions} from '../../src/server/api-app.js'
+import {createApiContext, type ApiContext, type ApiContextOptions} from '../../src/server/api-context.js'
+import {FAMILY_NAMES} from '../../src/server/api-families.js'
+import {serveApi} from '../../src/server/api-server.js'
+
+export interface ApiServer {
+  readonly url: string
+  readonly context: ApiContext
+  get(path: string, headers?: Record<string, string>): Promise<Response>
+  send(method: string, path: string, body?: unknown): Promise<Response>
+  close(drainMs?: number): Promise<void>
+}
+
+/** The HTTP surface of `kvctl serve` on a real socket of 127.0.0.1, over whatever store a test brings. */
+export async function serveStore(
+  segments: SegmentStore,
+  overrides: Partial<ApiContextOptions & ApiAppOptions> = {},
+): Promise<ApiServer> {
+  const context = createApiContext({
+    segments,
+    clock: systemClock,
+    logger: silentLogger,
+    version: '0.1.0',
+    limits: {maxRequests: 64, maxStreams: 8},
+    segmentIntervalMs: 5,
+    slowClientMs: 10_000,
+    ...overrides,
+  })
+  const listeners = [{port: 0, families: overrides.families ?? FAMILY_NAMES}]
+  const api = await serveApi(context, '127.0.0.1', listeners, {
+    token: null,
+    isForThisMachine: true,
+    corsOrigins: [],
+    ...overrides,
+  })
+  const {url} = api.listeners[0]!
+  return {
+    url,
+    context,
+    get: (path, headers = {}) => fetch(url + path, {headers}),
+    send: (method, path, body) =>
+      fetch(url + path, {
+        method,
+        ...(body !== undefined && {
+          headers: {'content-type': 'application/json'},
+          body: typeof body === 'string' ? body : JSON.stringify(body),
+        }),
+      }),
+    close: (drainMs = 0) => api.close(drainMs),
+  }
+}
