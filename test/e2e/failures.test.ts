@@ -41,6 +41,8 @@ const FAILURES: Failure[] = [
   {args: ['limit-percent', 'none-such', '50', '--of', '1G'], code: resource, names: /none-such/},
   {args: ['limit-percent', 'none-such', 'half'], code: configuration, names: /half/},
   {args: ['list', '--none-such'], code: configuration, names: /--none-such/},
+  {args: ['load-test', '--url', 'http://127.0.0.1:1'], code: network, names: /127\.0\.0\.1:1/},
+  {args: ['load-test', '--concurrency', 'many'], code: configuration, names: /many/},
   {args: ['profiles', 'show', 'none-such'], code: configuration, names: /none-such/},
   {args: ['profiles', 'validate', 'FOLDER/bad.yaml'], code: configuration, names: /bad\.yaml:2/},
   {args: ['prune', '--none-such'], code: configuration, names: /--none-such/},
