@@ -54,7 +54,7 @@ describe('kvctl bench against kvctl engine', function () {
       prompt_tokens: 'vllm:prompt_tokens_total',
       completion_tokens: 'vllm:generation_tokens_total',
     }
-    const schedules: unknown[] = []
+    const schedules: {sha256: string; offsetsMs: number[]; promptTokens: unknown[]}[] = []
     for (const name of ['a', 'b']) {
       const before = await Promise.all(Object.values(names).map(series => counter(engine, series)))
       const args = [
@@ -82,11 +82,16 @@ describe('kvctl bench against kvctl engine', function () {
       const startMs = Number(byId[0]!['scheduled_ms'])
       schedules.push({
         sha256: meta.schedule_sha256,
-        offsetsMs: byId.map(row => (Number(row['scheduled_ms']) - startMs).toFixed(1)),
+        offsetsMs: byId.map(row => Number(row['scheduled_ms']) - startMs),
         promptTokens: byId.map(row => row['prompt_tokens']),
       })
     }
-    expect(schedules[0]).to.deep.equal(schedules[1])
+    const [first, second] = schedules as [(typeof schedules)[0], (typeof schedules)[0]]
+    expect(first.sha256).to.equal(second.sha256)
+    expect(first.promptTokens).to.deep.equal(second.promptTokens)
+    // The file has three decimals of an epoch: two roundings of 0.0005 ms each way.
+    for (const [at, offsetMs] of first.offsetsMs.entries())
+      expect(offsetMs).to.be.closeTo(second.offsetsMs[at]!, 0.01)
   })
 
   it('puts every one of 2,000 requests into the class of what the engine did to it', async () => {
