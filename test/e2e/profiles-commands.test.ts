@@ -44,6 +44,32 @@ describe('kvctl profiles', () => {
     })
   })
 
+  it('estimates the KV cache of a model that it knows, by name or config.json, and says when it does not fit', async () => {
+    const byName = ['profiles', 'validate', 'standard', '--model', 'Llama-3.1-8B']
+    const {stdout} = await runCli([...byName, '--json'])
+    // 10 requests of 128 + 100 tokens, 2 · 32 layers · 8 heads · 128 · 2 bytes each.
+    const estimate = {tokens: 2280, bytes_per_token: 131_072, bytes: 2280 * 131_072}
+    expect((JSON.parse(stdout) as {kv_cache_estimate: object}).kv_cache_estimate).to.include(estimate)
+    const config = {
+      model_type: 'llama',
+      num_hidden_layers: 32,
+      hidden_size: 4096,
+      num_attention_heads: 32,
+      num_key_value_heads: 8,
+      intermediate_size: 14_336,
+      vocab_size: 128_256,
+      max_position_embeddings: 131_072,
+    }
+    const path = join(folder(), 'config.json')
+    writeFileSync(path, JSON.stringify(config))
+    const byConfig = await runCli(['profiles', 'validate', 'standard', '--model', path])
+    expect(byConfig.stdout).to.match(/^KV cache: 0\.3 GiB for 2280 tokens of .*, 131072 bytes each$/m)
+    const {code, stderr} = await runCli([...byName, '--gpu-memory-gb', '16'])
+    expect(code).to.equal(5)
+    expect(stderr).to.match(/needs about 15\.0 GiB for weights and 0\.3 GiB for the KV cache of 2280 tokens/)
+    expect((await runCli(['profiles', 'validate', 'standard', '--model', 'none-such'])).code).to.equal(2)
+  })
+
   it('gives warnings, then errors, and leaves with 5 when a rule is broken', async () => {
     const path = join(folder(), 'own.yaml')
     writeFileSync(path, 'reqests: 5\nvllm_features: {device: cpu, speculative_model: opt}\n')

@@ -1,3 +1,4 @@
+export {gib, kvNeed, type KnownModel, type KvNeed} from './kv-need.js'
 export {PATTERNS, profileSchema, type Profile} from './profile.js'
 export {normaliseProfile, type NormalisedProfile} from './normalise.js'
 export {checkProfile, type Finding, type RuleContext} from './rules.js'

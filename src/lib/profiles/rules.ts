@@ -1,4 +1,5 @@
 import {parseQuantity} from '../foundation/index.js'
+import {gib, kvNeed, usableBytes, weightShare, type KnownModel} from './kv-need.js'
 import type {Profile} from './profile.js'
 
 /** What a rule has to say about a profile that is well-formed. */
@@ -12,7 +13,13 @@ export interface Finding {
 export interface RuleContext {
   /** Memory of the smallest GPU in GB; null when unknown. */
   readonly gpuMemoryGb: number | null
+  /** null when the model's shape is unknown. */
+  readonly model?: KnownModel | null
+  /** Length of each prompt. */
+  readonly promptTokens?: number
 }
+
+const USUAL_PROMPT_TOKENS = 128
 
 type Rule = (profile: Profile, context: RuleContext) => Omit<Finding, 'rule'> | null
 
@@ -108,6 +115,17 @@ const RULES: Readonly<Record<string, Rule>> = {
       ? error(`the model needs about ${needed} GB; the GPU has ${gpuMemoryGb} GB`)
       : null
   },
+  'kv-cache-fits': (profile, {gpuMemoryGb, model = null, promptTokens = USUAL_PROMPT_TOKENS}) => {
+    const usable = usableBytes(profile, gpuMemoryGb)
+    if (usable === null || model === null) return null
+    const weights = model.weightBytes * weightShare(profile.vllm_features.quantization)
+    const kv = kvNeed(profile, model, promptTokens)
+    return weights + kv.bytes > usable
+      ? error(
+          `${model.name} needs about ${gib(weights)} for weights and ${gib(kv.bytes)} for the KV cache of ${kv.tokens} tokens; vLLM may use ${gib(usable)}`,
+        )
+      : null
+  },
   'cpu-without-speculation': ({vllm_features: features}) =>
     isOnCpu(features) && features.speculative_model !== undefined
       ? error('speculative decoding does not run on a CPU')
@@ -153,6 +171,6 @@ function isOnCpu(features: Profile['vllm_features']): boolean {
 }
 
 function weightsGb(fp16Gb: number, quantization: string | undefined): number {
-  if (['awq', 'gptq', 'int4'].includes(quantization ?? '')) return Math.max(4, Math.floor(fp16Gb / 4))
-  return ['fp8', 'int8', 'bitsandbytes'].includes(quantization ?? '') ? fp16Gb / 2 : fp16Gb
+  const share = weightShare(quantization)
+  return share === 1 / 4 ? Math.max(4, Math.floor(fp16Gb / 4)) : fp16Gb * share
 }

@@ -279,6 +279,24 @@ describe('profile rules', () => {
     })
   }
 
+  it('compare weights and KV cache with the GPU where the model is known', () => {
+    // Llama 3.1 8B: 2 · 32 layers · 8 KV heads · 128 · 2 bytes; 16 GB of weights.
+    const model = {name: 'Llama-3.1-8B', weightBytes: 16e9, kvBytesPerToken: 2 * 32 * 8 * 128 * 2}
+    const load = 'load_test: {concurrency: 64}\nrequest: {max_tokens: 872}\n'
+    const verdict = (text: string, gpuMemoryGb: number | null, promptTokens = 128): string[] =>
+      checkProfile(profileOf(text), {gpuMemoryGb, model, promptTokens}).map(({rule}) => rule)
+    // 64 · (128 + 872) tokens · 131,072 = 8.39e9; with 16e9 more than 24 GiB · 0.9 = 23.2e9, less than 32 GiB · 0.9 = 30.9e9.
+    expect(verdict(load, 24)).to.deep.equal(['kv-cache-fits'])
+    expect(verdict(load, 32)).to.deep.equal([])
+    expect(verdict(load, null)).to.deep.equal([])
+    // Another 1,000 tokens a request: 64 · 2,000 · 131,072 = 16.8e9.
+    expect(verdict(load, 32, 1128)).to.deep.equal(['kv-cache-fits'])
+    // Half the cache in fp8, two GPUs, or a quarter of the weights, and it fits.
+    expect(verdict(`${load}vllm_features: {kv_cache_dtype: fp8}\n`, 24)).to.deep.equal([])
+    expect(verdict(`${load}vllm_features: {tensor_parallel_size: 2}\n`, 24)).to.deep.equal([])
+    expect(verdict(`${load}vllm_features: {quantization: awq}\n`, 24)).to.deep.equal(['quantized-weights'])
+  })
+
   it('say nothing of a size that they do not know', () => {
     expect(rulesOf('validation_hints: {model_size_hint: 3b}\n', 1)).to.deep.equal([])
   })
