@@ -89,6 +89,15 @@ export const engineFlags = {
   'tool-call-rate': share(SERVER, 'share of such answers that call a tool', 0.5),
   'enable-force-include-usage': Flags.boolean({helpGroup: SERVER, description: 'usage in every stream'}),
   'enable-request-id-headers': Flags.boolean({helpGroup: SERVER, description: 'send X-Request-Id back'}),
+  'strict-vllm': Flags.boolean({
+    helpGroup: SERVER,
+    description:
+      'as vLLM: /sleep, /wake_up, /pause, /reset_prefix_cache and /server_info only with VLLM_SERVER_DEV_MODE=1',
+  }),
+  'enable-sleep-mode': Flags.boolean({
+    helpGroup: SERVER,
+    description: 'let /sleep have its effect under --strict-vllm; without that it always has',
+  }),
   'drain-timeout': durationFlag({
     helpGroup: SERVER,
     description: 'how long running answers may go on after Ctrl-C',

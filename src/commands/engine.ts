@@ -79,6 +79,8 @@ stdin that is a pipe ends the engine when it closes.`
         maxBodyBytes: MAX_BODY_BYTES,
         slowClientMs: SLOW_CLIENT_MS,
         echoesRequestIds: flags['enable-request-id-headers'],
+        isDevelopment: !flags['strict-vllm'] || process.env['VLLM_SERVER_DEV_MODE'] === '1',
+        canSleep: !flags['strict-vllm'] || flags['enable-sleep-mode'],
         dealFault: createFaultDealer(faults, flags.seed),
         logger: this.logger,
       })

@@ -13,7 +13,7 @@ export interface EngineAppContext {
   readonly inFlight: RequestsInFlight
   readonly metrics: EngineMetrics
   readonly slowClientMs: number
-  serverInfo(asText: boolean): object
+  readonly serverInfo: (asText: boolean) => object
   /** A request passed every check. */
   answered(plan: GenerationPlan): void
   nextSerial(): number

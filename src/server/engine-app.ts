@@ -9,6 +9,7 @@ import type {Fault} from './fault-injection.js'
 import type {ServedModel} from './generation/plan.js'
 import {createRequestsInFlight, type RequestsInFlight} from './requests-in-flight.js'
 import {engineControlRoutes} from './routes/engine-control.js'
+import {engineSleepRoutes} from './routes/engine-sleep.js'
 import {openaiRoutes} from './routes/openai.js'
 import {nestsDeeper} from './schemas/nests-deeper.js'
 import type {ServedEngine} from './served-engine.js'
@@ -28,6 +29,9 @@ export interface EngineAppOptions {
   readonly maxBodyBytes: number
   readonly slowClientMs: number
   readonly echoesRequestIds: boolean
+  /** Offers what vLLM has in its development mode only. */
+  readonly isDevelopment: boolean
+  readonly canSleep: boolean
   /** Makes requests fail on purpose; see `createFaultDealer`. */
   readonly dealFault?: () => Fault | null
   readonly logger: Logger
@@ -108,6 +112,7 @@ export function createEngineApp(options: EngineAppOptions): EngineApp {
   })
   openaiRoutes(app, context)
   engineControlRoutes(app, context)
+  if (options.isDevelopment) engineSleepRoutes(app, context, options)
   return {http: app, inFlight}
 }
 

@@ -89,4 +89,42 @@ describe('the memory of a running engine', function () {
     expect((await runCli(['limit', name, '--restore'])).code).to.equal(0)
     await Promise.all(streams)
   })
+
+  it('goes back to the machine while the engine sleeps, and requests wait until it wakes', async () => {
+    const post = async (path: string): Promise<number> => (await fetch(url + path, {method: 'POST'})).status
+    const before = await answer('what was said before', 20)
+    expect(memoryFileBytes(pid)).to.be.greaterThan(0)
+    // As kvcached's controller sends it: the level in a body that vLLM does not read.
+    const {status} = await fetch(`${url}/sleep?level=2&mode=keep`, {
+      method: 'POST',
+      headers: {'content-type': 'application/json'},
+      body: '{"level": "2"}',
+    })
+    expect(status).to.equal(200)
+    expect(memoryFileBytes(pid)).to.equal(0)
+    expect(await (await fetch(`${url}/is_sleeping`)).json()).to.deep.equal({is_sleeping: true})
+    expect(await (await fetch(`${url}/metrics`)).text()).to.match(/sleep_state="discard_all".*} 1\n/)
+    const waiting = answer('what was said before', 20)
+    const first = await Promise.race([waiting, new Promise(resolve => setTimeout(resolve, 200, 'nothing'))])
+    expect(first).to.equal('nothing')
+    expect(await post('/wake_up?tags=weights')).to.equal(200)
+    expect(memoryFileBytes(pid)).to.equal(0)
+    expect(await post('/wake_up?tags=kv_cache&tags=kv_cache')).to.equal(200)
+    expect(await waiting).to.equal(before)
+    expect(memoryFileBytes(pid)).to.be.greaterThan(0)
+    expect(await post('/sleep?level=3')).to.equal(400)
+    expect(await post('/wake_up?tags=everything')).to.equal(400)
+  })
+
+  it('stays where it is while the engine is paused', async () => {
+    const ask = async (path: string, method = 'POST'): Promise<unknown> =>
+      (await fetch(url + path, {method})).json()
+    const bytes = memoryFileBytes(pid)
+    expect(await ask('/pause?mode=keep&clear_cache=false')).to.deep.equal({status: 'paused'})
+    expect(await ask('/is_paused', 'GET')).to.deep.equal({is_paused: true})
+    expect(memoryFileBytes(pid)).to.equal(bytes)
+    const waiting = answer('after the pause', 4)
+    expect(await ask('/resume')).to.deep.equal({status: 'resumed'})
+    await waiting
+  })
 })

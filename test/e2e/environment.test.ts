@@ -292,6 +292,23 @@ describe('environment variables', function () {
       expect(await statusWith({authorization: 'Bearer secret'})).to.equal(200)
     })
 
+    it('VLLM_SERVER_DEV_MODE: offers sleep under --strict-vllm, with --enable-sleep-mode its effect', async () => {
+      const development = {VLLM_SERVER_DEV_MODE: '1'}
+      const strict = await startEngine({KVCACHED_IPC_NAME: 'strict'}, '--strict-vllm')
+      const idle = await startEngine({...development, KVCACHED_IPC_NAME: 'idle'}, '--strict-vllm')
+      const sleepy = await startEngine(
+        {...development, KVCACHED_IPC_NAME: 'sleepy'},
+        ...['--strict-vllm', '--enable-sleep-mode'],
+      )
+      const sleep = async ({url}: {url: string}): Promise<unknown> => {
+        const {status} = await fetch(`${url}/sleep?level=1`, {method: 'POST'})
+        return [status, await (await fetch(`${url}/is_sleeping`)).json()]
+      }
+      expect(await sleep(strict)).to.deep.equal([404, {detail: 'Not Found'}])
+      expect(await sleep(idle)).to.deep.equal([200, {is_sleeping: false}])
+      expect(await sleep(sleepy)).to.deep.equal([200, {is_sleeping: true}])
+    })
+
     for (const [name, value] of [
       ['KVCACHED_PAGE_SIZE_MB', '3'],
       ['KVCACHED_PAGE_SIZE_MB', '0'],

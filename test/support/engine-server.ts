@@ -27,6 +27,8 @@ export function buildEngineApp(engine: ServedEngine, overrides: Overrides = {}):
     maxBodyBytes: 1_000_000,
     slowClientMs: 10_000,
     echoesRequestIds: false,
+    isDevelopment: true,
+    canSleep: true,
     logger: silentLogger,
     ...overrides,
     model: {

@@ -108,6 +108,8 @@ export function scriptedEngine(
     prefixCacheQueries: promptTokens,
     prefixCacheHits: 0,
     isSleeping: false,
+    isPaused: false,
+    sleepState: 'awake',
   })
   const engine: ScriptedEngine = {
     maxModelLen,
@@ -137,6 +139,8 @@ export function scriptedEngine(
     stats,
     lookup: () => 0,
     resetPrefixCache: () => running.size === 0,
+    sleep: () => Promise.resolve(),
+    wakeUp: () => undefined,
     isServing: true,
     state: () => EMPTY_STATE,
     observe: observer => void observers.push(observer),

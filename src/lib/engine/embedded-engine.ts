@@ -2,6 +2,7 @@ import {ResourceError, VirtualClock} from '../foundation/index.js'
 import type {EngineCore, EngineEvent} from './core/engine-core.js'
 import {kvBytesPerToken} from './core/catalog/model-shape.js'
 import type {KvMemory} from './kv-memory.js'
+import {Sleeper} from './sleeper.js'
 import {tidyMemory} from './tidy-memory.js'
 import type {EngineOptions} from './options.js'
 import type {
@@ -11,6 +12,9 @@ import type {
   EngineState,
   EngineStats,
   GenerationRequest,
+  PauseMode,
+  SleepLevel,
+  SleepTag,
   Submission,
   TokenSink,
 } from './types.js'
@@ -38,6 +42,7 @@ export class EmbeddedEngine implements Engine {
   readonly #core: EngineCore
   readonly #memory: KvMemory
   readonly #publisher: UsagePublisher
+  readonly #sleeper: Sleeper
   readonly #sinks = new Map<string, TokenSink>()
   readonly #observers: EngineObserver[] = []
   #timer: NodeJS.Timeout | NodeJS.Immediate | null = null
@@ -51,6 +56,13 @@ export class EmbeddedEngine implements Engine {
     this.#core = parts.core
     this.#memory = parts.memory
     this.#publisher = parts.publisher
+    this.#sleeper = new Sleeper({
+      core: parts.core,
+      memory: parts.memory,
+      logger: options.logger,
+      abortAll: () => this.#abortAll(),
+      runSoon: () => this.#runSoon(),
+    })
     this.#runSoon()
   }
 
@@ -59,9 +71,7 @@ export class EmbeddedEngine implements Engine {
   }
 
   submit(request: GenerationRequest, sink: TokenSink): Submission {
-    if (this.#state !== 'open') {
-      throw new ResourceError('ENGINE_CLOSED', `the engine is ${this.#state} and takes no more requests`)
-    }
+    if (this.#state !== 'open') throw this.#closedError()
     this.#core.add(request, this.#options.clock.nowNs())
     this.#sinks.set(request.id, sink)
     if (this.#nextDeadlineNs === Infinity) this.#runSoon()
@@ -82,14 +92,26 @@ export class EmbeddedEngine implements Engine {
     return this.#core.scheduler.lookup(promptTokens, cacheSalt)
   }
 
-  resetPrefixCache(): boolean {
+  resetPrefixCache(preemptsRunning: boolean): boolean {
+    if (preemptsRunning) this.#core.preemptAll()
     const isReset = this.#core.scheduler.pool.resetPrefixes()
     this.#runSoon()
     return isReset
   }
 
+  async sleep(level: SleepLevel, mode: PauseMode): Promise<void> {
+    if (this.#state !== 'open') throw this.#closedError()
+    return this.#sleeper.sleep(level, mode)
+  }
+
+  wakeUp(tags: readonly SleepTag[] | null): void {
+    if (this.#state !== 'open') throw this.#closedError()
+    this.#sleeper.wake(tags)
+  }
+
   stats(): EngineStats {
     const {scheduler, totals} = this.#core
+    const {isSleeping, isPaused, series} = this.#sleeper.state
     return {
       running: scheduler.running.length,
       waiting: this.#core.waitingCount,
@@ -102,7 +124,9 @@ export class EmbeddedEngine implements Engine {
       generationTokens: totals.generationTokens,
       prefixCacheQueries: scheduler.prefixQueries,
       prefixCacheHits: scheduler.prefixHits,
-      isSleeping: false,
+      isSleeping,
+      isPaused,
+      sleepState: series,
     }
   }
 
@@ -164,8 +188,8 @@ export class EmbeddedEngine implements Engine {
     if (this.#state === 'closed') return
     this.#state = 'closed'
     this.#cancelTimer()
-    const nowNs = this.#options.clock.nowNs()
-    for (const id of [...this.#sinks.keys()]) this.#core.abort(id, nowNs)
+    this.#sleeper.close()
+    this.#abortAll()
     this.#deliver(this.#core.takePending())
     await this.#publisher.close()
     this.#memory.reservation.release()
@@ -178,6 +202,15 @@ export class EmbeddedEngine implements Engine {
   /** The limit changed: obey it now unless a step is under way, whose end is soon enough. */
   limitChanged(): void {
     if (this.#nextDeadlineNs === Infinity) this.#runSoon()
+  }
+
+  #abortAll(): void {
+    const nowNs = this.#options.clock.nowNs()
+    for (const id of [...this.#sinks.keys()]) this.#core.abort(id, nowNs)
+  }
+
+  #closedError(): ResourceError {
+    return new ResourceError('ENGINE_CLOSED', `the engine is ${this.#state} and takes no more requests`)
   }
 
   #requestStates(): EngineState['requests'] {
@@ -224,6 +257,7 @@ export class EmbeddedEngine implements Engine {
       this.#stepWhileDue()
       const until = performance.now() + SLICE_MS
       const {isDone, didAnything} = tidyMemory(this.#core, this.#memory, () => performance.now() < until)
+      this.#sleeper.advance()
       this.#publisher.flush()
       // Room made by tidying may be what the head of the queue waits for.
       const isStuck = didAnything && this.#nextDeadlineNs === Infinity && this.#core.waitingCount > 0
@@ -251,7 +285,8 @@ export class EmbeddedEngine implements Engine {
     const ms = (this.#nextDeadlineNs - this.#options.clock.nowNs()) / 1e6
     if (ms <= 0) this.#runSoon()
     else if (ms < Infinity) this.#timer = setTimeout(() => this.#turn(), Math.ceil(ms))
-    else if (this.#core.waitingCount > 0) this.#timer = setTimeout(() => this.#turn(), RETRY_MS)
+    else if (this.#core.waitingCount > 0 && this.#core.admission === 'open')
+      this.#timer = setTimeout(() => this.#turn(), RETRY_MS)
   }
 
   #deliver(events: readonly EngineEvent[]): void {
@@ -284,6 +319,7 @@ export class EmbeddedEngine implements Engine {
   /** A step that cannot be computed ends everything: going on would mean to answer from a broken cache. */
   #fail(error: unknown): void {
     this.#state = 'failed'
+    this.#sleeper.close()
     const message = error instanceof Error ? error.message : String(error)
     this.#options.logger.error(`the engine stopped: ${message}`)
     const sinks = [...this.#sinks.values()]

@@ -12,6 +12,7 @@ export {kvBytesPerToken, parameterCount, type ModelShape} from './core/catalog/m
 export {MODELS} from './core/catalog/models.js'
 export {modelledBlocks, modelledWeightBytes, type PoolSizeOptions} from './core/catalog/pool-size.js'
 export {readModelConfig} from './model-config.js'
+export {SLEEP_TAGS} from './core/sleep-state.js'
 export {LINEAR_DEFAULTS} from './core/timing/linear.js'
 export type {
   ByteTarget,
@@ -23,7 +24,10 @@ export type {
   FinishReason,
   GenerationEnd,
   GenerationRequest,
+  PauseMode,
   RequestState,
+  SleepLevel,
+  SleepTag,
   Submission,
   TokenGuide,
   TokenSink,

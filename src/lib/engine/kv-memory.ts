@@ -82,6 +82,16 @@ export class KvMemory {
     return this.blockSize * this.rowBytes
   }
 
+  /** Gives all pages up, the null block's too; no block is handed out until {@link occupy}. */
+  vacate(): void {
+    this.manager.vacate()
+  }
+
+  /** @throws ResourceError `MEMORY_EXHAUSTED` */
+  occupy(): void {
+    this.manager.occupy()
+  }
+
   /** Copies blocks to where compaction wants them and frees the old places. */
   moveBlocks(moves: readonly BlockMove[]): void {
     for (const {from, to} of moves) {

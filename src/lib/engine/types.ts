@@ -1,4 +1,5 @@
 import type {FinishedRequest, GenerationEnd, GenerationRequest} from './core/generation.js'
+import type {PauseMode, SleepLevel, SleepSeries, SleepTag} from './core/sleep-state.js'
 
 export type {
   FinishedRequest,
@@ -7,6 +8,7 @@ export type {
   GenerationRequest,
   TokenGuide,
 } from './core/generation.js'
+export type {PauseMode, SleepLevel, SleepSeries, SleepTag} from './core/sleep-state.js'
 
 /** Where an engine's answers go. Called between steps on the engine's thread: must not block and must not throw. */
 export interface TokenSink {
@@ -37,6 +39,8 @@ export interface EngineStats {
   readonly prefixCacheQueries: number
   readonly prefixCacheHits: number
   readonly isSleeping: boolean
+  readonly isPaused: boolean
+  readonly sleepState: SleepSeries
 }
 
 /** One unfinished request, as `/kvctl/state` lists it. */
@@ -128,8 +132,28 @@ export interface Engine {
   observe(observer: EngineObserver): void
   /** How many leading tokens of such a prompt the prefix cache holds now. */
   lookup(promptTokens: readonly number[], cacheSalt: string | null): number
-  /** Forgets all cached content. @returns false, changing nothing, while a request runs */
-  resetPrefixCache(): boolean
+  /**
+   * Forgets all cached content.
+   *
+   * @param preemptsRunning first takes the blocks of running requests away, which start over
+   * @returns false, changing nothing, while a request runs
+   */
+  resetPrefixCache(preemptsRunning: boolean): boolean
+  /**
+   * Stops scheduling; from level 1 on all KV memory goes back to the machine. Requests that arrive meanwhile wait.
+   * Does nothing while it sleeps already.
+   *
+   * @returns once it is so
+   * @throws ResourceError `ENGINE_CLOSED` when the engine ends first
+   */
+  sleep(level: SleepLevel, mode: PauseMode): Promise<void>
+  /**
+   * Wakes what the tags name, null for all. Requests go on when nothing sleeps any more. Does nothing, as vLLM does, when
+   * one of the tags is not asleep.
+   *
+   * @throws ResourceError `MEMORY_EXHAUSTED` without memory for the KV cache; everything sleeps on then
+   */
+  wakeUp(tags: readonly SleepTag[] | null): void
   readonly maxModelLen: number
   /** False once it has failed or was closed: it takes no more requests. */
   readonly isServing: boolean

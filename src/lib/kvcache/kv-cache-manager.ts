@@ -54,6 +54,7 @@ export class KvCacheManager {
   readonly #isAllocated: Uint8Array
   readonly #blocksPerPage: number
   #allocated = 0
+  #isVacant = false
   #reservedBlocks: number[] = []
   #appliedLimitBytes: number | null = null
   #targetPages: number | null = null
@@ -77,7 +78,7 @@ export class KvCacheManager {
     this.#isAllocated = new Uint8Array(numBlocks)
     this.#pages = new PageAllocator(mapper, {...options, totalPages}, () => this.#publish())
     this.#publish()
-    if (options.reservesNullBlock) assert.deepEqual(this.alloc(1), [0], 'the null block must be block 0')
+    this.#reserveNullBlock()
   }
 
   /** Bytes that one page id costs: the page in every layer and buffer. */
@@ -105,6 +106,7 @@ export class KvCacheManager {
 
   /** Blocks that {@link alloc} could give now. */
   availableSize(): number {
+    if (this.#isVacant) return 0
     const openable = this.#targetPages === null ? this.#pages.openPages * this.#blocksPerPage : 0
     return this.#open.freeBlocks + this.#reservedBlocks.length + openable
   }
@@ -237,14 +239,51 @@ export class KvCacheManager {
     return moves
   }
 
+  /**
+   * Frees every block, whoever has it, and every page. Nothing is handed out until {@link occupy}; limits still count.
+   *
+   * @see ovg-project/kvcached:kvcached/kv_cache_manager.py — clear, in two halves
+   */
+  vacate(): void {
+    if (this.#isVacant) return
+    this.#isVacant = true
+    const ids = [...this.#byId.keys()]
+    for (const page of this.#byId.values()) this.#open.remove(page)
+    this.#byId.clear()
+    this.#isAllocated.fill(0)
+    this.#allocated = 0
+    this.#reservedBlocks = []
+    this.#pages.freePages(ids)
+    this.#pages.trim()
+    this.#pages.resetFreeOrder()
+    this.applyPendingLimit()
+  }
+
+  /**
+   * The pool is as new, but for its limit.
+   *
+   * @throws ResourceError when there is no page for the null block; it stays vacant then
+   */
+  occupy(): void {
+    if (!this.#isVacant) return
+    this.unmapDoomed(Infinity)
+    this.#isVacant = false
+    try {
+      this.#reserveNullBlock()
+    } catch (error) {
+      this.#isVacant = true
+      throw error
+    }
+  }
+
   /** Unmaps everything that is idle. */
   trim(): void {
     this.#pages.trim()
   }
 
-  /** See {@link PageAllocator.preallocate}; does nothing while a shrink is pending. */
+  /** See {@link PageAllocator.preallocate}; does nothing while a shrink is pending or all is vacant. */
   preallocate(maxPages: number): number {
-    return this.#targetPages === null ? this.#pages.preallocate(maxPages) : 0
+    return this.#targetPages === null && !this.#isVacant ? this.#pages.preallocate(maxPages) : 0
   }
 
   get doomedPages(): number {
@@ -254,6 +293,8 @@ export class KvCacheManager {
   /** Gives memory of freed pages back. @returns how many pages */
   unmapDoomed(maxPages: number): number {
     const count = this.#pages.unmapDoomed(maxPages)
+    // A shrink cuts the list's tail, which must not be the null block's page.
+    if (this.#isVacant) this.#pages.resetFreeOrder()
     if (count > 0 && this.#targetPages !== null) this.#tryResize(this.#targetPages)
     return count
   }
@@ -263,7 +304,16 @@ export class KvCacheManager {
     return this.#isAllocated[blockId] === 1
   }
 
-  #tryResize(pages: number): boolean {
+  #reserveNullBlock(): void {
+    if (!this.#options.reservesNullBlock) return
+    const ids = this.alloc(1)
+    if (ids === null) throw new ResourceError('MEMORY_EXHAUSTED', 'no memory for the first page of KV cache')
+    assert.deepEqual(ids, [0], 'the null block must be block 0')
+  }
+
+  #tryResize(asked: number): boolean {
+    // The null block comes back to its page, whatever the limit.
+    const pages = this.#isVacant && this.#options.reservesNullBlock ? Math.max(1, asked) : asked
     if (!this.#pages.resize(pages)) return false
     this.#targetPages = null
     return true

@@ -72,8 +72,10 @@ export function createVllmSeries(engine: ServedEngine, modelName: string): VllmS
     labelNames: ['sleep_state'],
     registers,
     collect() {
-      this.set({sleep_state: 'awake'}, stats().isSleeping ? 0 : 1)
-      for (const state of ['weights_offloaded', 'discard_all']) this.set({sleep_state: state}, 0)
+      const {sleepState} = stats()
+      for (const state of ['awake', 'weights_offloaded', 'discard_all']) {
+        this.set({sleep_state: state}, state === sleepState ? 1 : 0)
+      }
     },
   })
   counter('vllm:num_preemptions_total', 'Preemptions.', () => stats().preemptions)

@@ -22,13 +22,7 @@ export function engineControlRoutes(app: FastifyInstance, context: EngineAppCont
   app.get('/version', () => ({version: context.version}))
   app.get('/load', () => ({server_load: inFlight.requests}))
   app.get('/metrics', async (_, reply) => reply.type(metrics.contentType).send(await metrics.page()))
-  app.get('/server_info', request => context.serverInfo(isText(request.query)))
   app.get('/kvctl/state', () => snakeCaseKeys(engine.state()))
-  app.post('/reset_prefix_cache', (_, reply) => {
-    // As vLLM: 200 whether or not a running request kept it from happening.
-    engine.resetPrefixCache()
-    return reply.send()
-  })
   app.post('/kvctl/lookup', request => {
     const body = parseBody(lookupRequest, request.body)
     const tokens = body.tokens ?? encodeEither(body, model)
@@ -56,9 +50,4 @@ function encodeEither(body: TextOrConversation, model: ServedModel): number[] {
   if (body.messages) return encodeConversation({...body, messages: body.messages}, 0, model)
   refuseFarTooLong([body.prompt ?? ''], 0, model)
   return model.tokenizer.encode(body.prompt ?? '')
-}
-
-/** vLLM writes its configuration as one string unless JSON is asked for. */
-function isText(query: unknown): boolean {
-  return (query as Record<string, unknown>)['config_format'] !== 'json'
 }

@@ -16,6 +16,15 @@ export function parseBody<T extends z.ZodType>(schema: T, body: unknown): z.outp
   throw new ApiError(400, `1 validation error: ${where}: ${issue.message}`, path || null, 'Bad Request')
 }
 
+/** @throws ApiError 400 that names the first parameter at fault */
+export function parseQuery<T extends z.ZodType>(schema: T, query: unknown): z.output<T> {
+  const parsed = schema.safeParse(query)
+  if (parsed.success) return parsed.data
+  const {path, message} = parsed.error.issues[0]!
+  const name = String(path[0] ?? 'query')
+  throw new ApiError(400, `1 validation error: query.${name}: ${message}`, name, 'Bad Request')
+}
+
 /** Inside a union the branch that got furthest says what is wrong. */
 function deepest(issue: z.core.$ZodIssue): z.core.$ZodIssue {
   if (issue.code !== 'invalid_union') return issue

@@ -123,7 +123,7 @@ describe('an embedded engine', () => {
     expect(seen).to.deep.equal({first: 2, between: 9 + 4, steps: 24 + 9 + 4, finished: [10, 5]})
     expect(engine!.lookup(range(0, 20), null)).to.equal(16)
     expect(engine!.lookup(range(0, 20), 'tenant')).to.equal(0)
-    expect(engine!.resetPrefixCache()).to.equal(true)
+    expect(engine!.resetPrefixCache(false)).to.equal(true)
     expect(engine!.lookup(range(0, 20), null)).to.equal(0)
   })
 

@@ -47,6 +47,9 @@ export interface CoreTotals {
   readonly achievedNs: number
 }
 
+/** Which requests a step may take up: all, none but those preempted, or none at all, not even the running ones. */
+export type Admission = 'open' | 'draining' | 'closed'
+
 /** A machine that cannot keep up, or slept, is not made to catch up with more than this. */
 const MAX_CATCH_UP_NS = 100e6
 
@@ -57,6 +60,7 @@ const MAX_CATCH_UP_NS = 100e6
  */
 export class EngineCore {
   readonly scheduler: Scheduler
+  admission: Admission = 'open'
   readonly #options: EngineCoreOptions
   readonly #runner: ModelRunner
   readonly #timer: StepTimer
@@ -95,6 +99,11 @@ export class EngineCore {
   /** Waiting for admission, those still on their way to the scheduler included. */
   get waitingCount(): number {
     return this.scheduler.waiting.length + this.#ingress.length
+  }
+
+  /** A step is under way, or sequences run. */
+  get isBusy(): boolean {
+    return this.#inFlight !== null || this.scheduler.running.length > 0
   }
 
   /** Unfinished sequences in order of arrival. */
@@ -136,6 +145,12 @@ export class EngineCore {
     return events
   }
 
+  /** Takes every running sequence's blocks away; the step under way is lost and computed again later. */
+  preemptAll(): void {
+    this.#inFlight = null
+    for (const {id} of this.scheduler.preemptAll()) this.#pending.push({type: 'preempted', id})
+  }
+
   /** Blocks were copied to other ids; see {@link Scheduler.relocate}. */
   relocate(moves: readonly {readonly from: number; readonly to: number}[]): void {
     this.scheduler.relocate(moves)
@@ -152,6 +167,7 @@ export class EngineCore {
       startNs = Math.max(deadlineNs, nowNs - MAX_CATCH_UP_NS)
     }
     this.#admitArrived(nowNs)
+    if (this.admission === 'closed') return {events, nextDeadlineNs: Infinity}
     const batch = this.#schedule(nowNs, events)
     if (batch.length === 0) return {events, nextDeadlineNs: this.#nextArrivalNs()}
     const tokens = this.#runner.run(batch)
@@ -166,7 +182,7 @@ export class EngineCore {
 
   #schedule(nowNs: number, events: EngineEvent[]): readonly ScheduledWork[] {
     for (;;) {
-      const {batch, preempted, admitted} = this.scheduler.schedule()
+      const {batch, preempted, admitted} = this.scheduler.schedule(this.admission === 'draining')
       for (const {id} of preempted) events.push({type: 'preempted', id})
       for (const sequence of admitted) {
         sequence.firstScheduledNs = nowNs

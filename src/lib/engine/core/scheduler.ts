@@ -72,14 +72,22 @@ export class Scheduler {
     return this.#prefixHits
   }
 
-  schedule(): Schedule {
+  /** @param onlyPreempted nothing is admitted that has not run before */
+  schedule(onlyPreempted = false): Schedule {
     const plan = new Plan(this.#options.maxNumBatchedTokens)
     this.#shed(plan)
     this.#scheduleRunning(plan)
-    if (plan.preempted.length === 0) this.#scheduleWaiting(plan)
+    if (plan.preempted.length === 0) this.#scheduleWaiting(plan, onlyPreempted)
     const batch = [...plan.work.values()]
     for (const {sequence, newTokens} of batch) sequence.computedTokens += newTokens
     return {batch, preempted: plan.preempted, admitted: plan.admitted}
+  }
+
+  /** Preempts whatever runs, between two steps. @returns the sequences, last in line first */
+  preemptAll(): readonly Sequence[] {
+    const plan = new Plan(0)
+    while (this.running.length > 0) this.#preempt(this.#victim(), plan)
+    return plan.preempted
   }
 
   /** Takes a sequence out, wherever it is, and frees its blocks: the tail first, so that it is evicted first. */
@@ -137,10 +145,10 @@ export class Scheduler {
     }
   }
 
-  #scheduleWaiting(plan: Plan): void {
+  #scheduleWaiting(plan: Plan, onlyPreempted: boolean): void {
     while (plan.budget > 0 && this.running.length < this.#options.maxNumSeqs) {
       const sequence = this.waiting.head()
-      if (sequence === null) return
+      if (sequence === null || (onlyPreempted && sequence.status !== 'preempted')) return
       const hits = this.#cachedPrefix(sequence)
       const hitTokens = hits.length * this.#options.blockSize
       let newTokens = this.#capped(sequence.tokens.length - hitTokens)
