@@ -1,5 +1,6 @@
-// Tokens per second of the embedded engine on a virtual clock, 64 streams, real KV rows; and how true a paced step is.
-// node build/bench/engine.js
+// Tokens per second of the embedded engine on a virtual clock, 64 streams, real KV rows; how true a paced step is; and both
+// again through `kvctl engine`, as its clients see them over the loopback. The client is this process, the engine another.
+// npm run build && npm run build:test && node build/bench/engine.js
 import {
   createEngine,
   defaultEngineOptions,
@@ -10,8 +11,11 @@ import {
 } from '../src/lib/engine/index.js'
 import {silentLogger, systemClock, VirtualClock} from '../src/lib/foundation/index.js'
 import {createBuiltinTokenizer} from '../src/lib/tokens/index.js'
+import {endEngine, startEngine} from '../test/support/engine-process.js'
+import {benchOptions, loadJob, runJob} from '../test/support/load-job.js'
 
 const STREAMS = 64
+const STEP_MS = 10
 const {vocabulary} = createBuiltinTokenizer()
 const base = defaultEngineOptions(vocabulary, new VirtualClock(), silentLogger)
 
@@ -86,7 +90,53 @@ async function pacing(): Promise<void> {
   )
 }
 
+interface Streamed {
+  readonly tokensPerSecond: number
+  readonly meanItlMs: number
+}
+
+/** All streams at once against a started engine; from the first byte sent to the last token. */
+async function stream(url: string, maxTokens: number): Promise<Streamed> {
+  const options = benchOptions({requests: STREAMS, concurrency: STREAMS})
+  const request = {...options.request, maxTokens, ignoresEos: true}
+  const job = loadJob(Number(new URL(url).port), {...options, promptSeed: Date.now() % 2 ** 31, request})
+  const {model} = job.recipe
+  const served = (await (await fetch(`${url}/v1/models`)).json()) as {data: {id: string}[]}
+  const {records} = await runJob({...job, recipe: {...job.recipe, model: served.data[0]?.id ?? model}})
+  const sum = (value: (record: (typeof records)[0]) => number): number =>
+    records.reduce((total, record) => total + value(record), 0)
+  const startMs = Math.min(...records.map(record => record.sentAtMs!))
+  const endMs = Math.max(...records.map(record => record.lastTokenAtMs!))
+  return {
+    tokensPerSecond: (sum(record => record.completionTokens!) * 1000) / (endMs - startMs),
+    meanItlMs:
+      sum(record => record.lastTokenAtMs! - record.firstTokenAtMs!) /
+      sum(record => record.completionTokens! - 1),
+  }
+}
+
+async function throughLoopback(): Promise<void> {
+  const fast = await startEngine('--ttft-ms', '0', '--itl-ms', '0')
+  const rates: number[] = []
+  for (let round = 0; round < 7; round++) rates.push((await stream(fast.url, 512)).tokensPerSecond)
+  await endEngine(fast.child, 'SIGTERM')
+  console.log(
+    `SSE over loopback, ${STREAMS} streams, steps without a pause: ${Math.round(median(rates.slice(2))).toLocaleString('en')} tokens/s ` +
+      `(median of 5 rounds)`,
+  )
+  const paced = await startEngine('--ttft-ms', String(STEP_MS), '--itl-ms', String(STEP_MS))
+  const itl: number[] = []
+  for (let round = 0; round < 3; round++) itl.push((await stream(paced.url, 200)).meanItlMs)
+  await endEngine(paced.child, 'SIGTERM')
+  const seenMs = median(itl)
+  console.log(
+    `SSE over loopback, ${STREAMS} streams, steps of ${STEP_MS} ms: mean ITL ${seenMs.toFixed(3)} ms ` +
+      `(${((seenMs / STEP_MS - 1) * 100).toFixed(2)} %; median of 3 rounds)`,
+  )
+}
+
 await tokensPerSecond('virtual clock, rows of 2 KiB in K and V', base)
 await tokensPerSecond('the same without prefix cache', {...base, enablePrefixCaching: false})
 await tokensPerSecond('the same with rows of 64 bytes', {...base, kv: {rowBytes: 64, pageBytes: 2 ** 16}})
 await pacing()
+await throughLoopback()

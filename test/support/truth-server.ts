@@ -68,6 +68,8 @@ export interface TruthEntry {
   readonly receivedMs: number
   /** When each token-bearing event was handed to the socket. */
   readonly tokenMs: readonly number[]
+  /** When that call returned: the bytes were on their way before. */
+  readonly writtenMs: readonly number[]
   /** Tokens that the usage chunk states. */
   readonly tokens: number
   readonly promptTokens: number
@@ -98,6 +100,7 @@ class Answer {
   readonly #finish: (entry: TruthEntry) => void
   readonly #receivedMs = nowMs()
   readonly #tokenMs: number[] = []
+  readonly #writtenMs: number[] = []
   readonly #requestId: string
   readonly #promptTokens: number
   readonly #prompt: string
@@ -188,6 +191,7 @@ class Answer {
       this.#body(': ping\n\n' + chunk({content: ''}) + 'event: message\nid: 7\nretry: 10\n')
     this.#tokenMs.push(nowMs())
     this.#body(chunk({content: index % 5 === 3 ? ` "é\\${index}\n` : ` t${index}`}))
+    this.#writtenMs.push(nowMs())
     if (isLast) this.#finishStream()
     else setTimeout(() => this.#token(index + 1), gapMs)
   }
@@ -282,6 +286,7 @@ class Answer {
       mode: this.#mode,
       receivedMs: this.#receivedMs,
       tokenMs: this.#tokenMs,
+      writtenMs: this.#writtenMs,
       tokens: this.#tokens(),
       promptTokens: this.#promptTokens,
       prompt: this.#prompt,

@@ -8,6 +8,7 @@ export {
   type RequestShape,
   type TimeLimits,
 } from './bench-plan.js'
+export {instrumentJson} from './instrument-json.js'
 export type {LoadCounts} from './load-loop.js'
 export {runLoadJob, type LoadJob, type LoadOrder, type LoadReport} from './load-worker.js'
 export {createProgressMeter, type ProgressMeter} from './progress.js'

@@ -1,9 +1,10 @@
 import {createHistogram, monitorEventLoopDelay, type RecordableHistogram} from 'node:perf_hooks'
 
-/** Three points of a distribution, milliseconds; null without samples. */
+/** Points of a distribution, milliseconds; null without samples. */
 export interface Spread {
   readonly p50Ms: number | null
   readonly p99Ms: number | null
+  readonly p995Ms: number | null
   readonly maxMs: number | null
 }
 
@@ -66,11 +67,12 @@ function spreadOf(
   histogram: Pick<RecordableHistogram, 'count' | 'percentile' | 'max'>,
   baseMs: number,
 ): Spread {
-  if (histogram.count === 0) return {p50Ms: null, p99Ms: null, maxMs: null}
+  if (histogram.count === 0) return {p50Ms: null, p99Ms: null, p995Ms: null, maxMs: null}
   const above = (ns: number): number => Math.max(0, ns / 1e6 - baseMs)
   return {
     p50Ms: above(histogram.percentile(50)),
     p99Ms: above(histogram.percentile(99)),
+    p995Ms: above(histogram.percentile(99.5)),
     maxMs: above(histogram.max),
   }
 }

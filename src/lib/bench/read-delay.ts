@@ -1,30 +1,38 @@
-/** A pause between two reads that is longer than this was spent waiting in the poll: the process was ready. */
-const IDLE_MS = 0.05
+import {performance} from 'node:perf_hooks'
+import type {RunDelay} from '../processes/index.js'
+
+/** A poll that slept longer than this found nothing ready when it began; collecting a thousand ready sockets takes less. */
+const SLEPT_MS = 0.1
 
 /**
- * Bounds how long bytes may have lain in the kernel before this process read them. Reads of one turn of the event loop
- * share one poll, so a later read waited at most since that turn began; when the turn before ended only just now, bytes may
- * have come any time since the one before began.
+ * Bounds how long bytes may have lain in the kernel before this process read them, from three accounts: reads of one turn of
+ * the event loop share one poll, so a later one waited at most since the turn's first; a poll that slept had nothing to give
+ * before, and one that did not may have had it ever since the poll before; and what the kernel let us wait for a processor
+ * comes on top.
  *
- * What it cannot see is a process that was ready but not scheduled by the kernel.
+ * @param runDelay null where the kernel does not tell
+ * @returns a function of the moment of a read, which gives the bound, both in milliseconds
  */
-export function createReadDelayMeter(): (nowMs: number) => number {
+export function createReadDelayMeter(runDelay: RunDelay | null): (nowMs: number) => number {
   let isInTurn = false
-  let turnStartMs = -Infinity
-  let turnEndMs = -Infinity
+  let turnStartMs = performance.now()
+  let idleMs = 0
+  let waitedMs = runDelay?.totalMs() ?? 0
+  let waitMs = 0
   const endTurn = (): void => {
     isInTurn = false
-    turnEndMs = performance.now()
   }
   return nowMs => {
-    if (!isInTurn) {
-      isInTurn = true
-      setImmediate(endTurn)
-      if (nowMs - turnEndMs > IDLE_MS) turnStartMs = nowMs
-      const delayMs = nowMs - turnStartMs
-      turnStartMs = nowMs
-      return delayMs
-    }
-    return nowMs - turnStartMs
+    if (isInTurn) return nowMs - turnStartMs + waitMs
+    isInTurn = true
+    setImmediate(endTurn)
+    const {idle} = performance.eventLoopUtilization()
+    const total = runDelay?.totalMs() ?? 0
+    // A turn that waited before it began hands that on to all its reads; one that waited while it ran has it in its length.
+    waitMs = total - waitedMs
+    const hasSlept = idle - idleMs - waitMs > SLEPT_MS
+    const sincePollMs = hasSlept ? 0 : nowMs - turnStartMs
+    ;[turnStartMs, idleMs, waitedMs] = [nowMs, idle, total]
+    return Math.max(sincePollMs, waitMs)
   }
 }

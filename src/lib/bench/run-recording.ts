@@ -10,7 +10,7 @@ import {
   type RunDirectory,
   type RunPart,
 } from '../runs/index.js'
-import type {ProcessInstrument} from './instrument.js'
+import {instrumentJson} from './instrument-json.js'
 import type {LoadCounts} from './load-loop.js'
 import {observeRun, type ObservedServer} from './observe-run.js'
 import type {ResumePoint} from './resume-point.js'
@@ -118,26 +118,5 @@ function worstOf(instruments: readonly Instrument[]): Instrument | null {
     gap_error_p99_ms: worst(one => one.gap_error_p99_ms),
     cpu_share_max: worst(one => one.cpu_share_max),
     lateness_p99_ms: worst(one => one.lateness_p99_ms),
-  }
-}
-
-function instrumentJson({
-  tokenDelay,
-  firstTokenDelay,
-  lateness,
-  eventLoopDelay,
-  cpuShare,
-  tokenReads,
-}: ProcessInstrument): Instrument {
-  return {
-    ttft_error_p99_ms: firstTokenDelay.p99Ms,
-    gap_error_p99_ms: tokenDelay.p99Ms,
-    cpu_share_max: cpuShare,
-    lateness_p99_ms: lateness.p99Ms,
-    workers: 1,
-    lateness_ms: {p50: lateness.p50Ms, p99: lateness.p99Ms, max: lateness.maxMs},
-    event_loop_delay_ms: {p50: eventLoopDelay.p50Ms, p99: eventLoopDelay.p99Ms, max: eventLoopDelay.maxMs},
-    read_delay_ms: {p50: tokenDelay.p50Ms, p99: tokenDelay.p99Ms, max: tokenDelay.maxMs},
-    token_reads: tokenReads,
   }
 }

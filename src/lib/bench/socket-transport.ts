@@ -1,5 +1,6 @@
 import {lookup} from 'node:dns/promises'
 import {isIP} from 'node:net'
+import {openRunDelay} from '../processes/index.js'
 import {Connection, type ConnectionOwner} from './connection.js'
 import type {ExchangeListener, LoadTransport, TransportTarget} from './load-transport.js'
 import {createReadDelayMeter} from './read-delay.js'
@@ -12,7 +13,8 @@ const OPEN_AT_ONCE = 64
  * The name is looked up once. Limits are checked by one timer for all connections.
  */
 export class SocketTransport implements LoadTransport, ConnectionOwner {
-  readonly readDelayMs = createReadDelayMeter()
+  readonly #runDelay = openRunDelay()
+  readonly readDelayMs = createReadDelayMeter(this.#runDelay)
   readonly #target: TransportTarget
   readonly #idle: Connection[] = []
   readonly #all = new Set<Connection>()
@@ -56,6 +58,7 @@ export class SocketTransport implements LoadTransport, ConnectionOwner {
 
   close(): void {
     clearInterval(this.#sweep)
+    this.#runDelay?.close()
     for (const connection of this.#all) connection.close()
     this.#all.clear()
     this.#idle.length = 0
