@@ -2,9 +2,8 @@ import {Flags, type Interfaces} from '@oclif/core'
 import {ConfigurationError} from '../lib/foundation/index.js'
 import {FAMILY_NAMES, type FamilyName} from '../server/api-families.js'
 import {durationFlag} from './flags.js'
-import {checkMayListen} from './may-listen.js'
 
-const HIGHEST_PORT = 65_535
+export const HIGHEST_PORT = 65_535
 
 function familyNamed(name: string): FamilyName {
   const family = FAMILY_NAMES.find(one => one === name)
@@ -24,9 +23,14 @@ const listenFlag = Flags.custom<{family: FamilyName; port: number}>({
   helpValue: 'FAMILY=PORT',
 })
 
+/** An origin as browsers write it, or `*` for all. */
+export function isOrigin(text: string): boolean {
+  return text === '*' || (URL.canParse(text) && new URL(text).origin === text)
+}
+
 const originFlag = Flags.custom({
   parse: async text => {
-    if (text === '*' || (URL.canParse(text) && new URL(text).origin === text)) return text
+    if (isOrigin(text)) return text
     throw new ConfigurationError(
       'USAGE',
       `--cors-origin takes an origin such as http://localhost:3000, or '*', not '${text}'`,
@@ -43,12 +47,10 @@ export const serveFlags = {
     description: `families of routes to serve (default all): ${FAMILY_NAMES.join(', ')}`,
   }),
   host: Flags.string({
-    description: 'address to listen on; any but the loopback needs --token or --no-auth',
-    default: '127.0.0.1',
+    description: 'address to listen on (default 127.0.0.1); any but the loopback needs --token or --no-auth',
   }),
   port: Flags.integer({
-    description: 'port for every family; 0 takes a free one',
-    default: 6767,
+    description: 'port for every family (default 6767); 0 takes a free one',
     min: 0,
     max: HIGHEST_PORT,
   }),
@@ -68,22 +70,12 @@ export const serveFlags = {
     multipleNonGreedy: true,
   }),
   'drain-timeout': durationFlag({
-    description: 'how long running requests may go on after Ctrl-C',
-    default: 1500,
-    defaultHelp: async () => '1.5s',
+    description: 'how long running requests may go on after Ctrl-C (default 1.5s)',
+  }),
+  config: Flags.string({
+    description: 'YAML file of these options, with _ for - and lists where a flag may be repeated',
+    helpValue: 'FILE',
   }),
 }
 
-type Parsed = Interfaces.InferredFlags<typeof serveFlags>
-
-/** The token that the server asks for; null asks for none. */
-export function tokenFor(flags: Parsed, environment: NodeJS.ProcessEnv): string | null {
-  const fromEnvironment = environment['KVCTL_TOKEN'] || environment['KVMINI_TOKEN'] || null
-  const token = flags['no-auth'] ? null : (flags.token ?? fromEnvironment)
-  if (token === '') throw new ConfigurationError('USAGE', '--token must not be empty')
-  checkMayListen(flags.host, token !== null, flags['no-auth'], [
-    '--token TOKEN, or set KVCTL_TOKEN',
-    '--no-auth if that is what you want',
-  ])
-  return token
-}
+export type ServeFlags = Interfaces.InferredFlags<typeof serveFlags>

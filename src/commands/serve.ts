@@ -1,8 +1,9 @@
 import {KvctlCommand} from '../cli/kvctl-command.js'
-import {serveFlags, tokenFor} from '../cli/serve-flags.js'
+import type {ServeConfig} from '../cli/serve-config.js'
+import {serveFlags} from '../cli/serve-flags.js'
+import {serveSettings} from '../cli/serve-settings.js'
 import {untilEnd} from '../cli/until-end.js'
 import {packageVersion, systemClock} from '../lib/foundation/index.js'
-import {FAMILY_NAMES} from '../server/api-families.js'
 import type {ListeningApi} from '../server/api-server.js'
 import {segmentStore} from '../wiring.js'
 
@@ -20,16 +21,17 @@ end. With --json the first line is {"url","pid","listeners"}, and a stdin that i
     '<%= config.bin %> <%= command.id %> --api segments --port 0 --json',
     'KVCTL_TOKEN=secret <%= config.bin %> <%= command.id %> --host 0.0.0.0 --listen system=9100',
     '<%= config.bin %> <%= command.id %> --cors-origin http://localhost:3000',
+    '<%= config.bin %> <%= command.id %> --config kvctl.yaml',
   ]
   static override enableJsonFlag = true
   static override flags = serveFlags
 
   async run(): Promise<void> {
     const {flags} = await this.parse(Serve)
-    const token = tokenFor(flags, process.env)
+    const file = flags.config === undefined ? {} : await this.#read(flags.config)
+    const settings = serveSettings(flags, process.env, file)
     const {planListeners} = await import('../server/plan-listeners.js')
-    const families = FAMILY_NAMES.filter(name => flags.api?.includes(name) ?? true)
-    const listeners = planListeners(flags.port, families, flags.listen ?? [])
+    const listeners = planListeners(settings.port, settings.families, settings.listen)
     const {signal, logger} = this
     const {createApiContext} = await import('../server/api-context.js')
     const {serveApi} = await import('../server/api-server.js')
@@ -42,14 +44,20 @@ end. With --json the first line is {"url","pid","listeners"}, and a stdin that i
       segmentIntervalMs: SEGMENT_INTERVAL_MS,
       slowClientMs: SLOW_CLIENT_MS,
     })
-    const api = await serveApi(context, flags.host, listeners, {
+    const {token, isOpen, corsOrigins} = settings
+    const api = await serveApi(context, settings.host, listeners, {
       token,
-      isForThisMachine: token === null && !flags['no-auth'],
-      corsOrigins: flags['cors-origin'] ?? [],
+      isForThisMachine: token === null && !isOpen,
+      corsOrigins,
     })
     this.#announce(api)
     await untilEnd(signal, this.jsonEnabled() ? process.stdin : null)
-    await api.close(flags['drain-timeout'])
+    await api.close(settings.drainMs)
+  }
+
+  async #read(path: string): Promise<ServeConfig> {
+    const {readServeConfig} = await import('../cli/serve-config.js')
+    return readServeConfig(path)
   }
 
   #announce({listeners}: ListeningApi): void {

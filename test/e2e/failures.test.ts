@@ -51,6 +51,7 @@ const FAILURES: Failure[] = [
   {args: ['serve', '--port', 'PORT'], code: resource, names: /PORT/},
   {args: ['serve', '--api', 'none-such'], code: configuration, names: /none-such/},
   {args: ['serve', '--host', '0.0.0.0'], code: configuration, names: /0\.0\.0\.0/},
+  {args: ['serve', '--config', 'FOLDER/bad.yaml'], code: configuration, names: /bad\.yaml:2/},
   {args: ['validate', '--profile', 'FOLDER/bad.yaml'], code: configuration, names: /bad\.yaml:2/},
   {args: ['watch', '-n', 'often'], code: configuration, names: /often/},
 ]

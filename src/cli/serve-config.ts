@@ -1,0 +1,40 @@
+import {z} from 'zod'
+import {checkYaml, readYamlFile} from '../lib/config/index.js'
+import {parseDurationMs} from '../lib/foundation/index.js'
+import {FAMILY_NAMES} from '../server/api-families.js'
+import {HIGHEST_PORT, isOrigin} from './serve-flags.js'
+
+const family = z.enum(FAMILY_NAMES)
+const port = z.int().min(0).max(HIGHEST_PORT)
+const origin = z.string().refine(isOrigin, {error: "takes an origin such as http://localhost:3000, or '*'"})
+const duration = z.union([z.string(), z.number()]).transform((value, context) => {
+  try {
+    return parseDurationMs(String(value))
+  } catch (error) {
+    context.addIssue({code: 'custom', message: (error as Error).message})
+    return z.NEVER
+  }
+})
+
+/** The options of `kvctl serve` as a file has them: flags with `_` for `-`, and lists where a flag may be repeated. */
+const serveConfig = z
+  .strictObject({
+    api: z.array(family).min(1),
+    host: z.string().min(1),
+    port,
+    listen: z.partialRecord(family, port),
+    token: z.string().min(1),
+    no_auth: z.boolean(),
+    cors_origin: z.array(origin),
+    drain_timeout: duration,
+  })
+  .partial()
+
+export type ServeConfig = z.output<typeof serveConfig>
+
+/** @throws ConfigurationError `CONFIG_UNREADABLE`, `YAML_INVALID`, `CONFIG_INVALID`, each with file and line */
+export async function readServeConfig(path: string): Promise<ServeConfig> {
+  const file = await readYamlFile(path)
+  // An empty file says nothing, which is fine.
+  return file.value === null ? {} : checkYaml(file, serveConfig, 'CONFIG_INVALID')
+}

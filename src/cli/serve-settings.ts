@@ -1,0 +1,59 @@
+import {ConfigurationError} from '../lib/foundation/index.js'
+import {FAMILY_NAMES, type FamilyName} from '../server/api-families.js'
+import {checkMayListen} from './may-listen.js'
+import type {ServeConfig} from './serve-config.js'
+import type {ServeFlags} from './serve-flags.js'
+
+/** What is to be served, where, and to whom. */
+export interface ServeSettings {
+  readonly families: readonly FamilyName[]
+  readonly host: string
+  readonly port: number
+  readonly listen: readonly {readonly family: FamilyName; readonly port: number}[]
+  /** Null asks for none. */
+  readonly token: string | null
+  readonly isOpen: boolean
+  readonly corsOrigins: readonly string[]
+  readonly drainMs: number
+}
+
+const DRAIN_MS = 1500
+
+/**
+ * Pure: flags, environment and file to settings, every default filled in.
+ *
+ * @throws ConfigurationError `USAGE`, `AUTH_REQUIRED`
+ */
+export function serveSettings(
+  flags: ServeFlags,
+  environment: NodeJS.ProcessEnv,
+  file: ServeConfig,
+): ServeSettings {
+  const host = flags.host ?? file.host ?? '127.0.0.1'
+  // A token that was asked for on the command line is not undone by a file.
+  const isOpen = flags['no-auth'] || (flags.token === undefined && file.no_auth === true)
+  const token = isOpen ? null : tokenOf(flags, environment, file)
+  checkMayListen(host, token !== null, isOpen, [
+    '--token TOKEN, or set KVCTL_TOKEN',
+    '--no-auth if that is what you want',
+  ])
+  const wanted = flags.api ?? file.api
+  const fromFile = Object.entries(file.listen ?? {}) as [FamilyName, number][]
+  return {
+    families: FAMILY_NAMES.filter(name => wanted?.includes(name) ?? true),
+    host,
+    port: flags.port ?? file.port ?? 6767,
+    listen: flags.listen ?? fromFile.map(([family, port]) => ({family, port})),
+    token,
+    isOpen,
+    corsOrigins: flags['cors-origin'] ?? file.cors_origin ?? [],
+    drainMs: flags['drain-timeout'] ?? file.drain_timeout ?? DRAIN_MS,
+  }
+}
+
+function tokenOf(flags: ServeFlags, environment: NodeJS.ProcessEnv, file: ServeConfig): string | null {
+  const fromEnvironment = environment['KVCTL_TOKEN'] || environment['KVMINI_TOKEN'] || undefined
+  const token = flags.token ?? fromEnvironment ?? file.token ?? null
+  if (token === '') throw new ConfigurationError('USAGE', '--token must not be empty')
+  return token
+}
