@@ -194,8 +194,8 @@ export class KvCacheManager {
         this.#appliedLimitBytes = limitBytes
         this.resize(bytesPerBuffer)
       }
-    } else if (this.#targetPages !== null) {
-      this.#tryResize(this.#targetPages)
+    } else if (this.#targetPages !== null && !this.#tryResize(this.#targetPages)) {
+      this.freeReserved()
     }
     return this.shrinkState()
   }
@@ -212,8 +212,7 @@ export class KvCacheManager {
     if (this.#tryResize(pages)) return true
     this.#targetPages = pages
     this.freeReserved()
-    this.#pages.trim()
-    return this.#tryResize(pages)
+    return !this.shrinkState().inShrink
   }
 
   /**

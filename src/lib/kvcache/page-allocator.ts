@@ -178,7 +178,7 @@ export class PageAllocator {
   #cut(count: number): boolean {
     if (this.#free.length < count) this.#doom(this.#reserved.splice(0))
     if (this.#free.length < count) return false
-    this.#reclaimed.push(...this.#free.splice(this.#free.length - count))
+    this.#reclaimed.push(...this.#free.splice(this.#free.length - count).reverse())
     this.#total -= count
     return true
   }
