@@ -47,6 +47,8 @@ export default {
     home('koffi', '^src/native'),
     home('@oclif', '^src/(commands|cli)'),
     home('ink', '^src/tui'),
+    home('react', '^src/tui'),
+    home('string-width', '^src/tui'),
     home('@?fastify', '^src/server'),
     home('prom-client', '^src/server'),
     home('undici', '^src/lib/http'),

@@ -37,10 +37,14 @@ await build({
   platform: 'node',
   target: 'node20.19',
   jsx: 'automatic',
+  // React asks at run time which of its builds to load; ours is the fast one, and only it is bundled.
+  define: {'process.env.NODE_ENV': '"production"'},
   // Only what every command needs is bundled in; the rest is loaded from node_modules when a command asks for it.
   external: [
     'koffi',
     'typescript',
+    // Ink's developer tools, which it loads only when DEV is set.
+    'react-devtools-core',
     // Loaded only where they are asked for; the page finds its files beside its own code.
     '@fastify/cors',
     '@fastify/swagger',

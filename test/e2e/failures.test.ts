@@ -35,6 +35,7 @@ const FAILURES: Failure[] = [
   {args: ['engine', '--model', 'none-such'], code: configuration, names: /none-such/},
   {args: ['engine', '--host', '0.0.0.0'], code: configuration, names: /0\.0\.0\.0/},
   {args: ['gpus', '--none-such'], code: configuration, names: /--none-such/},
+  {args: ['kvtop', '--refresh', 'often'], code: configuration, names: /often/},
   {args: ['limit', 'none-such', '1G'], code: resource, names: /none-such/},
   {args: ['limit', 'none-such', 'plenty'], code: configuration, names: /plenty/},
   {args: ['limit', '../etc/passwd', '1G'], code: configuration, names: /etc\/passwd/},

@@ -37,7 +37,10 @@ describe('the packed and globally installed package', function () {
     expect([...new Set([...listed, ...topics])]).to.have.members([...new Set(expected)])
   })
 
-  it('works away from the repository', async () => {
+  it('works away from the repository, under both names', async () => {
+    expect((await run(join(prefix, 'bin/kvtop'), ['--once'], {cwd: tmpdir()})).stdout).to.contain(
+      'KVCache Memory Usage',
+    )
     expect((await run(kvctl, ['list', '--json'], {cwd: tmpdir()})).stdout).to.match(/^\[/)
   })
 

@@ -1,0 +1,29 @@
+import type {MonitorLook} from '../../lib/monitor/index.js'
+
+/** Values of the last looks by what they belong to, oldest first. */
+export type History = ReadonlyMap<string, readonly (number | null)[]>
+
+/** More than the widest screen shows. */
+const LONGEST = 300
+
+export function seriesKey(host: string, kind: 'segment' | 'gpu' | 'process', name: string): string {
+  return `${host}\n${kind}\n${name}`
+}
+
+/** Pure: the history with one more look. What is no longer there is forgotten, so that a long run stays small. */
+export function extendHistory(history: History, {hosts}: MonitorLook): History {
+  const next = new Map<string, readonly (number | null)[]>()
+  const add = (key: string, value: number | null): void => {
+    next.set(key, [...(history.get(key) ?? []).slice(1 - LONGEST), value])
+  }
+  for (const {host, segments, devices} of hosts) {
+    for (const {name, usedBytes, preallocBytes, limitBytes} of segments) {
+      const isKnown = usedBytes !== null && preallocBytes !== null && limitBytes !== null && limitBytes > 0
+      add(seriesKey(host, 'segment', name), isKnown ? ((usedBytes + preallocBytes) / limitBytes) * 100 : null)
+    }
+    for (const {index, uuid, utilizationPercent} of devices) {
+      add(seriesKey(host, 'gpu', uuid ?? index), utilizationPercent)
+    }
+  }
+  return next
+}

@@ -1,0 +1,52 @@
+import type {MonitorLook} from '../../lib/monitor/index.js'
+import type {TableId} from '../tables/table.js'
+import type {History} from './history.js'
+
+export type ViewId = 'overview' | TableId
+
+export const VIEWS: readonly {readonly id: ViewId; readonly title: string; readonly short: string}[] = [
+  {id: 'overview', title: 'Overview', short: 'All'},
+  {id: 'segments', title: 'Segments', short: 'Seg'},
+  {id: 'gpus', title: 'GPUs', short: 'GPU'},
+  {id: 'processes', title: 'Processes', short: 'Proc'},
+]
+
+export interface Order {
+  /** Null keeps the order of the look. */
+  readonly column: string | null
+  readonly isDescending: boolean
+}
+
+/** What lies over the screen and takes the keys. */
+export type Dialog = {readonly kind: 'help'} | {readonly kind: 'filter'; readonly before: string}
+
+/** Everything a frame is drawn from. */
+export interface KvtopState {
+  readonly look: MonitorLook | null
+  readonly history: History
+  readonly view: ViewId
+  /** The table that keys act on, in the overview. */
+  readonly focus: TableId
+  /** Keys of the selected rows; without one, the first row is. */
+  readonly selected: Readonly<Partial<Record<TableId, string>>>
+  readonly order: Readonly<Partial<Record<TableId, Order>>>
+  readonly filter: string
+  readonly hasDetails: boolean
+  readonly isPaused: boolean
+  readonly dialog: Dialog | null
+  readonly hasQuit: boolean
+}
+
+export const FIRST_STATE: KvtopState = {
+  look: null,
+  history: new Map(),
+  view: 'overview',
+  focus: 'segments',
+  selected: {},
+  order: {},
+  filter: '',
+  hasDetails: false,
+  isPaused: false,
+  dialog: null,
+  hasQuit: false,
+}

@@ -1,0 +1,135 @@
+import {formatSize} from '../../lib/foundation/index.js'
+import type {DeviceFigures, HostLook, MonitorLook} from '../../lib/monitor/index.js'
+import {bar} from '../draw/bar.js'
+import type {Column} from '../draw/columns.js'
+import {shortPercent, shortSize, whole} from '../draw/format.js'
+import {span, toneOfPercent, type Tone} from '../draw/line.js'
+import {sparkline} from '../draw/sparkline.js'
+import {seriesKey, type History} from '../state/history.js'
+import {numberCell, textCell, type Row, type Table} from './table.js'
+
+const COLUMNS: readonly Column[] = [
+  {id: 'index', title: 'GPU', align: 'left', minColumns: 4, rank: 0},
+  {id: 'name', title: 'Name', align: 'left', minColumns: 8, maxColumns: 32, isText: true, rank: 7},
+  {id: 'bar', title: '', align: 'left', minColumns: 8, maxColumns: 60, rank: 3.5},
+  {id: 'percent', title: '%', align: 'right', minColumns: 6, rank: 1},
+  {id: 'used', title: 'Used', align: 'right', minColumns: 7, rank: 2},
+  {id: 'total', title: 'Total', align: 'right', minColumns: 7, rank: 5},
+  {id: 'free', title: 'Free', align: 'right', minColumns: 7, rank: 9},
+  {id: 'utilization', title: 'Util', align: 'right', minColumns: 4, rank: 3},
+  {id: 'temperature', title: 'Temp', align: 'right', minColumns: 4, rank: 6},
+  {id: 'power', title: 'Power', align: 'right', minColumns: 9, rank: 8},
+  {id: 'state', title: 'State', align: 'left', minColumns: 7, maxColumns: 40, isText: true, rank: 10},
+  {id: 'history', title: 'Util history', align: 'left', minColumns: 12, maxColumns: 60, rank: 11},
+]
+const HOST: Column = {
+  id: 'host',
+  title: 'Host',
+  align: 'left',
+  minColumns: 10,
+  maxColumns: 24,
+  isText: true,
+  rank: 2.5,
+}
+
+export function gpusTable({hosts}: MonitorLook, history: History): Table {
+  const reasons = hosts.map(({devicesMissing}) => devicesMissing).filter(reason => reason !== null)
+  return {
+    ...{id: 'gpus', title: 'GPUs'},
+    columns: hosts.length > 1 ? [COLUMNS[0]!, HOST, ...COLUMNS.slice(1)] : COLUMNS,
+    rows: hosts.flatMap(host => host.devices.map(device => rowOf(host, device, history))),
+    emptyBecause:
+      reasons[0] === undefined ? 'asking the driver…' : `GPU memory info unavailable: ${reasons[0]}`,
+  }
+}
+
+function rowOf({host}: HostLook, device: DeviceFigures, history: History): Row {
+  const {index, name, memoryUsedBytes, memoryTotalBytes, utilizationPercent} = device
+  const percent = memoryPercent(device)
+  const tone = toneOfPercent(percent)
+  const key = seriesKey(host, 'gpu', device.uuid ?? index)
+  const past = history.get(key) ?? []
+  const free =
+    memoryTotalBytes === null || memoryUsedBytes === null ? null : memoryTotalBytes - memoryUsedBytes
+  return {
+    key,
+    cells: {
+      index: {...textCell(index, 'strong'), sort: Number(index)},
+      host: textCell(host),
+      // All are NVIDIA's.
+      name: textCell(name?.replace(/^NVIDIA /, '') ?? null),
+      bar: {
+        sort: percent,
+        draw: (width, glyphs) =>
+          bar(
+            {usedBytes: memoryUsedBytes ?? 0, reserveBytes: 0, totalBytes: memoryTotalBytes},
+            ...([width, glyphs, tone] as const),
+          ),
+      },
+      percent: numberCell(percent, shortPercent, tone),
+      used: numberCell(memoryUsedBytes, shortSize),
+      total: numberCell(memoryTotalBytes, shortSize),
+      free: numberCell(free, shortSize),
+      utilization: numberCell(utilizationPercent, value => whole(value, '%')),
+      temperature: numberCell(device.temperatureCelsius, value => whole(value, 'C')),
+      power: numberCell(device.powerWatts, () => powerText(device)),
+      state: textCell(stateText(device), stateTone(device)),
+      history: {
+        sort: utilizationPercent,
+        draw: (width, glyphs) => [span(sparkline(past, width, glyphs, 100))],
+      },
+    },
+    words: [index, name ?? '', host, stateText(device)].join(' '),
+    details: detailsOf(host, device, free),
+    segment: null,
+  }
+}
+
+export function memoryPercent({memoryUsedBytes, memoryTotalBytes}: DeviceFigures): number | null {
+  if (memoryUsedBytes === null || memoryTotalBytes === null || memoryTotalBytes === 0) return null
+  return (memoryUsedBytes / memoryTotalBytes) * 100
+}
+
+function powerText({powerWatts, powerLimitWatts}: DeviceFigures): string {
+  if (powerWatts === null) return '-'
+  return powerLimitWatts === null
+    ? whole(powerWatts, 'W')
+    : `${whole(powerWatts, '')}/${whole(powerLimitWatts, 'W')}`
+}
+
+function stateText({state, xid, throttleReasons}: DeviceFigures): string {
+  const faults = xid === null ? [] : [`Xid ${xid}`]
+  const throttles = throttleReasons ?? []
+  const parts = [...(state === 'ok' ? [] : [state]), ...faults, ...throttles]
+  return parts.length === 0 ? 'ok' : parts.join(', ')
+}
+
+function stateTone({state, xid, throttleReasons}: DeviceFigures): Tone | undefined {
+  if (state !== 'ok' && state !== 'asleep') return 'bad'
+  if (xid !== null) return 'bad'
+  return (throttleReasons ?? []).length > 0 ? 'warn' : undefined
+}
+
+function detailsOf(
+  host: string,
+  device: DeviceFigures,
+  free: number | null,
+): readonly (readonly [string, string])[] {
+  const size = (bytes: number | null): string => (bytes === null ? '-' : formatSize(bytes))
+  const {throttleReasons, temperatureCelsius, utilizationPercent} = device
+  return [
+    ['GPU', `${device.index} ${device.name ?? ''}`],
+    ['UUID', device.uuid ?? '-'],
+    [
+      'Used',
+      `${size(device.memoryUsedBytes)} / ${size(device.memoryTotalBytes)} (${shortPercent(memoryPercent(device))})`,
+    ],
+    ['Free', size(free)],
+    ['Utilisation', whole(utilizationPercent, ' %')],
+    ['Temperature', whole(temperatureCelsius, ' °C')],
+    ['Power', powerText(device)],
+    ['Throttled by', throttleReasons === null ? '-' : throttleReasons.join(', ') || 'nothing'],
+    ['State', stateText(device)],
+    ['Host', host],
+  ]
+}

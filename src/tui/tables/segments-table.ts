@@ -1,0 +1,122 @@
+import {formatSize} from '../../lib/foundation/index.js'
+import type {HostLook, MonitorLook, SegmentFigures} from '../../lib/monitor/index.js'
+import {bar} from '../draw/bar.js'
+import type {Column} from '../draw/columns.js'
+import {shortPercent, shortSize} from '../draw/format.js'
+import {span, toneOfPercent, type Tone} from '../draw/line.js'
+import {sparkline} from '../draw/sparkline.js'
+import {seriesKey, type History} from '../state/history.js'
+import {numberCell, textCell, type Row, type Table} from './table.js'
+
+const NAME: Column = {
+  id: 'name',
+  title: 'Segment',
+  align: 'left',
+  minColumns: 12,
+  maxColumns: 64,
+  isText: true,
+  rank: 0,
+}
+const COLUMNS: readonly Column[] = [
+  {id: 'bar', title: '', align: 'left', minColumns: 8, maxColumns: 60, rank: 3},
+  {id: 'percent', title: '%', align: 'right', minColumns: 6, rank: 1},
+  {id: 'used', title: 'Used', align: 'right', minColumns: 7, rank: 2},
+  {id: 'prealloc', title: 'Prealloc', align: 'right', minColumns: 8, rank: 6},
+  {id: 'limit', title: 'Limit', align: 'right', minColumns: 7, rank: 4},
+  {id: 'free', title: 'Free', align: 'right', minColumns: 7, rank: 5},
+  {id: 'state', title: 'State', align: 'left', minColumns: 7, rank: 7},
+  {id: 'history', title: 'History', align: 'left', minColumns: 10, maxColumns: 60, rank: 8},
+  {id: 'pid', title: 'PID', align: 'right', minColumns: 7, rank: 9},
+  {id: 'owner', title: 'Owner', align: 'left', minColumns: 16, maxColumns: 60, isText: true, rank: 10},
+]
+const HOST: Column = {
+  id: 'host',
+  title: 'Host',
+  align: 'left',
+  minColumns: 10,
+  maxColumns: 24,
+  isText: true,
+  rank: 2.5,
+}
+
+const STATE_TONES: Readonly<Record<SegmentFigures['state'], Tone | undefined>> = {
+  ...{live: 'good', idle: undefined, stale: 'bad', foreign: 'dim', unknown: 'dim', missing: 'bad'},
+} as const
+
+/** (used + preallocated) / limit × 100, which kvcached's screen shows and colours by; null without a limit. */
+export function heldPercent({usedBytes, preallocBytes, limitBytes}: SegmentFigures): number | null {
+  if (usedBytes === null || preallocBytes === null || limitBytes === null || limitBytes <= 0) return null
+  return ((usedBytes + preallocBytes) / limitBytes) * 100
+}
+
+export function freeBytes({usedBytes, preallocBytes, limitBytes}: SegmentFigures): number | null {
+  if (usedBytes === null || preallocBytes === null || limitBytes === null) return null
+  return Math.max(0, limitBytes - usedBytes - preallocBytes)
+}
+
+export function segmentsTable({hosts}: MonitorLook, history: History): Table {
+  return {
+    ...{id: 'segments', title: 'Segments'},
+    columns: [NAME, ...(hosts.length > 1 ? [HOST] : []), ...COLUMNS],
+    rows: hosts.flatMap(host => host.segments.map(segment => rowOf(host, segment, history))),
+    emptyBecause: 'no active KVCached segments',
+  }
+}
+
+function rowOf({host}: HostLook, segment: SegmentFigures, history: History): Row {
+  const {name, limitBytes, usedBytes, preallocBytes, state, pid, owner} = segment
+  const percent = heldPercent(segment)
+  const tone = toneOfPercent(percent)
+  const key = seriesKey(host, 'segment', name)
+  const past = history.get(key) ?? []
+  return {
+    key,
+    cells: {
+      name: textCell(name, 'strong'),
+      host: textCell(host),
+      bar: {
+        sort: percent,
+        draw: (width, glyphs) =>
+          bar(
+            {usedBytes: usedBytes ?? 0, reserveBytes: preallocBytes ?? 0, totalBytes: limitBytes},
+            ...([width, glyphs, tone] as const),
+          ),
+      },
+      percent: numberCell(percent, shortPercent, tone),
+      used: numberCell(usedBytes, shortSize),
+      prealloc: numberCell(preallocBytes, shortSize, 'reserve'),
+      limit: numberCell(limitBytes, shortSize),
+      free: numberCell(freeBytes(segment), shortSize),
+      state: textCell(state, STATE_TONES[state]),
+      history: {
+        sort: percent,
+        draw: (width, glyphs) => [span(sparkline(past, width, glyphs, 100), tone)],
+      },
+      pid: numberCell(pid, value => (value === null ? '-' : `${value}`)),
+      owner: textCell(owner, 'dim'),
+    },
+    words: [name, host, state, owner ?? '', `${pid ?? ''}`].join(' '),
+    details: detailsOf(host, segment, percent),
+    segment: {...segment, host},
+  }
+}
+
+function detailsOf(
+  host: string,
+  segment: SegmentFigures,
+  percent: number | null,
+): readonly (readonly [string, string])[] {
+  const {name, limitBytes, usedBytes, preallocBytes, startupBytes, state, stateReason, pid, owner} = segment
+  const size = (bytes: number | null): string => (bytes === null ? '-' : formatSize(bytes))
+  return [
+    ['IPC', name],
+    ['Prealloc', size(preallocBytes)],
+    ['Used', `${size(usedBytes)} / ${size(limitBytes)} (${shortPercent(percent)} with prealloc)`],
+    ['Free', size(freeBytes(segment))],
+    ['Start-up total', size(startupBytes)],
+    ['State', `${state}: ${stateReason}`],
+    ['Owner', pid === null ? '-' : `${pid} ${owner ?? ''}`],
+    ['Host', host],
+    ...segment.warnings.map(warning => ['Warning', warning] as const),
+  ]
+}

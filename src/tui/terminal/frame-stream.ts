@@ -1,0 +1,92 @@
+import {Writable} from 'node:stream'
+
+/** The part of a terminal that frames are written to. */
+export interface TerminalOutput {
+  readonly columns: number
+  readonly rows: number
+  readonly writableNeedDrain?: boolean
+  write(text: string): boolean
+  on(event: 'resize' | 'drain', listener: () => void): unknown
+  off(event: 'resize' | 'drain', listener: () => void): unknown
+}
+
+const BEGIN_UPDATE = '\u001B[?2026h'
+const END_UPDATE = '\u001B[?2026l'
+const ERASE_LINE = '\u001B[2K'
+const ERASE_BELOW = '\u001B[J'
+
+/**
+ * Takes whole frames, one a write, and sends the terminal only the lines that changed, each to its place: no flicker, little
+ * to send, and nothing that scrolls. A terminal that is slow gets the newest frame when it can take one.
+ */
+export class FrameStream extends Writable {
+  /** As a terminal's stream has it. */
+  readonly isTTY = true
+  readonly #terminal: TerminalOutput
+  #shown: readonly string[] = []
+  #shownSize = ''
+  #waiting: string | null = null
+  #isClosed = false
+
+  constructor(terminal: TerminalOutput) {
+    super({decodeStrings: false})
+    this.#terminal = terminal
+  }
+
+  get columns(): number {
+    return this.#terminal.columns
+  }
+
+  get rows(): number {
+    return this.#terminal.rows
+  }
+
+  /** From now on frames are dropped. */
+  close(): void {
+    this.#isClosed = true
+  }
+
+  override _write(frame: string, _encoding: BufferEncoding, done: () => void): void {
+    if (frame !== '' && !this.#isClosed) this.#show(frame)
+    done()
+  }
+
+  #show(frame: string): void {
+    if (this.#terminal.writableNeedDrain === true) {
+      if (this.#waiting === null) this.#terminal.on('drain', this.#onDrain)
+      this.#waiting = frame
+      return
+    }
+    const size = `${this.columns}x${this.rows}`
+    const before = size === this.#shownSize ? this.#shown : null
+    const lines = frame.split('\n').slice(0, this.rows)
+    const text = difference(before, lines, this.rows)
+    this.#shown = lines
+    this.#shownSize = size
+    if (text !== '') this.#terminal.write(`${BEGIN_UPDATE}${text}${END_UPDATE}`)
+  }
+
+  readonly #onDrain = (): void => {
+    this.#terminal.off('drain', this.#onDrain)
+    const frame = this.#waiting
+    this.#waiting = null
+    if (frame !== null && !this.#isClosed) this.#show(frame)
+  }
+}
+
+/**
+ * Pure: what turns the screen into `lines`.
+ *
+ * @param before null when nothing is known of it
+ * @param rows of the terminal; a cursor sent below the last one would stand on it
+ */
+export function difference(before: readonly string[] | null, lines: readonly string[], rows: number): string {
+  // Erased first, not last: after a full line the cursor still stands on its last column.
+  const changed = lines.flatMap((text, row) =>
+    before?.[row] === text ? [] : [`\u001B[${row + 1};1H${ERASE_LINE}${text}`],
+  )
+  const isShorter = before === null || before.length > lines.length
+  return (
+    changed.join('') + (isShorter && lines.length < rows ? `\u001B[${lines.length + 1};1H${ERASE_BELOW}` : '')
+  )
+}

@@ -1,0 +1,161 @@
+import {mkdirSync, rmSync, writeFileSync} from 'node:fs'
+import {join} from 'node:path'
+import {expect} from 'chai'
+import {runCli} from '../support/cli.js'
+import {describeWith} from '../support/requires.js'
+import {GIB, recordBytes} from '../support/segments.js'
+import {temporaryFolder} from '../support/temporary.js'
+import {Tmux, type TmuxOptions} from '../support/tmux.js'
+import {until} from '../support/until.js'
+
+describeWith(['tmux', 'ps'], 'kvtop on a real terminal', () => {
+  const folder = temporaryFolder()
+  const terminals: Tmux[] = []
+  let env: Record<string, string>
+
+  const put = (name: string, limitBytes: bigint, usedBytes: bigint, preallocBytes = 0n): void =>
+    writeFileSync(join(env['KVCTL_SHM_DIR']!, name), recordBytes(limitBytes, usedBytes, preallocBytes))
+  const terminal = (options: TmuxOptions = {}): Tmux => {
+    const tmux = new Tmux({...options, env: {...env, ...options.env}})
+    terminals.push(tmux)
+    return tmux
+  }
+  /** The program has left, and the terminal is as a shell needs it: the typed line shows, and the lines before are back. */
+  const expectRestored = async (tmux: Tmux): Promise<void> => {
+    await until(
+      () => !tmux.state.isAlternate,
+      () => tmux.screen,
+    )
+    await tmux.shows(/prompt>$/)
+    tmux.type('echo $((40 + 2))')
+    tmux.press('Enter')
+    await tmux.shows(/^42$/m)
+    expect(tmux.screen).to.contain('echo $((40 + 2))').and.contain('prompt> ')
+    expect(tmux.state).to.deep.equal({isAlternate: false, hasCursor: true, hasMouse: false})
+  }
+
+  beforeEach(() => {
+    env = {KVCTL_SHM_DIR: join(folder(), 'shm'), KVCTL_STATE_DIR: join(folder(), 'state'), CI: 'true'}
+    mkdirSync(env['KVCTL_SHM_DIR']!)
+    put('vllm-0', 40n * GIB, 11n * GIB, GIB)
+    put('sglang-0', 40n * GIB, 35n * GIB)
+  })
+  afterEach(() => {
+    for (const tmux of terminals.splice(0)) tmux.close()
+  })
+
+  for (const [columns, rows] of [
+    [40, 10],
+    [80, 24],
+    [300, 80],
+  ] as const) {
+    it(`shows what the segments say at ${columns}x${rows}, also when they change or go, and quits on q`, async () => {
+      const tmux = terminal({columns, rows})
+      await tmux.start('kvtop', '--refresh', '0.1')
+      await tmux.shows(/vllm-0 .*30\.0%/)
+      await tmux.shows(/sglang-0 .*87\.5%/)
+      expect(tmux.screen).to.contain('KVCache Memory Usage').and.contain('q quit')
+      expect(tmux.state).to.deep.equal({isAlternate: true, hasCursor: false, hasMouse: true})
+      put('vllm-0', 40n * GIB, 20n * GIB)
+      await tmux.shows(/vllm-0 .*50\.0%/)
+      rmSync(join(env['KVCTL_SHM_DIR']!, 'sglang-0'))
+      await until(
+        () => !tmux.screen.includes('sglang-0'),
+        () => tmux.screen,
+      )
+      tmux.press('q')
+      await expectRestored(tmux)
+    })
+  }
+
+  it('follows the size of its window', async () => {
+    const tmux = terminal()
+    await tmux.start('kvtop')
+    await tmux.shows('[1 Overview]')
+    tmux.resize(40, 10)
+    await tmux.shows('[1 All]')
+    expect(tmux.screen.split('\n').length).to.be.at.most(10)
+    tmux.resize(120, 40)
+    await tmux.shows(/Free State/)
+    await until(
+      () => tmux.screen.split('\n').length === 40,
+      () => tmux.screen,
+    )
+  })
+
+  const ENDINGS: readonly (readonly [string, (tmux: Tmux) => void])[] = [
+    ['Ctrl-C', tmux => tmux.press('C-c')],
+    ['SIGTERM', tmux => process.kill(tmux.programPid, 'SIGTERM')],
+    ['a crash', tmux => process.kill(tmux.programPid, 'SIGUSR2')],
+  ]
+  for (const [ending, end] of ENDINGS) {
+    it(`gives the terminal back after ${ending}`, async () => {
+      const crashes = join(folder(), 'crash.mjs')
+      writeFileSync(crashes, "process.on('SIGUSR2', () => { throw new Error('crash') })")
+      const tmux = terminal({env: {NODE_OPTIONS: `--import=${crashes}`}})
+      await tmux.start('kvtop', '--refresh', '0.1')
+      await tmux.shows('vllm-0')
+      end(tmux)
+      await expectRestored(tmux)
+      expect(tmux.screen).to.contain('kvtop --refresh 0.1')
+    })
+  }
+
+  it('draws in ASCII where the locale has nothing else', async () => {
+    const tmux = terminal({env: {LC_ALL: 'C'}})
+    await tmux.start('kvtop')
+    await tmux.shows(/>sglang-0 +\[#+-\]/)
+  })
+})
+
+describe('kvtop without a terminal', () => {
+  const folder = temporaryFolder()
+  let env: NodeJS.ProcessEnv
+
+  beforeEach(() => {
+    env = {KVCTL_SHM_DIR: folder(), KVCTL_STATE_DIR: join(folder(), 'state'), LC_ALL: 'C'}
+    writeFileSync(join(folder(), 'vllm-0'), recordBytes(40n * GIB, 11n * GIB, GIB))
+  })
+
+  it('says what to use instead, with 2', async () => {
+    const {code, stdout, stderr} = await runCli(['kvtop'], {env})
+    expect([code, stdout]).to.deep.equal([2, ''])
+    expect(stderr).to.equal(
+      'Error: kvtop draws on a terminal, and stdout is none\n  Try: kvctl kvtop --once\n  Try: kvctl kvtop --json\n',
+    )
+  })
+
+  it('prints one look with --once, all of it', async () => {
+    for (let at = 0; at < 60; at++) {
+      writeFileSync(join(folder(), `segment-${at}`), recordBytes(GIB, BigInt(at) * (GIB / 100n)))
+    }
+    const {code, stdout, stderr} = await runCli(['kvtop', '--once'], {env})
+    expect([code, stderr]).to.deep.equal([0, ''])
+    const lines = stdout.split('\n')
+    expect(lines.filter(text => /^[ >]segment-\d+ /.test(text))).to.have.length(60)
+    expect(stdout).to.match(/^[ >]vllm-0 +\[#+=+-+\] +30\.0% 11\.0 GB +1\.00 GB 40\.0 GB 28\.0 GB/m)
+    expect(stdout).to.contain('GPU memory info unavailable: ')
+    expect(stdout).to.not.contain('\u001B')
+  })
+
+  it('prints one look a line with --json, until it has enough or a missing segment is there', async () => {
+    const {code, stdout, stderr} = await runCli(
+      ['kvtop', '--json', '--count', '3', '--refresh', '0.1', 'vllm-0', 'none-such'],
+      {env},
+    )
+    expect([code, stderr]).to.deep.equal([0, ''])
+    const looks = stdout
+      .trimEnd()
+      .split('\n')
+      .map(text => JSON.parse(text) as Record<string, unknown>)
+    expect(looks).to.have.length(3)
+    const [host] = looks[2]!['hosts'] as {segments: Record<string, unknown>[]; devices_missing: string}[]
+    expect(host!.segments).to.have.length(2)
+    expect(host!.segments[0]).to.include({
+      ...{name: 'vllm-0', limit_bytes: 40 * 2 ** 30, used_bytes: 11 * 2 ** 30, prealloc_bytes: 2 ** 30},
+    })
+    expect(host!.segments[1]).to.include({name: 'none-such', limit_bytes: null, state: 'missing'})
+    expect(host!.devices_missing).to.contain('NVIDIA')
+    expect(looks[0]).to.include({schema_version: 1}).and.have.property('time').match(/Z$/)
+  })
+})

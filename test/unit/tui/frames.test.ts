@@ -1,0 +1,131 @@
+import {expect} from 'chai'
+import {drawFrame, type ScreenSize} from '../../../src/tui/draw/frame.js'
+import {ASCII, UNICODE, type Glyphs} from '../../../src/tui/draw/glyphs.js'
+import {paint} from '../../../src/tui/draw/paint.js'
+import {widthOf} from '../../../src/tui/draw/text.js'
+import {reduce, type KvtopEvent} from '../../../src/tui/state/reduce.js'
+import {FIRST_STATE, type KvtopState} from '../../../src/tui/state/state.js'
+import {expectGolden} from '../../support/golden.js'
+import {deviceFigures, hostLook, monitorLook, segmentFigures} from '../../support/monitor-looks.js'
+
+const FACTS = {intervalMs: 1000, note: null}
+const SIZES: readonly ScreenSize[] = [
+  {columns: 40, rows: 10},
+  {columns: 80, rows: 24},
+  {columns: 300, rows: 80},
+]
+
+const uncoloured = (text: string): string => text.replaceAll(/\u001B\[[\d;]*m/g, '')
+
+function stateAfter(...events: KvtopEvent[]): KvtopState {
+  return events.reduce(reduce, FIRST_STATE)
+}
+
+const key = (name: string): KvtopEvent => ({kind: 'key', key: name, text: name.length === 1 ? name : ''})
+const looks = Array.from({length: 20}, (_, at) => {
+  const segments = [segmentFigures('kvcached_vLLM_12345', 5 * at), ...hostLook().segments.slice(1)]
+  const devices = hostLook().devices.map(device => ({...device, utilizationPercent: (at * 13) % 100}))
+  return {kind: 'look', look: monitorLook(at, hostLook({segments, devices}))} as const
+})
+
+function draw(state: KvtopState, size: ScreenSize, glyphs: Glyphs, hasColor = false): string {
+  const {lines} = drawFrame(state, size, glyphs, FACTS)
+  return lines.map(line => paint(line, size.columns, hasColor, glyphs.ellipsis)).join('\n')
+}
+
+describe('a frame of kvtop', () => {
+  const zone = process.env['TZ']
+  before(() => (process.env['TZ'] = 'UTC'))
+  after(() => {
+    if (zone === undefined) delete process.env['TZ']
+    else process.env['TZ'] = zone
+  })
+
+  for (const size of SIZES) {
+    const name = `${size.columns}x${size.rows}`
+    it(`is the one that was found right at ${name}, in colour, without and in ASCII`, () => {
+      const state = stateAfter(...looks)
+      expectGolden(`kvtop/${name}.txt`, draw(state, size, UNICODE))
+      expectGolden(`kvtop/${name}-ascii.txt`, draw(state, size, ASCII))
+      expectGolden(`kvtop/${name}-colour.txt`, draw(state, size, UNICODE, true))
+    })
+
+    it(`fills ${name} exactly and is no wider, whatever is open`, () => {
+      const opened = [
+        [],
+        [key('?')],
+        [key('enter')],
+        [key('2'), key('i')],
+        [key('3')],
+        [key('4')],
+        [key('/')],
+      ]
+      for (const keys of opened) {
+        const lines = draw(stateAfter(...looks, ...keys), size, UNICODE).split('\n')
+        expect(lines).to.have.length(size.rows)
+        for (const text of lines) expect(widthOf(text)).to.be.at.most(size.columns)
+      }
+    })
+  }
+
+  it('is drawn at any size, however small', () => {
+    for (const columns of [1, 2, 5, 12, 20]) {
+      for (const rows of [1, 2, 3, 5]) {
+        for (const keys of [[], [key('?')], [key('enter')], [key('/')]]) {
+          const lines = draw(stateAfter(...looks, ...keys), {columns, rows}, UNICODE).split('\n')
+          expect(lines).to.have.length(rows)
+          for (const text of lines) expect(widthOf(text)).to.be.at.most(columns)
+        }
+      }
+    }
+  })
+
+  it('says the same in colour and without', () => {
+    const state = stateAfter(...looks)
+    const size = SIZES[1]!
+    const plain = draw(state, size, UNICODE).split('\n')
+    const coloured = uncoloured(draw(state, size, UNICODE, true))
+      .split('\n')
+      .map(text => text.trimEnd())
+    expect(coloured).to.deep.equal(plain)
+  })
+
+  it("has everything of kvcached's screen", () => {
+    const text = draw(stateAfter(...looks, key('enter')), {columns: 120, rows: 50}, ASCII)
+    for (const part of ['KVCache Memory Usage', 'IPC', 'Prealloc', 'Used', 'Free', '/ 40.00 GB', 'q quit']) {
+      expect(text).to.contain(part)
+    }
+    expect(text).to.match(/\[#+=+-+\]/)
+  })
+
+  it('counts the rows that do not fit, and keeps the selected one in sight', () => {
+    const segments = Array.from({length: 50}, (_, at) => segmentFigures(`segment-${at}`, at))
+    const look = {kind: 'look', look: monitorLook(0, hostLook({segments}))} as const
+    const text = draw(stateAfter(look, key('2')), SIZES[1]!, UNICODE)
+    expect(text).to.contain('segment-0 ').and.contain('+31 more')
+    const end = draw(stateAfter(look, key('2'), key('end')), SIZES[1]!, UNICODE)
+    expect(end).to.contain('▸segment-49').and.contain('+31 more')
+  })
+
+  it('tells what is missing instead of showing zeros', () => {
+    const segments = [
+      segmentFigures('gone', 0, {
+        ...{limitBytes: null, usedBytes: null, preallocBytes: null, startupBytes: null},
+        ...{state: 'missing', stateReason: "IPC 'gone' not found.", pid: null, owner: null},
+      }),
+    ]
+    const devices = [deviceFigures(0, {utilizationPercent: null, powerWatts: null, memoryUsedBytes: null})]
+    const look = {kind: 'look', look: monitorLook(0, hostLook({segments, devices}))} as const
+    const [, , , segment = '', , , gpu = ''] = draw(stateAfter(look), {columns: 110, rows: 24}, ASCII).split(
+      '\n',
+    )
+    expect(segment).to.match(/^>gone +\[-+\] +- +- +- +- +- missing/)
+    expect(gpu).to.match(/0 +H100 80GB HBM3 \[-+\] +- +- 80\.0 GB +- +- +40C +- +ok/)
+    const none = {
+      kind: 'look',
+      look: monitorLook(0, hostLook({devices: [], devicesMissing: 'no driver'})),
+    } as const
+    expect(draw(stateAfter(none), SIZES[1]!, ASCII)).to.contain('GPU memory info unavailable: no driver')
+    expect(draw(FIRST_STATE, SIZES[1]!, ASCII)).to.contain('Initializing')
+  })
+})
