@@ -1,7 +1,8 @@
 import type {BenchParts} from './lib/bench/index.js'
+import type {DoctorParts} from './lib/doctor/index.js'
 import type {Engine} from './lib/engine/index.js'
 import type {Logger} from './lib/foundation/index.js'
-import type {GpuSampler} from './lib/gpu/index.js'
+import type {GpuSampler, ProbeOrder, ProbeReport} from './lib/gpu/index.js'
 import type {SegmentStore} from './lib/segments/index.js'
 import type {Tokenizer} from './lib/tokens/index.js'
 import type {EngineSettings} from './server/engine-settings.js'
@@ -42,6 +43,29 @@ export async function gpuSampler(): Promise<GpuSampler> {
     healthMs: 5000,
     retryMs: 30_000,
   })
+}
+
+/** What `kvctl doctor` looks with; the caller closes `http`. Drivers are asked in processes that end with it. */
+export async function doctorParts(logger: Logger): Promise<DoctorParts> {
+  const {driverProbePath, probeCuda, probeNvml} = await import('./lib/gpu/index.js')
+  const {createHttpClient} = await import('./lib/http/index.js')
+  const {startWorker} = await import('./lib/processes/index.js')
+  const {SEGMENT_DIRECTORY} = await import('./lib/segments/index.js')
+  const probe = {startProcess: () => startWorker<ProbeOrder, ProbeReport>(driverProbePath), patienceMs: 3500}
+  return {
+    root: '/',
+    environment: process.env,
+    probeNvml: () => probeNvml({...probe, libraryPath: process.env['KVCTL_NVML_PATH'] || null}),
+    probeCuda: () => probeCuda({...probe, libraryPath: process.env['KVCTL_CUDA_PATH'] || null}),
+    loadNative: async () => {
+      const {libc} = await import('./native/libc.js')
+      libc.close(libc.open('/dev/null', 0))
+    },
+    segments: () => segmentStore(logger),
+    segmentFolder: process.env['KVCTL_SHM_DIR'] || SEGMENT_DIRECTORY,
+    http: createHttpClient({timeoutMs: 2000}),
+    limitMs: 4500,
+  }
 }
 
 /** The embedded engine on real memory and the real clock, with the tokenizer it was built for. */

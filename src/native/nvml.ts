@@ -72,7 +72,8 @@ const C_TYPES: Readonly<Record<Parameter, string>> = {
 }
 
 type Argument = bigint | number | string | Buffer | null
-type ForeignFunction = (...args: Argument[]) => number
+/** A function of the library, which gives an `nvmlReturn_t`. */
+export type NvmlCall = (...args: Argument[]) => number
 type Koffi = typeof koffiModule
 
 const PROCESS_LISTS: Readonly<Record<NvmlProcessKind, readonly NvmlFunction[]>> = {
@@ -105,18 +106,22 @@ export type Nvml = ReturnType<typeof loadNvml>
  * Loads koffi and the library; calls nothing in it yet.
  *
  * @param path null tries where drivers, containers and WSL put it
+ * @param watch wraps each function of the library, to see its calls
  * @throws NativeError with `NVML.libraryNotFound`, and the loader's words
  */
-export function loadNvml(path: string | null) {
+export function loadNvml(
+  path: string | null,
+  watch: (name: NvmlFunction, call: NvmlCall) => NvmlCall = (_, call) => call,
+) {
   const koffi = createRequire(import.meta.url)('koffi') as Koffi
   const library = openLibrary(koffi, path)
-  const bound = new Map<string, ForeignFunction | null>()
+  const bound = new Map<string, NvmlCall | null>()
 
-  const find = (symbol: NvmlFunction): ForeignFunction | null => {
+  const find = (symbol: NvmlFunction): NvmlCall | null => {
     const known = bound.get(symbol)
     if (known !== undefined) return known
     const types = PROTOTYPES[symbol].map((parameter: Parameter) => C_TYPES[parameter])
-    const found = quietly(() => library.func(symbol, 'int32_t', types) as ForeignFunction)
+    const found = quietly(() => watch(symbol, library.func(symbol, 'int32_t', types) as NvmlCall))
     bound.set(symbol, found)
     return found
   }

@@ -30,6 +30,7 @@ const FAILURES: Failure[] = [
   {args: ['cost', '--run-dir', 'FOLDER/none'], code: resource, names: /FOLDER\/none/},
   {args: ['cost', '--duration', 'long'], code: configuration, names: /long/},
   {args: ['delete', 'none-such'], code: resource, names: /none-such/},
+  {args: ['doctor', '--url', 'ftp://host'], code: configuration, names: /ftp:\/\/host/},
   {args: ['engine', '--port', 'PORT'], code: resource, names: /PORT/},
   {args: ['engine', '--port', '65536'], code: configuration, names: /65536/},
   {args: ['engine', '--model', 'none-such'], code: configuration, names: /none-such/},

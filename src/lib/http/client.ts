@@ -5,6 +5,8 @@ export interface HttpAnswer {
   readonly url: string
   readonly status: number
   readonly contentType: string
+  /** Names in lower case; of a header sent several times, the first value. */
+  readonly headers: Readonly<Record<string, string | undefined>>
   readonly text: string
 }
 
@@ -61,6 +63,7 @@ export function createHttpClient(options: HttpClientOptions = {}): HttpClient {
         url,
         status: answer.statusCode,
         contentType: typeof contentType === 'string' ? contentType : '',
+        headers: firstValues(answer.headers),
         text: await answer.body.text(),
       }
     } catch (error) {
@@ -74,6 +77,14 @@ export function createHttpClient(options: HttpClientOptions = {}): HttpClient {
     post: (url, body, asked = {}) => exchange('POST', url, JSON.stringify(body), asked),
     close: () => dispatcher.close(),
   }
+}
+
+function firstValues(
+  headers: Readonly<Record<string, string | string[] | undefined>>,
+): Record<string, string | undefined> {
+  return Object.fromEntries(
+    Object.entries(headers).map(([name, value]) => [name, Array.isArray(value) ? value[0] : value]),
+  )
 }
 
 function asNetworkError(url: string, error: unknown, isLate: boolean, limitMs: number): NetworkError {

@@ -1,3 +1,4 @@
+export {whoListens, type ListeningPort} from './listening-ports.js'
 export {originOfCgroup, type ProcessOrigin} from './process-origin.js'
 export {readProcessIdentity, seesHostPids, type ProcessIdentity} from './process-identity.js'
 export {startProgram, type ProgramExit, type ProgramOptions, type RunningProgram} from './program.js'

@@ -78,6 +78,8 @@ export interface CudaStandIn {
   change(facts: Readonly<Record<string, string | number | null>>): void
   /** What a process holds now; null when it never called `cuInit` on this driver. */
   counters(pid?: number): CudaCounters | null
+  /** Processes that called `cuInit` on this driver, and contexts that they hold or held when they died. */
+  history(): {readonly processes: number; readonly contexts: number}
 }
 
 /**
@@ -107,20 +109,25 @@ export function cudaStandIn(
       writeFileSync(`${file}.new`, [...current].map(([key, value]) => `${key} ${value}\n`).join(''))
       renameSync(`${file}.new`, file)
     },
-    counters(pid = process.pid) {
-      const path = join(home, 'counters')
-      if (!existsSync(path)) return null
-      const bytes = readFileSync(path)
-      for (let at = 0; at + SLOT_BYTES <= bytes.length; at += SLOT_BYTES) {
-        const word = (index: number): number => Number(bytes.readBigUInt64LE(at + index * 8))
-        if (word(0) !== pid) continue
-        const named = Object.fromEntries(NAMES.map((name, index) => [name, word(index)]))
-        const deviceBytes = Array.from({length: GPUS}, (_, gpu) => word(NAMES.length + gpu))
-        return {...named, deviceBytes} as unknown as CudaCounters
-      }
-      return null
+    counters: (pid = process.pid) => readSlots(home).find(slot => slot.pid === pid) ?? null,
+    history() {
+      const slots = readSlots(home)
+      return {processes: slots.length, contexts: slots.reduce((sum, {contexts}) => sum + contexts, 0)}
     },
   }
   driver.change(facts)
   return driver
+}
+
+function readSlots(home: string): CudaCounters[] {
+  const path = join(home, 'counters')
+  if (!existsSync(path)) return []
+  const bytes = readFileSync(path)
+  const slots = Array.from({length: Math.floor(bytes.length / SLOT_BYTES)}, (_, slot) => {
+    const word = (index: number): number => Number(bytes.readBigUInt64LE(slot * SLOT_BYTES + index * 8))
+    const named = Object.fromEntries(NAMES.map((name, index) => [name, word(index)]))
+    const deviceBytes = Array.from({length: GPUS}, (_, gpu) => word(NAMES.length + gpu))
+    return {...named, deviceBytes} as unknown as CudaCounters
+  })
+  return slots.filter(({pid}) => pid !== 0)
 }

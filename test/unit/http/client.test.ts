@@ -38,13 +38,13 @@ describe('the HTTP client', () => {
     return made
   }
 
-  it('gives status, type and text of any answer, errors and redirects included', async () => {
+  it('gives status, headers and text of any answer, errors and redirects included', async () => {
     const url = await serve((_, reply) => {
       reply.writeHead(307, {location: '/elsewhere', 'content-type': 'text/plain'}).end('moved')
     })
-    expect(await client().get(url)).to.deep.equal({
-      ...{url, status: 307, contentType: 'text/plain', text: 'moved'},
-    })
+    const {headers, ...answer} = await client().get(url)
+    expect(answer).to.deep.equal({url, status: 307, contentType: 'text/plain', text: 'moved'})
+    expect(headers['location']).to.equal('/elsewhere')
   })
 
   it('posts JSON, with the headers that it is given', async () => {
@@ -100,7 +100,7 @@ describe('the HTTP client', () => {
   })
 
   it('says what an answer that is no JSON document was', () => {
-    const answer = {url: 'http://x/', status: 200, contentType: '', text: '<html>'}
+    const answer = {url: 'http://x/', status: 200, contentType: '', headers: {}, text: '<html>'}
     expect(() => jsonOf(answer)).to.throw('http://x/ did not answer with JSON')
     expect(() => jsonOf({...answer, status: 502})).to.throw('http://x/ answered HTTP 502: <html>')
   })

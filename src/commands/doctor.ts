@@ -1,0 +1,51 @@
+import {checkReport} from '../cli/check-report.js'
+import {urlFlag} from '../cli/flags.js'
+import {KvctlCommand} from '../cli/kvctl-command.js'
+import {canColor} from '../cli/table.js'
+import {doctorJson, examine, type DoctorJson} from '../lib/doctor/index.js'
+import {EXIT} from '../lib/foundation/index.js'
+import {doctorParts} from '../wiring.js'
+
+export default class Doctor extends KvctlCommand {
+  static override summary =
+    'check driver, permissions, containers, /dev/shm, ports and engines; say how to fix each'
+  static override description = `Looks at everything at once, for at most 5 s, also when a driver hangs; changes nothing and takes no GPU memory. Each finding
+is ok, warn, fail or skipped, with what to do about it. Where nothing says that a GPU should be here, its absence is
+skipped. The exit status is 4 when something failed.`
+  static override examples = [
+    '<%= config.bin %> <%= command.id %>',
+    '<%= config.bin %> <%= command.id %> --url http://gpu-host:6767 --engine-url http://gpu-host:8000',
+    '<%= config.bin %> <%= command.id %> --json | jq -r \'.checks[] | select(.status == "fail") | .fix\'',
+  ]
+  static override enableJsonFlag = true
+  static override flags = {
+    url: urlFlag({
+      description:
+        'a running kvctl serve (or vllm-chill) whose GPU figures are to be fresh and cached; KVCTL_TOKEN opens it',
+    }),
+    'engine-url': urlFlag({
+      description:
+        'an engine that must answer; may be repeated (default: whoever listens on port 8000 or 30000 here)',
+      multiple: true,
+      multipleNonGreedy: true,
+    }),
+  }
+
+  async run(): Promise<DoctorJson> {
+    const {flags} = await this.parse(Doctor)
+    const parts = await doctorParts(this.logger)
+    try {
+      const questions = {
+        engineUrls: flags['engine-url'] ?? null,
+        statsUrl: flags.url ?? null,
+        token: process.env['KVCTL_TOKEN'] || null,
+      }
+      const report = doctorJson(await examine(parts, questions, this.signal))
+      this.log(checkReport(report, canColor(process.stdout, process.env)))
+      if (report.summary.fail > 0) process.exitCode = EXIT.resource
+      return report
+    } finally {
+      await parts.http.close()
+    }
+  }
+}

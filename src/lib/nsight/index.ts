@@ -1,0 +1,1 @@
+export {findNcu} from './find-ncu.js'

@@ -1,0 +1,11 @@
+/** Asks a GPU driver once how it is, in a process that may be killed when it does not answer. */
+import {serveDriverProbe, type ProbeOrder} from '../lib/gpu/index.js'
+
+process.on('disconnect', () => process.exit(0))
+// Ctrl-C in a terminal reaches this process too; the parent decides what it means.
+process.on('SIGINT', () => undefined)
+
+const serve = serveDriverProbe(report => {
+  if (process.connected) process.send!(report)
+})
+process.on('message', (order: ProbeOrder) => serve(order))
