@@ -57,6 +57,7 @@ await build({
     '@fastify/fast-json-stringify-compiler',
     'execa',
     'yaml',
+    'ioredis',
     'csv-*',
   ],
   banner: {

@@ -4,6 +4,7 @@ import type {Engine} from './lib/engine/index.js'
 import type {Logger} from './lib/foundation/index.js'
 import type {GpuSampler, ProbeOrder, ProbeReport} from './lib/gpu/index.js'
 import type {SegmentStore} from './lib/segments/index.js'
+import type {CacheFigures, CacheWorker} from './lib/tiers/index.js'
 import type {Tokenizer} from './lib/tokens/index.js'
 import type {EngineSettings} from './server/engine-settings.js'
 
@@ -93,6 +94,22 @@ export async function freeSegmentName(logger: Logger): Promise<string> {
   if (process.env['KVCACHED_IPC_NAME']) return name
   const taken = (await (await segmentStore(logger)).list()).map(look => look.name)
   return taken.includes(name) ? `${name}_${process.pid}` : name
+}
+
+/** A cache worker in this process, with a KV buffer of its own and the tiers of its settings; `close` ends their writing. */
+export async function cacheWorker(
+  {configPath, allowedPaths}: {readonly configPath: string | null; readonly allowedPaths: readonly string[]},
+  logger: Logger,
+): Promise<{readonly worker: CacheWorker; readonly figures: CacheFigures | null; close(): Promise<void>}> {
+  const {packageVersion} = await import('./lib/foundation/index.js')
+  const {cacheFigures, embeddedCacheWorker, EmbeddedWorker, HostPagedKv, identityOf, loadCacheSettings} =
+    await import('./lib/tiers/index.js')
+  const settings = await loadCacheSettings(configPath, process.env, logger)
+  const identity = identityOf(settings.extraObject)
+  const kv = new HostPagedKv(identity)
+  const options = {settings, identity, kv, version: packageVersion, allowedPaths, logger, retryMs: 1000}
+  const worker = await EmbeddedWorker.open(options)
+  return {worker: embeddedCacheWorker(worker), figures: cacheFigures(worker), close: () => worker.close()}
 }
 
 /**

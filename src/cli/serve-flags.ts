@@ -72,6 +72,20 @@ export const serveFlags = {
   'drain-timeout': durationFlag({
     description: 'how long running requests may go on after Ctrl-C (default 1.5s)',
   }),
+  'cache-config': Flags.string({
+    description: "YAML file of LMCache's settings for the cache worker (also LMCACHE_CONFIG_FILE)",
+    helpValue: 'FILE',
+  }),
+  'allow-path': Flags.string({
+    description: 'folder below which load-fs-chunks may read, beside the working directory; may be repeated',
+    helpValue: 'DIR',
+    multiple: true,
+    multipleNonGreedy: true,
+  }),
+  'cache-socket': Flags.string({
+    description: 'also serve the cache family on this Unix socket',
+    helpValue: 'PATH',
+  }),
   config: Flags.string({
     description: 'YAML file of these options, with _ for - and lists where a flag may be repeated',
     helpValue: 'FILE',

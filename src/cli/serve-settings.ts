@@ -15,6 +15,12 @@ export interface ServeSettings {
   readonly isOpen: boolean
   readonly corsOrigins: readonly string[]
   readonly drainMs: number
+  /** The cache worker's settings file, folders it may read, and its Unix socket. */
+  readonly cache: {
+    readonly configPath: string | null
+    readonly allowedPaths: readonly string[]
+    readonly socketPath: string | null
+  }
 }
 
 const DRAIN_MS = 1500
@@ -48,6 +54,15 @@ export function serveSettings(
     isOpen,
     corsOrigins: flags['cors-origin'] ?? file.cors_origin ?? [],
     drainMs: flags['drain-timeout'] ?? file.drain_timeout ?? DRAIN_MS,
+    cache: {
+      configPath:
+        flags['cache-config'] ??
+        (environment['LMCACHE_CONFIG_FILE'] || undefined) ??
+        file.cache_config ??
+        null,
+      allowedPaths: flags['allow-path'] ?? file.allow_path ?? [],
+      socketPath: flags['cache-socket'] ?? file.cache_socket ?? null,
+    },
   }
 }
 

@@ -6,6 +6,7 @@ import {hasKey} from './api-key.js'
 import {isLoopback} from './loopback.js'
 import {describeApi} from './openapi.js'
 import {HttpRefusal, PROBLEM_TYPE, problemOf} from './problem.js'
+import {cacheRoutes} from './routes/cache.js'
 import {segmentRoutes} from './routes/segments.js'
 import {systemRoutes} from './routes/system.js'
 
@@ -13,6 +14,7 @@ import {systemRoutes} from './routes/system.js'
 const FAMILIES: Readonly<Record<FamilyName, (app: FastifyInstance, context: ApiContext) => void>> = {
   segments: segmentRoutes,
   system: systemRoutes,
+  cache: cacheRoutes,
 }
 
 export interface ApiAppOptions {

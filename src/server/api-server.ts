@@ -1,7 +1,7 @@
 import {createApiApp, type ApiAppOptions} from './api-app.js'
 import type {ApiContext} from './api-context.js'
 import type {Listener} from './plan-listeners.js'
-import {bind} from './bind.js'
+import {bind, bindSocket} from './bind.js'
 
 export interface ListeningApi {
   readonly listeners: readonly {readonly url: string; readonly families: Listener['families']}[]
@@ -27,8 +27,11 @@ export async function serveApi(
   }
   try {
     const open = []
-    for (const [index, {port, families}] of listeners.entries())
-      open.push({url: await bind(apps[index]!, host, port), families})
+    for (const [index, {port, socketPath, families}] of listeners.entries()) {
+      const app = apps[index]!
+      const url = socketPath === undefined ? await bind(app, host, port) : await bindSocket(app, socketPath)
+      open.push({url, families})
+    }
     return {
       listeners: open,
       async close(drainMs) {

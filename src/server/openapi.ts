@@ -21,6 +21,7 @@ export async function describeApi(app: FastifyInstance, version: string, hasToke
       tags: [
         {name: 'segments', description: "kvcached's segments: limits and use"},
         {name: 'system', description: 'the server itself'},
+        {name: 'cache', description: "LMCache's worker API"},
       ],
       ...(hasToken && {
         components: {securitySchemes: {token: {type: 'http', scheme: 'bearer'}}},

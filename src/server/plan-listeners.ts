@@ -4,6 +4,8 @@ import type {FamilyName} from './api-families.js'
 /** One port and what answers on it. */
 export interface Listener {
   readonly port: number
+  /** A Unix socket instead of a port. */
+  readonly socketPath?: string
   readonly families: readonly FamilyName[]
 }
 

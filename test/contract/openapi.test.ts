@@ -163,9 +163,9 @@ describe('the OpenAPI document of kvctl serve', () => {
   it('stands beside metrics whose names docs/api.md lists', async () => {
     const page = await (await server.get('/metrics', known)).text()
     const names = [...page.matchAll(/^# TYPE (\S+)/gm)].map(([, name]) => name)
-    const listed = [...readRepositoryFile('docs/api.md').matchAll(/^\| `((?:kvctl|process)_\w+)` \|/gm)].map(
-      ([, name]) => name,
-    )
+    const listed = [
+      ...readRepositoryFile('docs/api.md').matchAll(/^\| `((?:kvctl_|process_|lmcache:)\w+)` \|/gm),
+    ].map(([, name]) => name)
     expect(names).to.have.members(listed)
   })
 })

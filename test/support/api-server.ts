@@ -1,9 +1,11 @@
 import {silentLogger, systemClock} from '../../src/lib/foundation/index.js'
+import {cacheFigures, embeddedCacheWorker} from '../../src/lib/tiers/index.js'
 import type {SegmentStore} from '../../src/lib/segments/index.js'
 import type {ApiAppOptions} from '../../src/server/api-app.js'
 import {createApiContext, type ApiContext, type ApiContextOptions} from '../../src/server/api-context.js'
 import {FAMILY_NAMES} from '../../src/server/api-families.js'
 import {serveApi} from '../../src/server/api-server.js'
+import {openSmallWorker} from './cache-worker.js'
 
 export interface ApiServer {
   readonly url: string
@@ -18,8 +20,11 @@ export async function serveStore(
   segments: SegmentStore,
   overrides: Partial<ApiContextOptions & ApiAppOptions> = {},
 ): Promise<ApiServer> {
+  const worker = await openSmallWorker()
   const context = createApiContext({
     segments,
+    cache: embeddedCacheWorker(worker),
+    cacheFigures: cacheFigures(worker),
     clock: systemClock,
     logger: silentLogger,
     version: '0.1.0',
@@ -48,6 +53,9 @@ export async function serveStore(
           body: typeof body === 'string' ? body : JSON.stringify(body),
         }),
       }),
-    close: (drainMs = 0) => api.close(drainMs),
+    async close(drainMs = 0) {
+      await api.close(drainMs)
+      await worker.close()
+    },
   }
 }

@@ -1,26 +1,37 @@
 import {Counter, Gauge, Registry} from 'prom-client'
 import type {Logger} from '../../lib/foundation/index.js'
 import {lookAtSegments, type OwnedLook, type SegmentStore} from '../../lib/segments/index.js'
+import type {CacheFigures} from '../../lib/tiers/index.js'
 import type {Traffic} from '../traffic.js'
+import {cacheSeries} from './cache-series.js'
 import {processSeries} from './process-series.js'
 
 export interface ApiMetrics {
   /** Looks at the segments and gives the page, in text format 0.0.4. */
   page(): Promise<string>
   readonly contentType: string
+  /** Zeroes what the cache counted. */
+  resetCache(): void
   /** One HTTP exchange is over. */
   exchanged(method: string, route: string, status: number): void
 }
 
 export interface ApiMetricsOptions {
   readonly segments: SegmentStore
+  readonly cacheFigures: CacheFigures | null
   readonly version: string
   readonly traffic: Traffic
   readonly logger: Logger
 }
 
 /** The `/metrics` page of `kvctl serve`; docs/api.md lists every name. */
-export function createApiMetrics({segments, version, traffic, logger}: ApiMetricsOptions): ApiMetrics {
+export function createApiMetrics({
+  segments,
+  cacheFigures,
+  version,
+  traffic,
+  logger,
+}: ApiMetricsOptions): ApiMetrics {
   const registry = new Registry()
   const registers = [registry]
   new Gauge({
@@ -50,8 +61,10 @@ export function createApiMetrics({segments, version, traffic, logger}: ApiMetric
     },
   })
   processSeries(registers)
+  const cache = cacheFigures === null ? null : cacheSeries(registers, cacheFigures)
   return {
     contentType: registry.contentType,
+    resetCache: () => cache?.reset(),
     exchanged: (method, route, status) => exchanges.inc({method, route, status}),
     async page() {
       try {

@@ -1,0 +1,8 @@
+export {cacheFigures, type CacheFigures} from './cache-figures.js'
+export {loadCacheSettings} from './cache-settings.js'
+export {embeddedCacheWorker, type CacheWorker} from './cache-worker.js'
+export {EmbeddedWorker} from './embedded-worker.js'
+export {HostPagedKv} from './host-paged-kv.js'
+export {CACHE_OPERATION_NAMES, CACHE_OPERATIONS, type CacheOperation} from './operations.js'
+export type {CacheReply} from './answers/reply.js'
+export {identityOf} from './worker-identity.js'

@@ -1,0 +1,222 @@
+import {
+  appendFileSync,
+  existsSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs'
+import {join} from 'node:path'
+import {expect} from 'chai'
+import {chunkFiles, type ChunkFiles} from '../../../src/lib/tiers/chunk-files.js'
+import type {EmbeddedWorker} from '../../../src/lib/tiers/embedded-worker.js'
+import {DiskJournal} from '../../../src/lib/tiers/disk-journal.js'
+import {
+  bytesOf,
+  CHUNK_BYTES,
+  eventually,
+  gibibytesFor,
+  openSmallWorker,
+  slotsUpTo,
+  wipe,
+  type SmallWorkerOptions,
+} from '../../support/cache-worker.js'
+import {temporaryFolder} from '../../support/temporary.js'
+
+/** Of tokens 0 to 7 in one chunk of 8, `builtin`. */
+const FIRST = 'org-m@1@0@'
+
+describe('the disk tier', () => {
+  const folder = temporaryFolder()
+  let worker: EmbeddedWorker
+  const warnings: string[] = []
+  const open = async (
+    settings: SmallWorkerOptions['settings'] = {},
+    files?: ChunkFiles,
+  ): Promise<EmbeddedWorker> => {
+    warnings.length = 0
+    const logger = {debug() {}, info() {}, error() {}, warn: (text: string) => void warnings.push(text)}
+    return (worker = await openSmallWorker({
+      settings: {local_disk: folder(), max_local_disk_size: gibibytesFor(16), ...settings},
+      logger,
+      ...(files && {files}),
+    }))
+  }
+  const store = async (count: number): Promise<string> => {
+    worker.storeTokens(slotsUpTo(count), slotsUpTo(count), 'r')
+    await worker.store.settle()
+    return bytesOf(worker, slotsUpTo(count))
+  }
+  const retrieve = async (count: number): Promise<number> => {
+    await worker.clear(['LocalCPUBackend'])
+    wipe(worker, count)
+    return worker.retrieveTokens(slotsUpTo(count), slotsUpTo(count), 'r')
+  }
+  const chunkNames = (): string[] => readdirSync(folder()).filter(name => name.endsWith('.pt'))
+  const reopen = async (settings: SmallWorkerOptions['settings'] = {}): Promise<void> => {
+    await worker.close()
+    await open(settings)
+  }
+  const figures = (): Record<string, unknown> => ({...worker.store.tiers[1]!.figures})
+  afterEach(async () => worker.close())
+
+  it("holds one file a chunk, under upstream's name and with nothing but its bytes", async () => {
+    await open()
+    await store(8)
+    const [key] = worker.keysOf(slotsUpTo(8))
+    const [name] = chunkNames()
+    expect(name).to.equal(`${FIRST}${key!.key.hash}@bfloat16.pt`)
+    const expected = Buffer.alloc(CHUNK_BYTES)
+    worker.kv.gather(slotsUpTo(8), expected)
+    expect(readFileSync(join(folder(), name!)).equals(expected)).to.equal(true)
+  })
+
+  it('is found again after a restart', async () => {
+    await open()
+    const before = await store(32)
+    await reopen()
+    expect(await retrieve(32)).to.equal(32)
+    expect(bytesOf(worker, slotsUpTo(32))).to.equal(before)
+  })
+
+  it('takes files of upstream that have its own name and length, and leaves others alone', async () => {
+    await open()
+    await store(16)
+    await worker.close()
+    for (const name of readdirSync(folder())) if (name.includes('journal')) truncateSync(join(folder(), name))
+    writeFileSync(join(folder(), `${FIRST}ab@bfloat16.pt`), 'short')
+    writeFileSync(join(folder(), 'other@1@0@ab@bfloat16.pt'), Buffer.alloc(CHUNK_BYTES))
+    writeFileSync(join(folder(), 'notes.txt'), 'mine')
+    await open()
+    expect(figures()['chunks']).to.equal(2)
+    expect(warnings.join()).to.contain('@ab@bfloat16.pt has 5 bytes where a chunk has 512')
+    expect(await retrieve(16)).to.equal(16)
+    await worker.clear(null)
+    expect(readdirSync(folder())).to.include.members(['notes.txt', 'other@1@0@ab@bfloat16.pt'])
+  })
+
+  for (const [what, damage, reason] of [
+    [
+      'a byte changed',
+      (path: string) => writeFileSync(path, Buffer.alloc(CHUNK_BYTES)),
+      'its checksum is another',
+    ],
+    ['an end cut off', (path: string) => truncateSync(path, 100), 'it has 100 bytes, not 512'],
+    ['bytes behind its end', (path: string) => appendFileSync(path, 'x'), 'it has 513 bytes, not 512'],
+    ['no file', (path: string) => renameSync(path, `${path}.away`), 'it is gone'],
+  ] as const) {
+    it(`refuses a chunk with ${what}, forgets it, and takes it again`, async () => {
+      await open()
+      await store(24)
+      const {text} = worker.keysOf(slotsUpTo(24))[1]!.key
+      damage(join(folder(), `${text.replaceAll('/', '-')}.pt`))
+      expect(await retrieve(24)).to.equal(8)
+      expect(warnings.join()).to.contain(reason)
+      expect(figures()).to.include({refusedReads: 1, degraded: null})
+      await store(24)
+      expect(await retrieve(24)).to.equal(24)
+    })
+  }
+
+  it('never has more bytes than it may, and evicts what was used longest ago', async () => {
+    await open({max_local_disk_size: gibibytesFor(3)})
+    await store(24)
+    await retrieve(8)
+    worker.storeTokens([100, 101, 102, 103, 104, 105, 106, 107], slotsUpTo(8), 'r')
+    await worker.store.settle()
+    expect(chunkNames()).to.have.length(3)
+    expect(figures()).to.include({chunks: 3, bytes: 3 * 4096, evictedChunks: 1})
+    expect(await retrieve(24)).to.equal(8)
+  })
+
+  it('really empties the folder when it is cleared, and stays empty after a restart', async () => {
+    await open()
+    await store(24)
+    expect(await worker.clear(['LocalDiskBackend'])).to.include({tokens: 24})
+    expect(chunkNames()).to.deep.equal([])
+    await reopen()
+    expect(await retrieve(24)).to.equal(0)
+  })
+
+  it('reads a journal whose last line is torn, and one that repeats itself', async () => {
+    await open()
+    await store(16)
+    await worker.close()
+    const journal = join(folder(), 'kvctl-journal-0.jsonl')
+    const text = readFileSync(journal, 'utf8')
+    writeFileSync(journal, `${text}${text}nonsense\n{"key":1}\n${text.slice(0, 40)}`)
+    await open()
+    expect(figures()['chunks']).to.equal(2)
+    expect(await retrieve(16)).to.equal(16)
+  })
+
+  it('removes what a process left half-written', async () => {
+    const left = join(folder(), '.kvctl-0-7.tmp')
+    writeFileSync(left, 'half')
+    await open()
+    expect(existsSync(left)).to.equal(false)
+  })
+
+  it('is degraded while the disk is full, answers requests, and recovers by itself', async () => {
+    let isFull = false
+    const full: ChunkFiles = {
+      ...chunkFiles,
+      async write(path, parts) {
+        if (isFull) throw Object.assign(new Error('ENOSPC: no space left on device'), {code: 'ENOSPC'})
+        await chunkFiles.write(path, parts)
+      },
+    }
+    await open({}, full)
+    isFull = true
+    await store(16)
+    expect(figures()['degraded']).to.contain('no space left')
+    expect(await worker.retrieveTokens(slotsUpTo(16), slotsUpTo(16), 'r')).to.equal(16)
+    expect(chunkNames()).to.deep.equal([])
+    isFull = false
+    await eventually(() => figures()['degraded'] === null)
+    await store(16)
+    expect(await retrieve(16)).to.equal(16)
+    expect(figures()).to.include({bytes: 2 * 4096})
+  })
+
+  it('gives no wrong bytes after any moment at which its process could have ended', async () => {
+    await open()
+    const before = await store(24)
+    await worker.close()
+    const names = chunkNames()
+    const lines = readFileSync(join(folder(), 'kvctl-journal-0.jsonl'), 'utf8').trimEnd().split('\n')
+    // The order on disk is file, then line: so every prefix of lines, with the next file there or not, can be left behind.
+    for (let written = 0; written <= lines.length; written++) {
+      writeFileSync(
+        join(folder(), 'kvctl-journal-0.jsonl'),
+        lines
+          .slice(0, written)
+          .map(line => `${line}\n`)
+          .join(''),
+      )
+      await open()
+      const hit = await retrieve(24)
+      expect(hit).to.be.at.least(8 * written)
+      if (hit === 24) expect(bytesOf(worker, slotsUpTo(24))).to.equal(before)
+      await worker.close()
+      expect(chunkNames()).to.have.members(names)
+    }
+  })
+
+  it('reads 100,000 lines of its journal in a moment', async function () {
+    this.timeout(30_000)
+    const journal = new DiskJournal(join(folder(), 'big.jsonl'))
+    const layout = {format: 'KV_2LTD', tensors: [{dtype: 'bfloat16', shape: [2, 4, 256, 128]}]} as const
+    await journal.rewrite(
+      Array.from({length: 100_000}, (_, index) => ({
+        key: {text: `m@1@0@${index.toString(16)}@bfloat16`, hash: index.toString(16), tokens: 256},
+        ...{layout, crc: index},
+      })),
+    )
+    const entries = await journal.read()
+    expect(entries.size).to.equal(100_000)
+    expect(entries.get('m@1@0@ff@bfloat16')?.crc).to.equal(255)
+    await open()
+  })
+})
