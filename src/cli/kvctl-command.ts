@@ -60,9 +60,12 @@ export abstract class KvctlCommand extends Command {
 
   /** Writes to stderr. The level is the flag's, found on the command line even when parsing failed. */
   protected get logger(): Logger {
-    const at = this.argv.findIndex(word => word.startsWith('--log-level'))
-    const word = this.argv[at]
-    const flag = word?.includes('=') ? word.split('=')[1] : this.argv[at + 1]
+    // What stands behind -- is for another program.
+    const end = this.argv.indexOf('--')
+    const words = end < 0 ? this.argv : this.argv.slice(0, end)
+    const at = words.findIndex(word => word.startsWith('--log-level'))
+    const word = words[at]
+    const flag = word?.includes('=') ? word.split('=')[1] : words[at + 1]
     return (this.#logger ??= createLogger(
       logLevel(at < 0 ? undefined : flag, process.env),
       line => process.stderr.write(line),

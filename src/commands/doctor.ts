@@ -9,9 +9,8 @@ import {doctorParts} from '../wiring.js'
 export default class Doctor extends KvctlCommand {
   static override summary =
     'check driver, permissions, containers, /dev/shm, ports and engines; say how to fix each'
-  static override description = `Looks at everything at once, for at most 5 s, also when a driver hangs; changes nothing and takes no GPU memory. Each finding
-is ok, warn, fail or skipped, with what to do about it. Where nothing says that a GPU should be here, its absence is
-skipped. The exit status is 4 when something failed.`
+  static override description =
+    'Looks at everything at once, for at most 5 s, also when a driver hangs; changes nothing and takes no GPU memory. Each finding is ok, warn, fail or skipped, with what to do about it. Where nothing says that a GPU should be here, its absence is skipped. The exit status is 4 when something failed.'
   static override examples = [
     '<%= config.bin %> <%= command.id %>',
     '<%= config.bin %> <%= command.id %> --url http://gpu-host:6767 --engine-url http://gpu-host:8000',

@@ -45,6 +45,8 @@ const FAILURES: Failure[] = [
   {args: ['list', '--none-such'], code: configuration, names: /--none-such/},
   {args: ['load-test', '--url', 'http://127.0.0.1:1'], code: network, names: /127\.0\.0\.1:1/},
   {args: ['load-test', '--concurrency', 'many'], code: configuration, names: /many/},
+  {args: ['nsight', 'true', '--launch-count', '0'], code: configuration, names: /'0'/},
+  {args: ['nsight', 'true', '--metrics', 'a b'], code: configuration, names: /'a b'/},
   {args: ['profiles', 'show', 'none-such'], code: configuration, names: /none-such/},
   {args: ['profiles', 'validate', 'FOLDER/bad.yaml'], code: configuration, names: /bad\.yaml:2/},
   {args: ['prune', '--none-such'], code: configuration, names: /--none-such/},

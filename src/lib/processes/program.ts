@@ -1,5 +1,6 @@
 import {execa} from 'execa'
 import {ResourceError} from '../foundation/index.js'
+import {isTracked, killGroup, trackGroup, untrackGroup} from './process-group.js'
 
 export interface ProgramOptions {
   readonly env?: Readonly<Record<string, string>>
@@ -27,8 +28,6 @@ export interface RunningProgram {
 }
 
 const STDERR_TAIL_CHARS = 2000
-const running = new Set<number>()
-let isExitWatched = false
 
 /**
  * Starts a program with an argument list, never through a shell, in a process group of its own: Ctrl-C in the terminal
@@ -55,8 +54,7 @@ export function startProgram(
   if (pid === undefined) {
     throw new ResourceError('PROGRAM_NOT_STARTED', `${file} could not be started`)
   }
-  watchExit()
-  running.add(pid)
+  trackGroup(pid)
 
   let stderrTail = ''
   child.stderr.setEncoding('utf8').on('data', (text: string) => {
@@ -67,7 +65,7 @@ export function startProgram(
   })
   const first = readFirstLine(child.stdout)
   const ended = child.then(({exitCode, signal}): ProgramExit => {
-    running.delete(pid)
+    untrackGroup(pid)
     return {code: exitCode ?? null, signal: signal ?? null}
   })
 
@@ -87,7 +85,7 @@ export function startProgram(
       throw new ResourceError('PROGRAM_ENDED', `${file} ended early (${by ?? `status ${code}`})${because}`)
     },
     async stop(graceMs = 5000) {
-      if (!running.has(pid)) return
+      if (!isTracked(pid)) return
       killGroup(pid, 'SIGTERM')
       const timer = setTimeout(() => killGroup(pid, 'SIGKILL'), graceMs)
       await ended
@@ -116,22 +114,5 @@ function rejectOnAbort(signal: AbortSignal): Promise<never> {
     const leave = (): void => reject(signal.reason as Error)
     if (signal.aborted) leave()
     else signal.addEventListener('abort', leave, {once: true})
-  })
-}
-
-function killGroup(pid: number, signal: NodeJS.Signals): void {
-  try {
-    process.kill(-pid, signal)
-  } catch {
-    // It ended between the check and the call.
-  }
-}
-
-function watchExit(): void {
-  if (isExitWatched) return
-  isExitWatched = true
-  process.on('exit', () => {
-    // Not SIGKILL: an engine still has its segment to remove.
-    for (const pid of running) killGroup(pid, 'SIGTERM')
   })
 }
