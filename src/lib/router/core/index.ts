@@ -1,0 +1,15 @@
+export {LONGEST_WINDOW_MS} from './arrivals.js'
+export {RouterCore} from './router-core.js'
+export type {RequestOutcome} from './traffic.js'
+export type {
+  Effect,
+  Input,
+  ModelLook,
+  ModelPlan,
+  OrderRefusal,
+  Phase,
+  Refusal,
+  RouterPlan,
+  SleepReason,
+  SleepRules,
+} from './types.js'
