@@ -3,6 +3,7 @@ import type {DoctorParts} from './lib/doctor/index.js'
 import type {Engine} from './lib/engine/index.js'
 import type {Logger} from './lib/foundation/index.js'
 import type {GpuSampler, ProbeOrder, ProbeReport} from './lib/gpu/index.js'
+import type {ControllerConfig, Router} from './lib/router/index.js'
 import type {SegmentStore} from './lib/segments/index.js'
 import type {CacheFigures, CacheWorker} from './lib/tiers/index.js'
 import type {Tokenizer} from './lib/tokens/index.js'
@@ -85,6 +86,19 @@ export async function embeddedEngine(
     segment: segmentName === null ? null : {store: await segmentStore(logger), name: segmentName},
   })
   return {engine, tokenizer}
+}
+
+/** The router over its own connections. */
+export async function routerFor(config: ControllerConfig, logger: Logger): Promise<Router> {
+  const {systemClock} = await import('./lib/foundation/index.js')
+  const {createHttpClient, createRelayPool} = await import('./lib/http/index.js')
+  const {Router} = await import('./lib/router/index.js')
+  return new Router(config, {
+    http: createHttpClient(),
+    createPool: createRelayPool,
+    clock: systemClock,
+    logger,
+  })
 }
 
 /** The name for an engine's segment when the user gave none: kvcached's rule, and never that of a segment in use. */

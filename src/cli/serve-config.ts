@@ -1,6 +1,12 @@
 import {z} from 'zod'
-import {checkYaml, readYamlFile} from '../lib/config/index.js'
+import {checkYaml, readYamlFile, type YamlFile} from '../lib/config/index.js'
 import {parseDurationMs} from '../lib/foundation/index.js'
+import {
+  CONTROLLER_KEYS,
+  controllerConfigOf,
+  emptyControllerConfig,
+  type ControllerConfig,
+} from '../lib/router/index.js'
 import {FAMILY_NAMES} from '../server/api-families.js'
 import {HIGHEST_PORT, isOrigin} from './serve-flags.js'
 
@@ -35,9 +41,28 @@ const serveConfig = z
 
 export type ServeConfig = z.output<typeof serveConfig>
 
-/** @throws ConfigurationError `CONFIG_UNREADABLE`, `YAML_INVALID`, `CONFIG_INVALID`, each with file and line */
-export async function readServeConfig(path: string): Promise<ServeConfig> {
+/** A file of `kvctl serve`: its own options, and kvcached's controller beside them. */
+export interface ServeFile {
+  readonly options: ServeConfig
+  readonly controller: ControllerConfig
+}
+
+/**
+ * @param environment where keys of models may stand
+ * @throws ConfigurationError `CONFIG_UNREADABLE`, `YAML_INVALID`, `CONFIG_INVALID`, `CONTROLLER_INVALID`, each with file and line
+ */
+export async function readServeFile(path: string, environment: NodeJS.ProcessEnv): Promise<ServeFile> {
   const file = await readYamlFile(path)
   // An empty file says nothing, which is fine.
-  return file.value === null ? {} : checkYaml(file, serveConfig, 'CONFIG_INVALID')
+  if (file.value === null) return {options: {}, controller: emptyControllerConfig}
+  const options = checkYaml(withoutController(file), serveConfig, 'CONFIG_INVALID')
+  const isController = CONTROLLER_KEYS.some(key => key in Object(file.value))
+  return {options, controller: isController ? controllerConfigOf(file, environment) : emptyControllerConfig}
+}
+
+function withoutController(file: YamlFile): YamlFile {
+  const {value} = file
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return file
+  const own = Object.entries(value).filter(([key]) => !CONTROLLER_KEYS.includes(key))
+  return {...file, value: Object.fromEntries(own)}
 }

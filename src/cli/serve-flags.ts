@@ -87,7 +87,8 @@ export const serveFlags = {
     helpValue: 'PATH',
   }),
   config: Flags.string({
-    description: 'YAML file of these options, with _ for - and lists where a flag may be repeated',
+    description:
+      "YAML file of these options, with _ for - and lists where a flag may be repeated, and of the router's models, read again on SIGHUP and when it changes",
     helpValue: 'FILE',
   }),
 }

@@ -1,21 +1,26 @@
+import {watchConfig} from '../cli/config-watch.js'
 import {KvctlCommand} from '../cli/kvctl-command.js'
-import type {ServeConfig} from '../cli/serve-config.js'
+import type {ServeFile} from '../cli/serve-config.js'
 import {serveFlags} from '../cli/serve-flags.js'
-import {serveSettings} from '../cli/serve-settings.js'
+import {serveSettings, type ServeSettings} from '../cli/serve-settings.js'
 import {untilEnd} from '../cli/until-end.js'
 import {packageVersion, systemClock} from '../lib/foundation/index.js'
+import type {Router} from '../lib/router/index.js'
+import type {FamilyName} from '../server/api-families.js'
 import type {ListeningApi} from '../server/api-server.js'
-import {cacheWorker, segmentStore} from '../wiring.js'
+import {cacheWorker, routerFor, segmentStore} from '../wiring.js'
 
-const LIMITS = {maxRequests: 256, maxStreams: 512}
+const LIMITS = {maxRequests: 256, maxProxied: 8192, maxStreams: 512}
 const SEGMENT_INTERVAL_MS = 1000
 const SLOW_CLIENT_MS = 60_000
 
 export default class Serve extends KvctlCommand {
   static override summary =
-    'serve what kvctl knows over HTTP: segments, the tiered KV cache, health, metrics, OpenAPI'
-  static override description = `Families of routes: segments (GET /segments, GET, PUT and DELETE /segments/NAME, GET /segments/stream) system (/health,
-/metrics, /api/v1/version, /openapi.json, /docs) and cache (LMCache's worker API over a KV buffer and tiers of its own). Failures are problem documents (RFC 9457). Ctrl-C lets running requests
+    'serve what kvctl knows over HTTP: segments, the tiered KV cache, health, metrics, OpenAPI, many models behind one door'
+  static override description = `Families of routes: segments (GET /segments, GET, PUT and DELETE /segments/NAME, GET /segments/stream), system (/health,
+/metrics, /api/v1/version, /openapi.json, /docs), cache (LMCache's worker API over a KV buffer and tiers of its own) and
+router (/v1/* to the engines that --config FILE names, /models, /traffic/stats, /sleep/status, /action/sleep/MODEL). Failures
+are problem documents (RFC 9457), on the router's routes those of OpenAI and of kvcached's controller. Ctrl-C lets running requests
 end. With --json the first line is {"url","pid","listeners"}, and a stdin that is a pipe ends the server when it closes.`
   static override examples = [
     '<%= config.bin %> <%= command.id %>',
@@ -30,13 +35,17 @@ end. With --json the first line is {"url","pid","listeners"}, and a stdin that i
 
   async run(): Promise<void> {
     const {flags} = await this.parse(Serve)
-    const file = flags.config === undefined ? {} : await this.#read(flags.config)
-    const settings = serveSettings(flags, process.env, file)
+    const {options, controller} = await this.#read(flags.config)
+    const settings = serveSettings(flags, process.env, options)
     const {planListeners} = await import('../server/plan-listeners.js')
-    const listeners = planListeners(settings.port, settings.families, settings.listen)
+    const listeners = planListeners(settings.port, settings.families, [
+      ...settings.listen,
+      ...routerListeners(settings, controller.routerPort),
+    ])
     const {socketPath} = settings.cache
     if (socketPath !== null) listeners.push({port: 0, socketPath, families: ['cache']})
     const {signal, logger} = this
+    const router = await routerFor(controller, logger)
     const {createApiContext} = await import('../server/api-context.js')
     const {serveApi} = await import('../server/api-server.js')
     const cache = settings.families.includes('cache') ? await cacheWorker(settings.cache, logger) : null
@@ -44,6 +53,7 @@ end. With --json the first line is {"url","pid","listeners"}, and a stdin that i
       segments: await segmentStore(logger),
       cache: cache?.worker ?? null,
       cacheFigures: cache?.figures ?? null,
+      router,
       clock: systemClock,
       logger,
       version: packageVersion,
@@ -59,16 +69,35 @@ end. With --json the first line is {"url","pid","listeners"}, and a stdin that i
         corsOrigins,
       })
       this.#announce(api)
-      await untilEnd(signal, this.jsonEnabled() ? process.stdin : null)
+      const reload = flags.config === undefined ? null : () => void this.#reload(flags.config!, router)
+      const stopWatching = reload && watchConfig(flags.config!, reload)
+      await untilEnd(signal, this.jsonEnabled() ? process.stdin : null, reload)
+      stopWatching?.()
       await api.close(settings.drainMs)
     } finally {
       await cache?.close()
     }
   }
 
-  async #read(path: string): Promise<ServeConfig> {
-    const {readServeConfig} = await import('../cli/serve-config.js')
-    return readServeConfig(path)
+  async #read(path: string | undefined): Promise<ServeFile> {
+    const {readServeFile} = await import('../cli/serve-config.js')
+    const {emptyControllerConfig} = await import('../lib/router/index.js')
+    if (path === undefined) return {options: {}, controller: emptyControllerConfig}
+    const file = await readServeFile(path, process.env)
+    for (const warning of file.controller.warnings) this.logger.warn(warning)
+    return file
+  }
+
+  /** The router's part only: sockets stay. A file that is wrong changes nothing. */
+  async #reload(path: string, router: Router): Promise<void> {
+    try {
+      const {controller} = await this.#read(path)
+      router.configure(controller)
+      this.logger.info(`read ${path} again: ${controller.models.length} models`)
+    } catch (error) {
+      const why = error instanceof Error ? error.message : String(error)
+      this.logger.error(`the configuration stays as it was: ${why}`)
+    }
   }
 
   #announce({listeners}: ListeningApi): void {
@@ -82,7 +111,17 @@ end. With --json the first line is {"url","pid","listeners"}, and a stdin that i
     this.log('\nTry')
     if (families.includes('segments')) this.log(`  curl ${url}/segments`)
     if (families.includes('cache')) this.log(`  curl -X POST '${url}/cache/store?tokens_mock=0,1024'`)
+    if (families.includes('router')) this.log(`  curl ${url}/v1/models`)
     if (families.includes('system')) this.log(`  ${url}/docs in a browser`)
     this.log('\nCtrl-C ends it.')
   }
+}
+
+/** `router_port` of the file acts as `--listen router=PORT`, which wins over it. */
+function routerListeners(
+  {families, listen}: Pick<ServeSettings, 'families' | 'listen'>,
+  port: number | null,
+): {family: FamilyName; port: number}[] {
+  const isNamed = listen.some(({family}) => family === 'router')
+  return port === null || isNamed || !families.includes('router') ? [] : [{family: 'router', port}]
 }

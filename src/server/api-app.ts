@@ -1,4 +1,4 @@
-import {fastify, type FastifyInstance, type FastifyReply} from 'fastify'
+import {fastify, type FastifyInstance, type FastifyReply, type FastifyRequest} from 'fastify'
 import {stringifyExact} from '../lib/foundation/index.js'
 import type {ApiContext} from './api-context.js'
 import type {FamilyName} from './api-families.js'
@@ -7,6 +7,7 @@ import {isLoopback} from './loopback.js'
 import {describeApi} from './openapi.js'
 import {HttpRefusal, PROBLEM_TYPE, problemOf} from './problem.js'
 import {cacheRoutes} from './routes/cache.js'
+import {routerRoutes} from './routes/router.js'
 import {segmentRoutes} from './routes/segments.js'
 import {systemRoutes} from './routes/system.js'
 
@@ -15,6 +16,7 @@ const FAMILIES: Readonly<Record<FamilyName, (app: FastifyInstance, context: ApiC
   segments: segmentRoutes,
   system: systemRoutes,
   cache: cacheRoutes,
+  router: routerRoutes,
 }
 
 export interface ApiAppOptions {
@@ -32,7 +34,8 @@ export interface ApiAppOptions {
 
 const MAX_BODY_BYTES = 64 * 1024
 const MAX_HEADER_BYTES = 16 * 1024
-const MAX_CONNECTIONS = 1024
+/** Above what may be answered at once, so that the rest hears a refusal instead of nothing. */
+const MAX_CONNECTIONS = 16_384
 /** A file name of 255 bytes, each percent-encoded. */
 const MAX_PARAM_LENGTH = 3 * 255
 /** The one path that asks for no token and answers while the server drains. */
@@ -90,15 +93,13 @@ export async function createApiApp(
     }
     if (isForThisMachine && !isLoopback(request.hostname))
       throw new HttpRefusal(403, 'HOST_REFUSED', 'Without a token this server answers to localhost alone.')
-    if (token !== null && !hasKey(request.headers.authorization, [token])) {
+    const isProxied = request.routeOptions.config.isProxied === true
+    if (token !== null && !hasKey(tokenHeader(request, isProxied), [token])) {
       reply.header('www-authenticate', 'Bearer')
-      throw new HttpRefusal(
-        401,
-        'TOKEN_REQUIRED',
-        'Send Authorization: Bearer TOKEN with the token of the server.',
-      )
+      const how = isProxied ? 'x-kvctl-token: TOKEN' : 'Authorization: Bearer TOKEN'
+      throw new HttpRefusal(401, 'TOKEN_REQUIRED', `Send ${how} with the token of the server.`)
     }
-    traffic.enter(reply.raw)
+    traffic.enter(reply.raw, isProxied)
     done()
   })
   app.setErrorHandler((error, _, reply) => sendProblem(error, reply))
@@ -119,8 +120,18 @@ export async function createApiApp(
   return app
 }
 
+/** Where an engine answers, `Authorization` is the engine's and ours has a header of its own. */
+function tokenHeader({headers}: FastifyRequest, isProxied: boolean): string | undefined {
+  if (!isProxied) return headers.authorization
+  const own = headers['x-kvctl-token']
+  return typeof own === 'string' ? `Bearer ${own}` : undefined
+}
+
 /** `/segments/:name` as what it matches. */
 function patternOf(url: string): RegExp {
-  const parts = url.split('/').map(part => (part.startsWith(':') ? '[^/]+' : part.replaceAll(/\W/g, '\\$&')))
+  const parts = url.split('/').map(part => {
+    if (part === '*') return '.*'
+    return part.startsWith(':') ? '[^/]+' : part.replaceAll(/\W/g, '\\$&')
+  })
   return new RegExp(`^${parts.join('/')}$`)
 }

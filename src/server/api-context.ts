@@ -1,4 +1,5 @@
 import {stringifyExact, type Clock, type Logger} from '../lib/foundation/index.js'
+import type {Router} from '../lib/router/index.js'
 import {segmentJson, watchSegments, type SegmentsLook, type SegmentStore} from '../lib/segments/index.js'
 import type {CacheFigures, CacheWorker} from '../lib/tiers/index.js'
 import {createBroadcast, type Broadcast} from './broadcast.js'
@@ -17,6 +18,9 @@ export interface ApiContext {
   readonly traffic: Traffic
   readonly metrics: ApiMetrics
   readonly segmentEvents: Broadcast
+  readonly router: Router
+  /** A client of a routed answer that reads nothing for so long is put out. */
+  readonly slowClientMs: number
 }
 
 export interface ApiContextOptions {
@@ -24,6 +28,7 @@ export interface ApiContextOptions {
   readonly cache: CacheWorker | null
   /** Of a cache worker in this process. */
   readonly cacheFigures: CacheFigures | null
+  readonly router: Router
   readonly clock: Clock
   readonly logger: Logger
   readonly version: string
@@ -34,16 +39,16 @@ export interface ApiContextOptions {
 }
 
 export function createApiContext(options: ApiContextOptions): ApiContext {
-  const {segments, cache, cacheFigures, clock, logger, version} = options
+  const {segments, cache, cacheFigures, router, clock, logger, version, slowClientMs} = options
   const traffic = createTraffic(options.limits)
   const ticker = watchSegments(segments, [], options.segmentIntervalMs, error => {
     logger.warn(`looking at segments failed: ${error instanceof Error ? error.message : String(error)}`)
   })
   return {
-    ...{segments, cache, clock, logger, version, traffic},
+    ...{segments, cache, router, clock, logger, version, traffic, slowClientMs},
     startedNs: clock.nowNs(),
-    metrics: createApiMetrics({segments, cacheFigures, version, traffic, logger}),
-    segmentEvents: createBroadcast(ticker, segmentsEvent, options.slowClientMs),
+    metrics: createApiMetrics({segments, cacheFigures, router, version, traffic, logger}),
+    segmentEvents: createBroadcast(ticker, segmentsEvent, slowClientMs),
   }
 }
 

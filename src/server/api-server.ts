@@ -26,6 +26,7 @@ export async function serveApi(
     await Promise.all(apps.map(app => app.close()))
   }
   try {
+    await context.router.start(context.metrics.router)
     const open = []
     for (const [index, {port, socketPath, families}] of listeners.entries()) {
       const app = apps[index]!
@@ -38,10 +39,12 @@ export async function serveApi(
         if (traffic.requests > 0) logger.info(`waiting for ${traffic.requests} requests to end`)
         await traffic.drain(drainMs)
         await closeAll()
+        await context.router.close()
       },
     }
   } catch (error) {
     await closeAll()
+    await context.router.close()
     throw error
   }
 }

@@ -22,6 +22,7 @@ export async function describeApi(app: FastifyInstance, version: string, hasToke
         {name: 'segments', description: "kvcached's segments: limits and use"},
         {name: 'system', description: 'the server itself'},
         {name: 'cache', description: "LMCache's worker API"},
+        {name: 'router', description: 'many models behind one door, asleep when idle'},
       ],
       ...(hasToken && {
         components: {securitySchemes: {token: {type: 'http', scheme: 'bearer'}}},

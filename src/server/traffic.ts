@@ -3,6 +3,8 @@ import {HttpRefusal} from './problem.js'
 
 export interface TrafficLimits {
   readonly maxRequests: number
+  /** Requests that engines answer, on top of those. */
+  readonly maxProxied: number
   readonly maxStreams: number
 }
 
@@ -11,8 +13,11 @@ export interface Traffic {
   readonly requests: number
   readonly streams: number
   readonly isDraining: boolean
-  /** @throws HttpRefusal 503 while draining, or when as many are being answered as may be */
-  enter(response: ServerResponse): void
+  /**
+   * @param isProxied an engine answers: such requests have a limit of their own
+   * @throws HttpRefusal 503 while draining, or when as many are being answered as may be
+   */
+  enter(response: ServerResponse, isProxied: boolean): void
   /**
    * Turns an entered request into a stream, which does not hold up the end.
    *
@@ -29,8 +34,9 @@ export interface Traffic {
 /** What is left of an answer after it was aborted: a few lines to a socket. */
 const LAST_WORDS_MS = 200
 
-export function createTraffic({maxRequests, maxStreams}: TrafficLimits): Traffic {
+export function createTraffic({maxRequests, maxProxied, maxStreams}: TrafficLimits): Traffic {
   const requests = new Set<ServerResponse>()
+  let proxied = 0
   const streams = new Map<ServerResponse, () => void>()
   const impatience = new AbortController()
   let isDraining = false
@@ -59,12 +65,17 @@ export function createTraffic({maxRequests, maxStreams}: TrafficLimits): Traffic
     get isDraining() {
       return isDraining
     },
-    enter(response) {
+    enter(response, isProxied) {
       if (isDraining) throw new HttpRefusal(503, 'SERVER_DRAINING', 'The server is shutting down.')
-      if (requests.size >= maxRequests)
-        throw new HttpRefusal(503, 'SERVER_BUSY', `${maxRequests} requests are being answered already.`)
+      const [most, now] = isProxied ? [maxProxied, proxied] : [maxRequests, requests.size - proxied]
+      if (now >= most)
+        throw new HttpRefusal(503, 'SERVER_BUSY', `${most} requests are being answered already.`)
       requests.add(response)
-      response.once('close', () => leave(response))
+      if (isProxied) proxied++
+      response.once('close', () => {
+        if (isProxied) proxied--
+        leave(response)
+      })
     },
     enterStream(response, open) {
       if (streams.size >= maxStreams)

@@ -127,7 +127,10 @@ describe('the OpenAPI document of kvctl serve', () => {
     })
     const real = routesIn(app.printRoutes({commonPrefix: false}))
     await app.close()
-    const undescribed = real.filter(route => !route.startsWith('HEAD ') && !described.includes(route))
+    // What else engines have below /v1 is theirs to describe.
+    const undescribed = real.filter(
+      route => !route.startsWith('HEAD ') && !route.endsWith('*') && !described.includes(route),
+    )
     expect(undescribed.filter(route => !route.startsWith('GET /docs'))).to.deep.equal([])
     expect(real).to.include.members(described)
   })

@@ -55,7 +55,7 @@ describe('kvctl serve', function () {
       const {url, pid, listeners, child} = await serve()
       expect(pid).to.equal(child.pid)
       expect(url).to.match(/^http:\/\/127\.0\.0\.1:\d+$/)
-      expect(listeners).to.deep.equal([{url, families: ['segments', 'system', 'cache']}])
+      expect(listeners).to.deep.equal([{url, families: ['segments', 'system', 'cache', 'router']}])
       const segments = (await (await fetch(`${url}/segments`)).json()) as {ipc: string; percent: number}[]
       expect(segments.map(({ipc, percent}) => [ipc, percent])).to.deep.equal([['a', 75]])
       const health = (await (await fetch(`${url}/health`)).json()) as {status: string; version: string}

@@ -1,4 +1,6 @@
 import {silentLogger, systemClock} from '../../src/lib/foundation/index.js'
+import {createHttpClient, createRelayPool} from '../../src/lib/http/index.js'
+import {emptyControllerConfig, Router, type ControllerConfig} from '../../src/lib/router/index.js'
 import {cacheFigures, embeddedCacheWorker} from '../../src/lib/tiers/index.js'
 import type {SegmentStore} from '../../src/lib/segments/index.js'
 import type {ApiAppOptions} from '../../src/server/api-app.js'
@@ -18,17 +20,21 @@ export interface ApiServer {
 /** The HTTP surface of `kvctl serve` on a real socket of 127.0.0.1, over whatever store a test brings. */
 export async function serveStore(
   segments: SegmentStore,
-  overrides: Partial<ApiContextOptions & ApiAppOptions> = {},
+  overrides: Partial<ApiContextOptions & ApiAppOptions & {readonly controller: ControllerConfig}> = {},
 ): Promise<ApiServer> {
   const worker = await openSmallWorker()
+  const router = new Router(overrides.controller ?? emptyControllerConfig, {
+    ...{http: createHttpClient(), createPool: createRelayPool},
+    ...{clock: overrides.clock ?? systemClock, logger: overrides.logger ?? silentLogger},
+  })
   const context = createApiContext({
-    segments,
+    ...{segments, router},
     cache: embeddedCacheWorker(worker),
     cacheFigures: cacheFigures(worker),
     clock: systemClock,
     logger: silentLogger,
     version: '0.1.0',
-    limits: {maxRequests: 64, maxStreams: 8},
+    limits: {maxRequests: 64, maxProxied: 256, maxStreams: 8},
     segmentIntervalMs: 5,
     slowClientMs: 10_000,
     ...overrides,

@@ -10,9 +10,10 @@ export interface Announcement {
   readonly segment: string
 }
 
-/** A started `kvctl engine --port 0 --json` and its first line. */
+/** A started `kvctl engine --json`, on a free port unless `args` name one, and its first line. */
 export async function startEngine(...args: string[]): Promise<Announcement & {child: ChildProcess}> {
-  const child = startCli(['engine', '--port', '0', '--json', ...args])
+  const port = args.includes('--port') ? [] : ['--port', '0']
+  const child = startCli(['engine', ...port, '--json', ...args])
   const [line] = (await once(createInterface(child.stdout!), 'line')) as [string]
   return {...(JSON.parse(line) as Announcement), child}
 }

@@ -21,7 +21,7 @@ export interface HttpRequestOptions {
 export interface HttpClient {
   /** @throws NetworkError that names the URL; any status is an answer, not an error */
   get(url: string, options?: HttpRequestOptions): Promise<HttpAnswer>
-  /** Sends `body` as JSON. @throws NetworkError that names the URL; any status is an answer, not an error */
+  /** Sends `body` as JSON, or none where it is undefined. @throws NetworkError that names the URL; any status is an answer, not an error */
   post(url: string, body: unknown, options?: HttpRequestOptions): Promise<HttpAnswer>
   close(): Promise<void>
 }
@@ -55,7 +55,7 @@ export function createHttpClient(options: HttpClientOptions = {}): HttpClient {
         dispatcher,
         method,
         body,
-        headers: body === null ? headers : {'content-type': 'application/json', ...headers},
+        headers: !body ? headers : {'content-type': 'application/json', ...headers},
         signal: signal === undefined ? limit : AbortSignal.any([signal, limit]),
       })
       const contentType = answer.headers['content-type']
@@ -74,7 +74,8 @@ export function createHttpClient(options: HttpClientOptions = {}): HttpClient {
 
   return {
     get: (url, asked = {}) => exchange('GET', url, null, asked),
-    post: (url, body, asked = {}) => exchange('POST', url, JSON.stringify(body), asked),
+    post: (url, body, asked = {}) =>
+      exchange('POST', url, body === undefined ? '' : JSON.stringify(body), asked),
     close: () => dispatcher.close(),
   }
 }

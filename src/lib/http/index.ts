@@ -5,4 +5,13 @@ export {
   type HttpClientOptions,
   type HttpRequestOptions,
 } from './client.js'
+export {headersToForward} from './forward-headers.js'
 export {jsonOf} from './json-answer.js'
+export {
+  createRelayPool,
+  type Relayed,
+  type RelayFailure,
+  type RelayPool,
+  type RelayRequest,
+  type RelaySink,
+} from './relay.js'

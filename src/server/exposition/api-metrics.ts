@@ -1,10 +1,12 @@
 import {Counter, Gauge, Registry} from 'prom-client'
 import type {Logger} from '../../lib/foundation/index.js'
 import {lookAtSegments, type OwnedLook, type SegmentStore} from '../../lib/segments/index.js'
+import type {Router, RouterObserver} from '../../lib/router/index.js'
 import type {CacheFigures} from '../../lib/tiers/index.js'
 import type {Traffic} from '../traffic.js'
 import {cacheSeries} from './cache-series.js'
 import {processSeries} from './process-series.js'
+import {routerSeries} from './router-series.js'
 
 export interface ApiMetrics {
   /** Looks at the segments and gives the page, in text format 0.0.4. */
@@ -14,11 +16,14 @@ export interface ApiMetrics {
   resetCache(): void
   /** One HTTP exchange is over. */
   exchanged(method: string, route: string, status: number): void
+  /** Counts what the router does. */
+  readonly router: RouterObserver
 }
 
 export interface ApiMetricsOptions {
   readonly segments: SegmentStore
   readonly cacheFigures: CacheFigures | null
+  readonly router: Router
   readonly version: string
   readonly traffic: Traffic
   readonly logger: Logger
@@ -28,6 +33,7 @@ export interface ApiMetricsOptions {
 export function createApiMetrics({
   segments,
   cacheFigures,
+  router,
   version,
   traffic,
   logger,
@@ -62,7 +68,9 @@ export function createApiMetrics({
   })
   processSeries(registers)
   const cache = cacheFigures === null ? null : cacheSeries(registers, cacheFigures)
+  const routerObserver = routerSeries(registers, router)
   return {
+    router: routerObserver,
     contentType: registry.contentType,
     resetCache: () => cache?.reset(),
     exchanged: (method, route, status) => exchanges.inc({method, route, status}),

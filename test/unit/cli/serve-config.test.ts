@@ -1,7 +1,7 @@
 import {writeFileSync} from 'node:fs'
 import {join} from 'node:path'
 import {expect} from 'chai'
-import {readServeConfig} from '../../../src/cli/serve-config.js'
+import {readServeFile, type ServeConfig} from '../../../src/cli/serve-config.js'
 import type {ServeFlags} from '../../../src/cli/serve-flags.js'
 import {serveSettings} from '../../../src/cli/serve-settings.js'
 import {rejection} from '../../support/rejection.js'
@@ -20,9 +20,9 @@ drain_timeout: 250ms
 
 describe('the configuration file of kvctl serve', () => {
   const folder = temporaryFolder()
-  const read = async (text: string): ReturnType<typeof readServeConfig> => {
+  const read = async (text: string): Promise<ServeConfig> => {
     writeFileSync(join(folder(), 'kvctl.yaml'), text)
-    return readServeConfig(join(folder(), 'kvctl.yaml'))
+    return (await readServeFile(join(folder(), 'kvctl.yaml'), {})).options
   }
 
   it('says all that flags say', async () => {
@@ -80,4 +80,12 @@ describe('the configuration file of kvctl serve', () => {
       expect((error as Error).message).to.match(line)
     })
   }
+
+  it("holds kvcached's controller beside its own options", async () => {
+    const text = 'port: 7070\ninstances: [{model: m, engine: vllm, engine_args: --port 1}]\n'
+    writeFileSync(join(folder(), 'kvctl.yaml'), text)
+    const {options, controller} = await readServeFile(join(folder(), 'kvctl.yaml'), {})
+    expect(options).to.deep.equal({port: 7070})
+    expect(controller.models.map(({name}) => name)).to.deep.equal(['m'])
+  })
 })

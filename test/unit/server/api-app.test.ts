@@ -181,7 +181,7 @@ describe('the HTTP surface of kvctl serve', () => {
   })
 
   it('answers 503 above the requests it may answer at once', async () => {
-    const tight = await serveStore(folder.store, {limits: {maxRequests: 1, maxStreams: 1}})
+    const tight = await serveStore(folder.store, {limits: {maxRequests: 1, maxProxied: 8, maxStreams: 1}})
     const waiting = tight.send('PUT', '/segments/a', {limit: '6G', wait: true})
     await until(() => tight.context.traffic.requests === 1)
     const refused = await tight.get('/segments')
@@ -332,7 +332,7 @@ describe('the HTTP surface of kvctl serve', () => {
     })
 
     it('and refuses more of them than it may have open', async () => {
-      const tight = await serveStore(folder.store, {limits: {maxRequests: 9, maxStreams: 1}})
+      const tight = await serveStore(folder.store, {limits: {maxRequests: 9, maxProxied: 8, maxStreams: 1}})
       const first = read(tight.url, '/segments/stream')
       await once(first, 'data')
       const refused = await tight.get('/segments/stream')
