@@ -20,6 +20,11 @@ export default {
     wall('native-at-the-bottom', {path: '^src/native'}, {path: '^src/(?!native)'}),
     wall('native-behind-lib', {path: '^src/(?!lib/|native/|wiring)'}, {path: '^src/native'}),
     wall(
+      'monitors-make-no-cuda-context',
+      {path: '^src', pathNot: '^src/(native/|lib/memory/|lib/gpu/cuda-look\\.ts$)'},
+      {path: '^src/native/cuda'},
+    ),
+    wall(
       'through-the-index',
       {path: '^src/(lib/[^/]+|[^/]+)'},
       {path: '^src/lib/[^/]+/(?!index\\.ts$)', pathNot: '^src/$1/'},

@@ -4,17 +4,44 @@ const COLORS = {ok: '\u001B[32m', warn: '\u001B[33m', fail: '\u001B[31m', skippe
 const RESET = '\u001B[0m'
 const WORDS = {ok: 'ok', warn: 'warnings', fail: 'failures', skipped: 'skipped'} as const
 
-/** One line a finding, its fix below it, and the count of each at the end. */
-export function checkReport({checks, summary}: DoctorJson, hasColor: boolean): string {
+/** Narrower than this, lines are not broken. */
+const LEAST_TEXT_COLUMNS = 40
+
+/**
+ * Each finding with its fix below it, and the count of each kind at the end.
+ *
+ * @param columns where lines break; null leaves each whole, one a finding
+ */
+export function checkReport(
+  {checks, summary}: DoctorJson,
+  hasColor: boolean,
+  columns: number | null,
+): string {
   const width = Math.max(...checks.map(({name}) => name.length))
+  const indent = ' '.repeat(width + 11)
+  const room = columns === null ? Infinity : columns - indent.length
+  const wrapped = (text: string, hanging: string): string =>
+    breakLines(text, room < LEAST_TEXT_COLUMNS ? Infinity : room).join(`\n${indent}${hanging}`)
   const lines = checks.flatMap(({name, status, detail, fix}) => {
     const word = hasColor ? `${COLORS[status]}${status.padEnd(7)}${RESET}` : status.padEnd(7)
-    const found = `${word}  ${name.padEnd(width)}  ${detail}`
-    return fix === null ? [found] : [found, `${' '.repeat(9)}${' '.repeat(width)}  → ${fix}`]
+    const found = `${word}  ${name.padEnd(width)}  ${wrapped(detail, '')}`
+    return fix === null ? [found] : [found, `${indent}${wrapped(`→ ${fix}`, '  ')}`]
   })
   const counts = (['ok', 'warn', 'fail', 'skipped'] as const).map(status => {
     const count = summary[status]
     return `${count} ${count === 1 ? WORDS[status].replace(/s$/, '') : WORDS[status]}`
   })
   return [...lines, '', counts.join(', ')].join('\n')
+}
+
+/** Breaks between words; a word longer than a line has one for itself. */
+function breakLines(text: string, columns: number): string[] {
+  const lines: string[] = []
+  for (const word of text.split(' ')) {
+    const last = lines.at(-1)
+    if (last !== undefined && last.length + 1 + word.length + 2 <= columns)
+      lines[lines.length - 1] = `${last} ${word}`
+    else lines.push(word)
+  }
+  return lines
 }

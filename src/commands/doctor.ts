@@ -40,7 +40,8 @@ export default class Doctor extends KvctlCommand {
         token: process.env['KVCTL_TOKEN'] || null,
       }
       const report = doctorJson(await examine(parts, questions, this.signal))
-      this.log(checkReport(report, canColor(process.stdout, process.env)))
+      const columns = process.stdout.isTTY ? process.stdout.columns : null
+      this.log(checkReport(report, canColor(process.stdout, process.env), columns))
       if (report.summary.fail > 0) process.exitCode = EXIT.resource
       return report
     } finally {

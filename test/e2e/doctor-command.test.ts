@@ -112,6 +112,13 @@ describe('kvctl doctor', () => {
       expect(cuda.history()).to.deep.equal({contexts: 0, processes: 1})
     })
 
+    it('is the only look at GPUs that loads CUDA at all', async () => {
+      const cuda = cudaStandIn(folder(), {gpus: 1})
+      const env = {...standInDriver(folder(), nvmlFacts).env, ...cuda.env}
+      expect((await runCli(['gpus', '--json'], {env})).code).to.equal(0)
+      expect(cuda.history()).to.deep.equal({contexts: 0, processes: 0})
+    })
+
     it('names slow calls', async () => {
       const facts = {...bareDriver(1), ...healthy(0), 'delay.gpu.0.nvmlDeviceGetPowerUsage': 30}
       const {checks} = await examine([], standInDriver(folder(), facts).env)

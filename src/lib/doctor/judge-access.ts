@@ -1,6 +1,6 @@
 import type {NvmlProbe} from '../gpu/index.js'
 import {fail, ok, skipped, warn, type Check} from './check.js'
-import {gpuHint, isSet, type Surroundings} from './surroundings.js'
+import {gpuTrace, isSet, type Surroundings} from './surroundings.js'
 
 /** How a container comes to a GPU. */
 export function askForGpu({container}: Surroundings): string {
@@ -25,7 +25,7 @@ export function judgeNodes(seen: Surroundings, {driver}: NvmlProbe): Check {
   const gpus = names.filter(name => /\d$/.test(name))
   if (nodes.length === 0) {
     if (driver.state === 'ok') return ok('device-nodes', 'none, and the driver answers without them')
-    if (gpuHint(seen) === null) return skipped('device-nodes', 'no /dev/nvidia*, and no GPU is expected')
+    if (gpuTrace(seen) === null) return skipped('device-nodes', 'no /dev/nvidia*, and no GPU is expected')
     return fail(
       'device-nodes',
       'there is no /dev/nvidia*',
@@ -65,7 +65,7 @@ export function judgeContainer(seen: Surroundings, {driver}: NvmlProbe): Check {
       )
     return ok(name, shown)
   }
-  if (gpuHint(seen) === null) return skipped(name, 'in a container without a GPU, on a machine without one')
+  if (gpuTrace(seen) === null) return skipped(name, 'in a container without a GPU, on a machine without one')
   if (capabilities !== null && capabilities !== '' && !has('utility'))
     return fail(
       name,

@@ -1,7 +1,7 @@
 import {explainDriver, type CudaLook, type GpuLook, type NvmlProbe} from '../gpu/index.js'
 import {fail, ok, skipped, warn, type Check} from './check.js'
 import {askForGpu, judgeContainer, judgeNodes, judgePids, judgePodLimit} from './judge-access.js'
-import {gpuHint, type Surroundings} from './surroundings.js'
+import {gpuTrace, type Surroundings} from './surroundings.js'
 
 /** NVML calls should be below this; more means that the driver or a GPU is not well, or that the GPU sleeps between them. */
 const SLOW_CALL_MS = 10
@@ -29,13 +29,15 @@ function judgeNvml(seen: Surroundings, {driver, count}: NvmlProbe): Check {
     if (driver.cudaVersion !== null) versions.push(`CUDA up to ${driver.cudaVersion}`)
     return ok('driver', `${versions.join(', ')}, ${count} ${count === 1 ? 'GPU' : 'GPUs'}`)
   }
-  const hint = gpuHint(seen)
-  if (driver.state === 'no_library' && hint === null) {
+  const {namedLibrary} = seen
+  const trace = gpuTrace(seen)
+  if (driver.state === 'no_library' && trace === null && namedLibrary === null) {
     const where =
       seen.pciGpus === null ? 'no NVIDIA GPU is seen' : 'there is no NVIDIA GPU on this machine’s bus'
     return skipped('driver', `${where}, and no driver library`, trouble.suggestions.join('; '))
   }
-  const said = hint === null ? trouble.message : `${trouble.message}, yet ${hint}`
+  const isAbsent = driver.state === 'no_library' || driver.state === 'not_loaded'
+  const said = isAbsent && trace !== null ? `${trouble.message}, yet ${trace}` : trouble.message
   return fail('driver', said, trouble.suggestions.join('; '))
 }
 
@@ -140,7 +142,8 @@ function judgeCuda(seen: Surroundings, nvml: NvmlProbe, cuda: CudaLook): Check {
     return fail(name, `libcuda ${what} ${problem}`, 'dmesg | grep -i -e xid -e nvrm; reset the GPU or reboot')
   }
   if (state === 'no_library') {
-    if (!hasGpu && gpuHint(seen) === null) return skipped(name, 'no libcuda, and no GPU that would need it')
+    if (!hasGpu && gpuTrace(seen) === null && seen.namedLibrary === null)
+      return skipped(name, 'no libcuda, and no GPU that would need it')
     const fix =
       seen.container === null
         ? 'install the NVIDIA driver’s CUDA library (libcuda1, nvidia-driver-cuda)'

@@ -69,12 +69,11 @@ export async function readSurroundings({root, environment}: Places): Promise<Sur
   }
 }
 
-/** Whether something says that a GPU should be here, and what. */
-export function gpuHint(seen: Surroundings): string | null {
+/** What says that there is a GPU, and that this program was to have it; null when nothing does. */
+export function gpuTrace(seen: Surroundings): string | null {
   if (seen.kernelDriver !== null) return `kernel module ${seen.kernelDriver} is loaded`
   if (seen.nodes.length > 0) return `/dev/${seen.nodes[0]!.name} is here`
   if (seen.pciGpus?.length) return `there is an NVIDIA GPU at ${seen.pciGpus.join(', ')}`
-  if (seen.namedLibrary !== null) return `${seen.namedLibrary} was named`
   if (isSet(seen.visibleDevices)) return `NVIDIA_VISIBLE_DEVICES is ${seen.visibleDevices}`
   return null
 }

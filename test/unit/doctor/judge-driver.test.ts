@@ -92,6 +92,11 @@ describe('what doctor says of drivers and GPUs', () => {
     expect(fix).to.contain('install the NVIDIA driver')
   })
 
+  it('fails a library that was named and cannot be loaded, whatever else is here', () => {
+    const checks = judged({...BARE, namedLibrary: '/x/libnvidia-ml.so.1'}, NO_LIBRARY, NO_CUDA)
+    expect(statuses(checks)).to.include({driver: 'fail', 'cuda-library': 'fail', 'device-nodes': 'skipped'})
+  })
+
   for (const [state, says, does] of [
     ['not_loaded', 'kernel driver is not loaded', 'modprobe nvidia'],
     ['version_mismatch', 'different versions', 'reload the kernel module or reboot'],

@@ -1,7 +1,7 @@
 import {chmodSync, mkdirSync, symlinkSync, writeFileSync} from 'node:fs'
 import {dirname, join} from 'node:path'
 import {expect} from 'chai'
-import {gpuHint, readSurroundings, type Surroundings} from '../../../src/lib/doctor/surroundings.js'
+import {gpuTrace, readSurroundings, type Surroundings} from '../../../src/lib/doctor/surroundings.js'
 import {temporaryFolder} from '../../support/temporary.js'
 
 describe('what doctor sees of a machine', () => {
@@ -20,7 +20,7 @@ describe('what doctor sees of a machine', () => {
   it('is nothing where there is nothing', async () => {
     const seen = await read()
     expect(seen).to.deep.include({pciGpus: null, nodes: [], kernelDriver: null, container: null})
-    expect(gpuHint(seen)).to.equal(null)
+    expect(gpuTrace(seen)).to.equal(null)
   })
 
   it('is NVIDIA’s displays and accelerators on the bus, not its audio or other vendors', async () => {
@@ -29,7 +29,7 @@ describe('what doctor sees of a machine', () => {
     device('0000:00:02.0', '0x8086', '0x030000')
     const seen = await read()
     expect(seen.pciGpus).to.deep.equal(['0000:3b:00.0'])
-    expect(gpuHint(seen)).to.equal('there is an NVIDIA GPU at 0000:3b:00.0')
+    expect(gpuTrace(seen)).to.equal('there is an NVIDIA GPU at 0000:3b:00.0')
   })
 
   it('is the kernel module, what it restricts, and the nodes with their rights', async () => {
@@ -64,8 +64,8 @@ describe('what doctor sees of a machine', () => {
       visibleDevices: 'all',
       capabilities: 'compute',
     })
-    expect(gpuHint(await read({NVIDIA_VISIBLE_DEVICES: 'void'}))).to.equal(null)
-    expect(gpuHint(await read(environment))).to.equal('NVIDIA_VISIBLE_DEVICES is all')
+    expect(gpuTrace(await read({NVIDIA_VISIBLE_DEVICES: 'void'}))).to.equal(null)
+    expect(gpuTrace(await read(environment))).to.equal('NVIDIA_VISIBLE_DEVICES is all')
   })
 
   it('is whether process numbers are the host’s', async () => {
