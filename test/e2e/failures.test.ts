@@ -35,6 +35,12 @@ const FAILURES: Failure[] = [
   {args: ['engine', '--port', '65536'], code: configuration, names: /65536/},
   {args: ['engine', '--model', 'none-such'], code: configuration, names: /none-such/},
   {args: ['engine', '--host', '0.0.0.0'], code: configuration, names: /0\.0\.0\.0/},
+  {
+    args: ['gate', '--run-dir', 'FOLDER/none', '--objective', 'error_rate < 1%'],
+    code: resource,
+    names: /FOLDER\/none/,
+  },
+  {args: ['gate', '--objective', 'fast'], code: configuration, names: /'fast'/},
   {args: ['gpus', '--none-such'], code: configuration, names: /--none-such/},
   {args: ['kvtop', '--refresh', 'often'], code: configuration, names: /often/},
   {args: ['limit', 'none-such', '1G'], code: resource, names: /none-such/},

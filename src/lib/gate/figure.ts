@@ -1,0 +1,112 @@
+import {readFile, stat} from 'node:fs/promises'
+import * as z from 'zod'
+import {ConfigurationError, isSystemError, ResourceError} from '../foundation/index.js'
+import type {Objective} from './objective.js'
+
+const MAX_BYTES = 64 * 2 ** 20
+
+const figureSchema = z.looseObject({
+  unit: z.string().optional(),
+  value: z.number().nullish(),
+  count: z.number().nullish(),
+  ci95: z.record(z.string(), z.tuple([z.number(), z.number().nullable()])).nullish(),
+  too_few_for: z.array(z.string()).nullish(),
+})
+const resultsSchema = z.looseObject({
+  run_id: z.string().optional(),
+  client_limited: z.boolean().optional(),
+  metrics: z.record(z.string(), figureSchema).optional(),
+})
+
+/** What a gate needs of a results.json: kvctl's own, or the flat one of kserve-vllm-mini. */
+export type GatedResults = z.output<typeof resultsSchema>
+
+/** A figure of a run, and how sure it is. */
+export interface GatedFigure {
+  /** Null when the run has none. */
+  readonly value: number | null
+  readonly unit: string | null
+  /** 95 %; its upper end is null where it lies beyond the largest sample. Null without an interval. */
+  readonly interval: readonly [number, number | null] | null
+  readonly count: number | null
+  /** The percentile is bounded by no sample. */
+  readonly hasTooFew: boolean
+}
+
+/** Flat keys that are a percentile of a distribution, whose interval is then known. */
+const FLAT_PERCENTILE = /^(?:(ttft|ttfb|tpot|itl)_)?(p50|p95|p99)_ms$/
+const DISTRIBUTIONS: Readonly<Record<string, string>> = {itl: 'icl'}
+
+/** @throws ResourceError `RESULTS_NOT_FOUND`; ConfigurationError `RESULTS_INVALID` */
+export async function readGatedResults(path: string): Promise<GatedResults> {
+  let text: string
+  try {
+    if ((await stat(path)).size > MAX_BYTES) throw invalid(path, `more than ${MAX_BYTES} bytes`)
+    text = await readFile(path, 'utf8')
+  } catch (error) {
+    if (!isSystemError(error, 'ENOENT', 'ENOTDIR', 'EISDIR', 'EACCES')) throw error
+    throw new ResourceError('RESULTS_NOT_FOUND', `cannot read ${path}: ${error.message}`, {
+      cause: error,
+      suggestions: ['kvctl analyze, which writes results.json into a run directory'],
+    })
+  }
+  try {
+    return resultsSchema.parse(JSON.parse(text))
+  } catch (error) {
+    throw invalid(path, error instanceof z.ZodError ? z.prettifyError(error) : (error as Error).message)
+  }
+}
+
+/** The figure that an objective is about. */
+export function findFigure(results: GatedResults, {metric, statistic}: Objective): GatedFigure {
+  const [, family, percentile] = FLAT_PERCENTILE.exec(metric) ?? []
+  if (statistic === null && percentile !== undefined) {
+    const flat = numberOrNull(results[metric])
+    const sampled = sampledFigure(results, DISTRIBUTIONS[family ?? ''] ?? family ?? 'latency', percentile)
+    return flat === null ? sampled : {...sampled, value: flat, unit: 'ms'}
+  }
+  if (statistic !== null) return sampledFigure(results, metric, statistic)
+  const single = results.metrics?.[metric]
+  const value = single?.value ?? derived(results, metric) ?? numberOrNull(results[metric])
+  return {value, unit: single?.unit ?? null, interval: null, count: null, hasTooFew: false}
+}
+
+function sampledFigure({metrics}: GatedResults, name: string, statistic: string): GatedFigure {
+  const found = metrics?.[name]
+  return {
+    value: numberOrNull(found?.[statistic]),
+    unit: found?.unit ?? null,
+    interval: found?.ci95?.[statistic] ?? null,
+    count: found?.count ?? null,
+    hasTooFew: found?.too_few_for?.includes(statistic) ?? false,
+  }
+}
+
+/** Figures that no file states as they are asked for. */
+function derived(results: GatedResults, metric: string): number | null {
+  const of = (key: string): number | null => numberOrNull(results[key])
+  switch (metric) {
+    case 'cold_multiplier': {
+      const [cold, warm] = [of('cold_p95_ms'), of('warm_p95_ms')]
+      return cold === null || warm === null || warm === 0 ? null : cold / warm
+    }
+    case 'cost_per_1m_output': {
+      const cost = of('cost_per_1k_output_tokens')
+      return cost === null ? null : cost * 1000
+    }
+    case 'success_rate': {
+      const failed = of('error_rate')
+      return failed === null ? null : 1 - failed
+    }
+    default:
+      return null
+  }
+}
+
+function numberOrNull(value: unknown): number | null {
+  return typeof value === 'number' ? value : null
+}
+
+function invalid(path: string, why: string): ConfigurationError {
+  return new ConfigurationError('RESULTS_INVALID', `${path} is no result of a run: ${why.split('\n')[0]!}`)
+}
