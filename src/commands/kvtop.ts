@@ -4,7 +4,7 @@ import {durationFlag} from '../cli/flags.js'
 import {KvctlCommand} from '../cli/kvctl-command.js'
 import {canColor} from '../cli/table.js'
 import {ConfigurationError, systemClock} from '../lib/foundation/index.js'
-import type {HostWatch, MonitorLook} from '../lib/monitor/index.js'
+import type {HostWatch, MonitorActions, MonitorLook} from '../lib/monitor/index.js'
 import {gpuSampler, segmentStore} from '../wiring.js'
 
 const SHORTEST_REFRESH_MS = 100
@@ -15,7 +15,7 @@ const ONCE_PATIENCE_MS = 7000
 export default class Kvtop extends KvctlCommand {
   static override summary = 'watch segments, GPUs and processes on a full screen'
   static override description = `Shows KV-cache segments (used, preallocated and free memory, limit, history), GPUs (memory, utilisation, power, temperature,
-throttling) and the processes behind both. ? shows the keys; Ctrl-C or q leaves. --once prints what is there now, --json one
+throttling) and the processes behind both. Limits are set and segments deleted from it, each after a question. ? shows the keys; Ctrl-C or q leaves. --once prints what is there now, --json one
 object a look.`
   static override examples = [
     '<%= config.bin %> <%= command.id %>',
@@ -60,10 +60,11 @@ object a look.`
     const {signal} = this
     const sampler = await gpuSampler()
     try {
-      const {watchLocalHost} = await import('../lib/monitor/index.js')
-      const parts = {host: hostname(), segments: await segmentStore(this.logger), gpus: sampler}
+      const {localActions, watchLocalHost} = await import('../lib/monitor/index.js')
+      const segments = await segmentStore(this.logger)
+      const parts = {host: hostname(), segments, gpus: sampler}
       const hosts = [watchLocalHost({...parts, clock: systemClock}, args.name ?? [])]
-      if (isDrawn) await this.#draw(hosts, flags, signal)
+      if (isDrawn) await this.#draw(hosts, localActions(segments), flags, signal)
       else await this.#print(hosts, flags, signal)
     } catch (error) {
       if (!signal.aborted) throw error
@@ -109,6 +110,7 @@ object a look.`
 
   async #draw(
     hosts: readonly HostWatch[],
+    actions: MonitorActions,
     {refresh, ascii, mouse}: {refresh: number; ascii?: boolean; mouse: boolean},
     signal: AbortSignal,
   ): Promise<void> {
@@ -118,6 +120,7 @@ object a look.`
       stdin: process.stdin,
       stdout: process.stdout,
       looks: (onLook, ended) => watchHosts(hosts, refresh, onLook, systemClock, ended),
+      actions,
       glyphs: await glyphsFor(ascii),
       hasColor: canColor(process.stdout, process.env),
       facts: {intervalMs: refresh, note: null},

@@ -1,13 +1,15 @@
 import {Box, Text, useApp, useInput} from 'ink'
-import {useEffect, useMemo, useReducer, useRef} from 'react'
-import type {MonitorLook} from '../lib/monitor/index.js'
+import {useCallback, useEffect, useMemo, useReducer, useRef} from 'react'
+import type {MonitorActions, MonitorLook} from '../lib/monitor/index.js'
 import {drawFrame, type Frame, type FrameFacts} from './draw/frame.js'
 import type {Glyphs} from './draw/glyphs.js'
 import {paint} from './draw/paint.js'
+import type {ActionRequest, ActionResult} from './state/action.js'
 import {reduce, type KvtopEvent} from './state/reduce.js'
 import {FIRST_STATE} from './state/state.js'
 import type {TerminalOutput} from './terminal/frame-stream.js'
-import {keyPress, mousePress} from './terminal/key-name.js'
+import {keyPresses, mousePress} from './terminal/key-name.js'
+import {useAction} from './use-action.js'
 import {useScreenSize} from './use-screen-size.js'
 
 /** Calls `onLook` until the signal is aborted. */
@@ -15,6 +17,7 @@ export type LookSource = (onLook: (look: MonitorLook) => void, signal: AbortSign
 
 export interface KvtopProps {
   readonly looks: LookSource
+  readonly actions: MonitorActions
   readonly terminal: TerminalOutput
   readonly glyphs: Glyphs
   readonly hasColor: boolean
@@ -22,7 +25,7 @@ export interface KvtopProps {
 }
 
 /** The screen: looks and keys go in, a frame comes out. What they mean is decided in `state/`, how it looks in `draw/`. */
-export function Kvtop({looks, terminal, glyphs, hasColor, facts}: KvtopProps): React.JSX.Element {
+export function Kvtop({looks, actions, terminal, glyphs, hasColor, facts}: KvtopProps): React.JSX.Element {
   const [state, dispatch] = useReducer(reduce, FIRST_STATE)
   const size = useScreenSize(terminal)
   const frame = useMemo(() => drawFrame(state, size, glyphs, facts), [state, size, glyphs, facts])
@@ -41,9 +44,13 @@ export function Kvtop({looks, terminal, glyphs, hasColor, facts}: KvtopProps): R
   useEffect(() => {
     if (state.hasQuit) exit()
   }, [state.hasQuit, exit])
+  const tell = useCallback(
+    (request: ActionRequest, result: ActionResult) => dispatch({kind: 'acted', request, result}),
+    [],
+  )
+  useAction(state.action, actions, tell)
   useInput((input, key) => {
-    const event = eventOf(input, key, shown.current)
-    if (event) dispatch(event)
+    for (const event of eventsOf(input, key, shown.current)) dispatch(event)
   })
 
   return (
@@ -57,14 +64,11 @@ export function Kvtop({looks, terminal, glyphs, hasColor, facts}: KvtopProps): R
   )
 }
 
-function eventOf(input: string, key: Parameters<typeof keyPress>[1], frame: Frame): KvtopEvent | null {
+function eventsOf(input: string, key: Parameters<typeof keyPresses>[1], frame: Frame): KvtopEvent[] {
   const mouse = mousePress(input)
-  if (mouse?.kind === 'wheel-up') return {kind: 'wheel', by: -1}
-  if (mouse?.kind === 'wheel-down') return {kind: 'wheel', by: 1}
-  if (mouse) {
-    const {row, column} = mouse
-    return frame.hits.find(hit => hit.row === row && hit.from <= column && column < hit.to)?.event ?? null
-  }
-  const press = keyPress(input, key)
-  return press && {kind: 'key', ...press}
+  if (mouse === null) return keyPresses(input, key).map(press => ({kind: 'key', ...press}))
+  if (mouse.kind !== 'click') return [{kind: 'wheel', by: mouse.kind === 'wheel-up' ? -1 : 1}]
+  const {row, column} = mouse
+  const hit = frame.hits.find(({row: at, from, to}) => at === row && from <= column && column < to)
+  return hit ? [hit.event] : []
 }

@@ -1,4 +1,4 @@
-import {mkdirSync, rmSync, writeFileSync} from 'node:fs'
+import {existsSync, mkdirSync, readFileSync, rmSync, writeFileSync} from 'node:fs'
 import {join} from 'node:path'
 import {expect} from 'chai'
 import {runCli} from '../support/cli.js'
@@ -81,6 +81,39 @@ describeWith(['tmux', 'ps'], 'kvtop on a real terminal', () => {
       () => tmux.screen.split('\n').length === 40,
       () => tmux.screen,
     )
+  })
+
+  it('changes a limit when that is confirmed, takes it back, and deletes what no engine uses', async () => {
+    const tmux = terminal()
+    const limitOf = (name: string): bigint =>
+      readFileSync(join(env['KVCTL_SHM_DIR']!, name)).readBigInt64LE(0)
+    await tmux.start('kvtop', '--refresh', '0.1')
+    await tmux.shows(/▸sglang-0/)
+    tmux.press('j', 'l')
+    await tmux.shows('New limit:')
+    tmux.type('99G')
+    tmux.press('Enter')
+    await tmux.shows('above the start-up total')
+    tmux.press('C-u')
+    tmux.type('16G')
+    tmux.press('Enter')
+    await tmux.shows('Set the limit of vllm-0 from 40.00 GB to 16.00 GB?')
+    expect(limitOf('vllm-0')).to.equal(40n * GIB)
+    tmux.press('y')
+    await tmux.shows('Limit of vllm-0 is 16.00 GB, applied.')
+    await tmux.shows(/▸vllm-0 .*75\.0%/)
+    expect(limitOf('vllm-0')).to.equal(16n * GIB)
+    tmux.press('u')
+    await tmux.shows('Take back')
+    tmux.press('y')
+    await tmux.shows(/▸vllm-0 .*30\.0%/)
+    expect(limitOf('vllm-0')).to.equal(40n * GIB + 4096n)
+    tmux.press('d')
+    await tmux.shows('Delete segment vllm-0')
+    tmux.press('y')
+    await tmux.shows('Deleted vllm-0.')
+    expect(existsSync(join(env['KVCTL_SHM_DIR']!, 'vllm-0'))).to.equal(false)
+    expect(limitOf('sglang-0')).to.equal(40n * GIB)
   })
 
   const ENDINGS: readonly (readonly [string, (tmux: Tmux) => void])[] = [

@@ -1,4 +1,5 @@
 export type {DeviceFigures, HostLook, MonitorLook, ProcessFigures, SegmentFigures} from './host-look.js'
+export {localActions, undoOf, type MonitorActions} from './actions.js'
 export type {HostWatch} from './host-watch.js'
 export {watchLocalHost, type LocalHostParts} from './local-host.js'
 export {lookAtHosts, watchHosts} from './watch-hosts.js'

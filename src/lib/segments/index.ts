@@ -12,7 +12,13 @@ export type {OwnedLook, SegmentLook, SegmentState} from './segment-look.js'
 export {createMemoryStore, stateFolder, type MemoryStore} from './state-folder.js'
 export {type Liveness, type Verdict} from './liveness.js'
 export {type SegmentWarning} from './warnings.js'
-export {planLimit, type LimitOutcome, type LimitPlan, type LimitRequest} from './plan-limit.js'
+export {
+  planLimit,
+  RESTORE_MARGIN_BYTES,
+  type LimitOutcome,
+  type LimitPlan,
+  type LimitRequest,
+} from './plan-limit.js'
 export {awaitLimit, setLimit, type LimitChange, type Patience} from './set-limit.js'
 export {parsePercent, shareOf} from './share.js'
 export {removeSegment} from './remove-segment.js'

@@ -1,10 +1,10 @@
 import {arrangeTables, focusedTable, type ArrangedTable} from '../state/arrange.js'
-import {KEYS} from '../state/keys.js'
 import type {KvtopEvent} from '../state/reduce.js'
 import {VIEWS, type KvtopState} from '../state/state.js'
 import {clockTime} from './format.js'
 import type {Glyphs} from './glyphs.js'
-import {helpLines, keyLabel} from './help-lines.js'
+import {drawFoot} from './foot-lines.js'
+import {helpLines} from './help-lines.js'
 import {BLANK, line, span, type Line, type Span} from './line.js'
 import {shareLines} from './share-lines.js'
 import {drawTable, wantedLines, type TableSpot} from './table-lines.js'
@@ -43,11 +43,11 @@ export function drawFrame(state: KvtopState, size: ScreenSize, glyphs: Glyphs, f
   const tables = arrangeTables(state)
   const tabs = drawTabs(state, tables, size.columns, glyphs)
   const head = [drawTitle(state, size.columns, facts), tabs.line]
-  const room = Math.max(0, size.rows - head.length - 1)
+  const foot = drawFoot(state, size.columns, glyphs)
+  const room = Math.max(0, size.rows - head.length - foot.length)
   const body = drawBody(state, tables, {...size, rows: room}, glyphs)
   const filler = Number.isFinite(room) ? Array<Line>(Math.max(0, room - body.lines.length)).fill(BLANK) : []
-  const foot = drawFoot(state, size.columns, glyphs)
-  const lines = [...head, ...body.lines.slice(0, room), ...filler, foot]
+  const lines = [...head, ...body.lines.slice(0, room), ...filler, ...foot]
   return {
     lines: Number.isFinite(size.rows) ? lines.slice(0, size.rows) : lines,
     hits: [...tabs.hits, ...body.hits.map(hit => ({...hit, row: hit.row + head.length}))],
@@ -153,26 +153,4 @@ function drawDetails(table: ArrangedTable, columns: number, rows: number, glyphs
     ...fits,
     ...(rest > 0 ? [line(span(` +${rest} more`, 'dim'))] : []),
   ]
-}
-
-function drawFoot({dialog, filter}: KvtopState, columns: number, glyphs: Glyphs): Line {
-  if (dialog?.kind === 'filter') {
-    return line(
-      span('Filter: ', 'title'),
-      span(printable(filter)),
-      span(glyphs.caret),
-      span('  Enter keep  Esc drop', 'dim'),
-    )
-  }
-  const spans: Span[] = filter === '' ? [] : [span(`Filter: ${printable(filter)}  `, 'warn')]
-  let room = columns - spans.reduce((sum, {text}) => sum + widthOf(text), 0)
-  for (const {keys, short} of KEYS) {
-    if (short === undefined) continue
-    const label = keyLabel(keys[0]!)
-    const width = label.length + 1 + short.length + 2
-    if (width > room) break
-    spans.push(span(label, 'strong'), span(` ${short}  `, 'dim'))
-    room -= width
-  }
-  return {spans}
 }

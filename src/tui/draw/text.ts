@@ -29,6 +29,18 @@ export function cut(text: string, columns: number, ellipsis: string): string {
   return kept + ellipsis
 }
 
+/** Lines of whole words, none wider than `columns`; a word that is wider is cut. */
+export function wrap(text: string, columns: number, ellipsis: string): string[] {
+  const lines: string[] = []
+  for (const word of text.split(' ')) {
+    const last = lines.at(-1)
+    const isJoined = last !== undefined && widthOf(last) + 1 + widthOf(word) <= columns
+    if (isJoined) lines[lines.length - 1] = `${last} ${word}`
+    else lines.push(cut(word, columns, ellipsis))
+  }
+  return lines
+}
+
 export function padEnd(text: string, columns: number): string {
   return text + ' '.repeat(Math.max(0, columns - widthOf(text)))
 }

@@ -22,6 +22,11 @@ export type Intent =
   | 'filter'
   | 'details'
   | 'pause'
+  | 'limit'
+  | 'restore'
+  | 'delete'
+  | 'prune'
+  | 'undo'
   | 'back'
 
 export interface KeyBinding {
@@ -49,6 +54,11 @@ export const KEYS: readonly KeyBinding[] = [
     short: 'details',
   },
   {intent: 'pause', keys: ['space', 'p'], does: 'stop and go on', short: 'pause'},
+  {intent: 'limit', keys: ['l'], does: 'set the limit of the selected segment', short: 'limit'},
+  {intent: 'restore', keys: ['R'], does: 'set it back to its start-up total'},
+  {intent: 'delete', keys: ['d'], does: 'delete the selected segment', short: 'delete'},
+  {intent: 'prune', keys: ['P'], does: 'delete every segment whose engine is proven dead', short: 'prune'},
+  {intent: 'undo', keys: ['u'], does: 'take back the last change of a limit', short: 'undo'},
   {intent: 'up', keys: ['up', 'k'], does: 'select the row above'},
   {intent: 'down', keys: ['down', 'j'], does: 'select the row below'},
   {intent: 'page-up', keys: ['pageup', 'ctrl-b'], does: 'ten rows up'},

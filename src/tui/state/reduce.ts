@@ -1,9 +1,18 @@
 import type {MonitorLook} from '../../lib/monitor/index.js'
 import type {TableId} from '../tables/table.js'
+import {
+  askForLimit,
+  conclude,
+  describeFailure,
+  questionFor,
+  type ActionRequest,
+  type ActionResult,
+  type SegmentAddress,
+} from './action.js'
 import {arrangeTables, focusedTable, type ArrangedTable} from './arrange.js'
 import {extendHistory} from './history.js'
 import {intentOf, type Intent, type KeyName} from './keys.js'
-import type {KvtopState, Order, ViewId} from './state.js'
+import type {Dialog, KvtopState, Order, ViewId} from './state.js'
 
 export type KvtopEvent =
   | {readonly kind: 'look'; readonly look: MonitorLook}
@@ -12,6 +21,7 @@ export type KvtopEvent =
   | {readonly kind: 'sort'; readonly table: TableId; readonly column: string}
   | {readonly kind: 'show'; readonly view: ViewId}
   | {readonly kind: 'wheel'; readonly by: number}
+  | {readonly kind: 'acted'; readonly request: ActionRequest; readonly result: ActionResult}
 
 const PAGE = 10
 const WHEEL = 3
@@ -22,7 +32,7 @@ export function reduce(state: KvtopState, event: KvtopEvent): KvtopState {
     case 'look':
       return withLook(state, event.look)
     case 'key':
-      return onKey(state, event.key, event.text)
+      return onKey(state.message === null ? state : {...state, message: null}, event.key, event.text)
     case 'select':
       return {...state, focus: event.table, selected: {...state.selected, [event.table]: event.key}}
     case 'sort':
@@ -31,6 +41,8 @@ export function reduce(state: KvtopState, event: KvtopEvent): KvtopState {
       return show(state, event.view)
     case 'wheel':
       return move(state, event.by * WHEEL)
+    case 'acted':
+      return withResult(state, event.request, event.result)
   }
 }
 
@@ -43,11 +55,41 @@ function withLook(state: KvtopState, look: MonitorLook): KvtopState {
 function onKey(state: KvtopState, key: KeyName, text: string): KvtopState {
   if (key === 'ctrl-c') return {...state, hasQuit: true}
   if (state.dialog?.kind === 'filter') return typeFilter(state, state.dialog.before, key, text)
+  if (state.dialog?.kind === 'limit') return typeLimit(state, state.dialog, key, text)
+  if (state.dialog?.kind === 'confirm') return answer(state, state.dialog.request, key)
   const intent = intentOf(key)
   if (state.dialog?.kind === 'help') {
     return intent === 'quit' ? {...state, hasQuit: true} : {...state, dialog: null}
   }
   return intent === null ? state : act(state, intent)
+}
+
+/** Enter asks whether it is meant; what is refused can be corrected. */
+function typeLimit(
+  state: KvtopState,
+  dialog: Dialog & {readonly kind: 'limit'},
+  key: KeyName,
+  text: string,
+): KvtopState {
+  if (key === 'escape') return {...state, dialog: null}
+  if (key !== 'enter')
+    return {...state, dialog: {...dialog, text: edited(dialog.text, key, text), problem: null}}
+  if (dialog.text.trim() === '') return {...state, dialog: null}
+  const asked = askForLimit(dialog.segment, dialog.text)
+  return {...state, dialog: 'problem' in asked ? {...dialog, ...asked} : {kind: 'confirm', ...asked}}
+}
+
+/** Only `y` does it. */
+function answer(state: KvtopState, request: ActionRequest, key: KeyName): KvtopState {
+  const isMeant = key === 'y' || key === 'Y'
+  return {...state, dialog: null, ...(isMeant && {action: request})}
+}
+
+function withResult(state: KvtopState, request: ActionRequest, result: ActionResult): KvtopState {
+  const {message, undo} = conclude(request, result)
+  const isTakenBack = request.kind === 'limit' && request.isUndo && result.kind !== 'failed'
+  const earlier = isTakenBack ? state.undo.slice(0, -1) : state.undo
+  return {...state, action: null, message, undo: undo === null ? earlier : [...earlier, undo]}
 }
 
 /** Rows follow while a filter is typed; Escape brings back the one before. */
@@ -102,8 +144,76 @@ function act(state: KvtopState, intent: Intent): KvtopState {
       return {...state, hasDetails: !state.hasDetails}
     case 'pause':
       return {...state, isPaused: !state.isPaused}
+    case 'limit':
+      return onSegment(state, segment => ({
+        ...state,
+        dialog: {kind: 'limit', segment, text: '', problem: null},
+      }))
+    case 'restore':
+      return onSegment(state, segment => askRestore(state, segment))
+    case 'delete':
+      return onSegment(state, segment => askDelete(state, segment))
+    case 'prune':
+      return askPrune(state)
+    case 'undo':
+      return askUndo(state)
     case 'back':
       return state.filter === '' ? {...state, hasDetails: false} : {...state, filter: ''}
+  }
+}
+
+function onSegment(state: KvtopState, then: (segment: SegmentAddress) => KvtopState): KvtopState {
+  if (state.action !== null) return refuse(state, 'the last action is not done yet')
+  const {rows, selectedAt} = focusOf(state)
+  const segment = rows[selectedAt]?.segment ?? null
+  if (segment === null) return refuse(state, 'select a segment first')
+  return segment.state === 'missing' ? refuse(state, segment.stateReason) : then(segment)
+}
+
+function refuse(state: KvtopState, why: string): KvtopState {
+  return {...state, message: {text: why, tone: 'warn'}}
+}
+
+function askRestore(state: KvtopState, segment: SegmentAddress): KvtopState {
+  try {
+    const asked = questionFor(segment, {limitBytes: null, isForced: false}, false)
+    return {...state, dialog: {kind: 'confirm', ...asked}}
+  } catch (error) {
+    return refuse(state, describeFailure(error))
+  }
+}
+
+function askDelete(state: KvtopState, {host, name, state: verdict, stateReason}: SegmentAddress): KvtopState {
+  const question = `Delete segment ${name} (${verdict}: ${stateReason})? It cannot be taken back.`
+  return {...state, dialog: {kind: 'confirm', question, request: {kind: 'delete', host, name}}}
+}
+
+function askPrune(state: KvtopState): KvtopState {
+  if (state.action !== null) return refuse(state, 'the last action is not done yet')
+  const {rows, selectedAt} = arrangeTables(state)[0]!
+  const host = rows[selectedAt]?.segment?.host ?? state.look?.hosts[0]?.host
+  if (host === undefined) return state
+  const segments = state.look!.hosts.find(look => look.host === host)!.segments
+  const stale = segments.filter(({state: verdict}) => verdict === 'stale').length
+  const question = `Delete every segment of ${host} whose engine is proven dead (${stale} of ${segments.length} look so)? It cannot be taken back.`
+  return {...state, dialog: {kind: 'confirm', question, request: {kind: 'prune', host}}}
+}
+
+/** What is to be taken back is asked about as it stands now. */
+function askUndo(state: KvtopState): KvtopState {
+  if (state.action !== null) return refuse(state, 'the last action is not done yet')
+  const last = state.undo.at(-1)
+  if (last?.kind !== 'limit') return refuse(state, 'there is nothing to take back')
+  const host = state.look?.hosts.find(look => look.host === last.host)
+  const segment = host?.segments.find(({name}) => name === last.name)
+  if (host === undefined || segment === undefined || segment.state === 'missing') {
+    return {...refuse(state, `${last.name} is gone`), undo: state.undo.slice(0, -1)}
+  }
+  try {
+    const asked = questionFor({...segment, host: host.host}, last.request, true)
+    return {...state, dialog: {kind: 'confirm', ...asked}}
+  } catch (error) {
+    return refuse(state, describeFailure(error))
   }
 }
 

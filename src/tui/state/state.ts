@@ -1,5 +1,6 @@
 import type {MonitorLook} from '../../lib/monitor/index.js'
 import type {TableId} from '../tables/table.js'
+import type {ActionRequest, Message, SegmentAddress} from './action.js'
 import type {History} from './history.js'
 
 export type ViewId = 'overview' | TableId
@@ -18,7 +19,17 @@ export interface Order {
 }
 
 /** What lies over the screen and takes the keys. */
-export type Dialog = {readonly kind: 'help'} | {readonly kind: 'filter'; readonly before: string}
+export type Dialog =
+  | {readonly kind: 'help'}
+  | {readonly kind: 'filter'; readonly before: string}
+  /** A size is being typed; `problem` says why the last one was refused. */
+  | {
+      readonly kind: 'limit'
+      readonly segment: SegmentAddress
+      readonly text: string
+      readonly problem: string | null
+    }
+  | {readonly kind: 'confirm'; readonly question: string; readonly request: ActionRequest}
 
 /** Everything a frame is drawn from. */
 export interface KvtopState {
@@ -34,6 +45,12 @@ export interface KvtopState {
   readonly hasDetails: boolean
   readonly isPaused: boolean
   readonly dialog: Dialog | null
+  /** What is being done; the screen starts it once. */
+  readonly action: ActionRequest | null
+  /** What became of the last action. */
+  readonly message: Message | null
+  /** Changes of limits that can be taken back, the last one last. */
+  readonly undo: readonly ActionRequest[]
   readonly hasQuit: boolean
 }
 
@@ -48,5 +65,8 @@ export const FIRST_STATE: KvtopState = {
   hasDetails: false,
   isPaused: false,
   dialog: null,
+  action: null,
+  message: null,
+  undo: [],
   hasQuit: false,
 }

@@ -2,7 +2,7 @@ import type {Column} from '../draw/columns.js'
 import type {Glyphs} from '../draw/glyphs.js'
 import {span, type Span, type Tone} from '../draw/line.js'
 import {cut, printable} from '../draw/text.js'
-import type {SegmentFigures} from '../../lib/monitor/index.js'
+import type {SegmentAddress} from '../state/action.js'
 
 export type TableId = 'segments' | 'gpus' | 'processes'
 
@@ -24,7 +24,7 @@ export interface Row {
   /** Everything that is known, for the details pane. */
   readonly details: readonly (readonly [label: string, value: string])[]
   /** The segment that can be acted on. */
-  readonly segment: (SegmentFigures & {readonly host: string}) | null
+  readonly segment: SegmentAddress | null
 }
 
 /** A table before it is filtered, sorted and laid out. */

@@ -33,16 +33,35 @@ const NAMED = [
 const F1 = ['OP', '[11~', '[[A']
 const MOUSE = /^\[<(\d+);(\d+);(\d+)([Mm])$/
 
-/** Pure: Ink's key in our words; several characters at once (a paste) type all of them. */
-export function keyPress(input: string, key: Key): KeyPress | null {
+const CONTROL: Readonly<Record<string, KeyName>> = {
+  ...{
+    '\r': 'enter',
+    '\n': 'enter',
+    '\t': 'tab',
+    '\b': 'backspace',
+    '\u007F': 'backspace',
+    '\u001B': 'escape',
+  },
+}
+
+/** Pure: Ink's key in our words. Keys that were pressed faster than they were read, or pasted, come as one: it is taken apart. */
+export function keyPresses(input: string, key: Key): KeyPress[] {
   const named = NAMED.find(([name]) => key[name])
-  if (named) return {key: named[1], text: ''}
-  if (key.tab) return {key: key.shift ? 'shift-tab' : 'tab', text: ''}
-  if (F1.includes(input)) return {key: 'f1', text: ''}
-  if (key.ctrl) return input === '' ? null : {key: `ctrl-${input}`, text: ''}
-  if (input === '' || (input.startsWith('[') && input.length > 1)) return null
-  if (input === ' ') return {key: 'space', text: ' '}
-  return {key: input, text: input}
+  if (named) return [{key: named[1], text: ''}]
+  if (key.tab) return [{key: key.shift ? 'shift-tab' : 'tab', text: ''}]
+  if (F1.includes(input)) return [{key: 'f1', text: ''}]
+  if (key.ctrl) return input === '' ? [] : [{key: `ctrl-${input}`, text: ''}]
+  // What is left of an escape sequence that nobody knows.
+  if (input.length > 1 && input.startsWith('[')) return []
+  return Array.from(input, typed)
+}
+
+function typed(character: string): KeyPress {
+  const control = CONTROL[character]
+  if (control !== undefined) return {key: control, text: ''}
+  const code = character.charCodeAt(0)
+  if (code < 0x20) return {key: `ctrl-${String.fromCharCode(code + 0x60)}`, text: ''}
+  return {key: character === ' ' ? 'space' : character, text: character}
 }
 
 /**

@@ -59,6 +59,8 @@ describe('a frame of kvtop', () => {
         [key('3')],
         [key('4')],
         [key('/')],
+        [key('l')],
+        [key('d')],
       ]
       for (const keys of opened) {
         const lines = draw(stateAfter(...looks, ...keys), size, UNICODE).split('\n')
@@ -71,7 +73,7 @@ describe('a frame of kvtop', () => {
   it('is drawn at any size, however small', () => {
     for (const columns of [1, 2, 5, 12, 20]) {
       for (const rows of [1, 2, 3, 5]) {
-        for (const keys of [[], [key('?')], [key('enter')], [key('/')]]) {
+        for (const keys of [[], [key('?')], [key('enter')], [key('/')], [key('d')]]) {
           const lines = draw(stateAfter(...looks, ...keys), {columns, rows}, UNICODE).split('\n')
           expect(lines).to.have.length(rows)
           for (const text of lines) expect(widthOf(text)).to.be.at.most(columns)

@@ -1,5 +1,5 @@
 import {expect} from 'chai'
-import type {MonitorLook} from '../../../src/lib/monitor/index.js'
+import type {MonitorActions, MonitorLook} from '../../../src/lib/monitor/index.js'
 import {ASCII} from '../../../src/tui/draw/glyphs.js'
 import {runKvtop} from '../../../src/tui/run-kvtop.js'
 import {difference} from '../../../src/tui/terminal/frame-stream.js'
@@ -12,6 +12,12 @@ interface Screen {
   readonly ended: Promise<void>
   show(look: MonitorLook): void
   end(): void
+}
+
+const NO_ACTIONS: MonitorActions = {
+  setLimit: () => Promise.reject(new Error('not here')),
+  remove: () => Promise.reject(new Error('not here')),
+  prune: () => Promise.reject(new Error('not here')),
 }
 
 describe('the screen of kvtop', () => {
@@ -27,6 +33,7 @@ describe('the screen of kvtop', () => {
       looks: async onLook => {
         show = onLook
       },
+      actions: NO_ACTIONS,
       glyphs: ASCII,
       hasColor,
       facts: {intervalMs: 1000, note: null},
@@ -101,6 +108,17 @@ describe('the screen of kvtop', () => {
     await shows(screen, '[1 Overview]')
   })
 
+  it('does what was confirmed, and tells of a failure', async () => {
+    const screen = open(80, 24)
+    await shows(screen, 'Initializing')
+    screen.show(monitorLook())
+    await shows(screen, '>kvcached_vLLM_12345')
+    screen.terminal.keyboard.type('P')
+    await shows(screen, 'proven dead (1 of 3 look so)?')
+    screen.terminal.keyboard.type('y')
+    await shows(screen, 'not here')
+  })
+
   it('sends only what changed', async () => {
     const screen = open(80, 24)
     await shows(screen, 'Initializing')
@@ -138,6 +156,7 @@ describe('the screen of kvtop', () => {
       looks: async () => {
         throw new Error('boom')
       },
+      actions: NO_ACTIONS,
       glyphs: ASCII,
       hasColor: true,
       facts: {intervalMs: 1000, note: null},

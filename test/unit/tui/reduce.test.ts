@@ -11,6 +11,7 @@ const key = (name: string, text = name.length === 1 ? name : ''): KvtopEvent => 
   key: name,
   text,
 })
+const GIB = 2n ** 30n
 const segments = ['b', 'a', 'd', 'c'].map((name, at) => segmentFigures(name, 20 * at))
 const START = reduce(FIRST_STATE, {kind: 'look', look: monitorLook(0, hostLook({segments}))})
 
@@ -79,6 +80,24 @@ const DOES: Readonly<Record<Intent, () => void>> = {
       monitorLook(2).takenAtMs,
     )
   },
+  limit() {
+    expect(pressing('limit', 'down').dialog).to.deep.include({kind: 'limit', text: '', problem: null})
+    expect(pressing('limit', '3').message).to.deep.include({tone: 'warn'})
+  },
+  restore: () =>
+    expect(pressing('restore').dialog)
+      .to.have.property('question')
+      .match(/limit of b .*start-up total/),
+  delete: () =>
+    expect(pressing('delete', 'down').dialog)
+      .to.have.property('question')
+      .match(/^Delete segment a \(live: /),
+  prune: () =>
+    expect(pressing('prune').dialog)
+      .to.have.property('question')
+      .match(/0 of 4 look so/),
+  undo: () =>
+    expect(pressing('undo').message).to.deep.equal({text: 'there is nothing to take back', tone: 'warn'}),
   back() {
     expect(pressing('back', '/', 'd', 'enter').filter).to.equal('')
     expect(pressing('back', 'enter').hasDetails).to.equal(false)
@@ -102,6 +121,107 @@ describe('a key of kvtop', () => {
     expect(after('/', 'ctrl-c').hasQuit).to.equal(true)
     expect(after('?', 'ctrl-c').hasQuit).to.equal(true)
     expect(after('/', 'q')).to.include({hasQuit: false, filter: 'q'})
+  })
+})
+
+describe('an action', () => {
+  const type = (state: KvtopState, text: string): KvtopState =>
+    Array.from(text, character => key(character, character)).reduce(reduce, state)
+  const press = (state: KvtopState, name: string): KvtopState => reduce(state, key(name))
+  const limited = (state: KvtopState, beforeBytes: bigint, limitBytes: bigint): KvtopState =>
+    reduce(state, {
+      kind: 'acted',
+      request: state.action!,
+      result: {
+        kind: 'limit',
+        change: {
+          ...{name: 'b', limitBytes, startupBytes: 40n * GIB, outcome: 'applied', explanation: null},
+          before: {limitBytes: beforeBytes, usedBytes: 0n, preallocBytes: 0n},
+        },
+      },
+    })
+
+  it('is asked about in words, and done by y alone', () => {
+    const asked = press(type(after('l'), '8G'), 'enter')
+    expect(asked.dialog).to.deep.include({
+      kind: 'confirm',
+      question: 'Set the limit of b from 40.00 GB to 8.00 GB?',
+    })
+    for (const other of ['n', 'enter', 'escape', 'space', 'q']) {
+      expect(press(asked, other)).to.deep.include({dialog: null, action: null, hasQuit: false})
+    }
+    expect(press(asked, 'y').action).to.deep.equal({
+      ...{kind: 'limit', host: 'gpu-box', name: 'b', isUndo: false},
+      request: {limitBytes: 8n * GIB, isForced: false},
+    })
+  })
+
+  it('is refused as kvctl limit refuses it, and can then be corrected', () => {
+    const tooMuch = press(type(after('l'), '41G'), 'enter')
+    expect(tooMuch.dialog)
+      .to.have.property('problem')
+      .match(/above the start-up total/)
+    const typed = type(press(press(press(tooMuch, 'backspace'), 'backspace'), 'backspace'), '9G')
+    expect(typed.dialog).to.include({text: '9G', problem: null})
+    for (const [text, why] of [
+      ['plenty', /'plenty' is not a size/],
+      ['0', /ignored by the engine/],
+      ['-1G', /ignored by the engine/],
+    ] as const) {
+      expect(press(type(after('l'), text), 'enter').dialog)
+        .to.have.property('problem')
+        .match(why)
+    }
+    expect(press(after('l'), 'enter').dialog).to.equal(null)
+    expect(press(type(after('l'), 'restore'), 'enter').dialog)
+      .to.have.property('question')
+      .match(/start-up/)
+  })
+
+  it('is one at a time', () => {
+    const busy = press(press(after('d'), 'y'), 'l')
+    expect([busy.dialog, busy.message?.text]).to.deep.equal([null, 'the last action is not done yet'])
+  })
+
+  it('that changed a limit can be taken back, once, with a question', () => {
+    const done = limited(press(press(type(after('l'), '8G'), 'enter'), 'y'), 20n * GIB, 8n * GIB)
+    expect(done).to.deep.include({
+      action: null,
+      message: {text: 'Limit of b is 8.00 GB, applied.', tone: 'good'},
+    })
+    const asked = press(done, 'u')
+    expect(asked.dialog)
+      .to.have.property('question')
+      .match(/^Take back: set the limit of b .* to 20\.00 GB\?/)
+    const undone = limited(press(asked, 'y'), 8n * GIB, 20n * GIB)
+    expect(undone.undo).to.deep.equal([])
+    expect(press(undone, 'u').message?.text).to.equal('there is nothing to take back')
+  })
+
+  it('takes the start-up total back in the form that engines act on', () => {
+    for (const before of [40n * GIB, 40n * GIB + 4096n]) {
+      const {undo} = limited(press(press(type(after('l'), '8G'), 'enter'), 'y'), before, 8n * GIB)
+      expect(undo).to.have.length(1)
+      expect(undo[0]).to.deep.include({isUndo: true, request: {limitBytes: null, isForced: false}})
+    }
+  })
+
+  it('that failed says why, and leaves nothing to take back', () => {
+    const pending = press(press(after('d'), 'y'), 'x')
+    const error = new Error("segment 'b' may have a living engine")
+    const failed = reduce(pending, {kind: 'acted', request: pending.action!, result: {kind: 'failed', error}})
+    expect(failed).to.deep.include({action: null, message: {text: error.message, tone: 'bad'}, undo: []})
+    expect(press(failed, 'j').message).to.equal(null)
+  })
+
+  it('on a segment that is gone meanwhile is refused', () => {
+    const done = limited(press(press(type(after('l'), '8G'), 'enter'), 'y'), 20n * GIB, 8n * GIB)
+    const gone = reduce(done, {kind: 'look', look: monitorLook(2, hostLook({segments: []}))})
+    expect(press(gone, 'u')).to.deep.include({
+      dialog: null,
+      message: {text: 'b is gone', tone: 'warn'},
+      undo: [],
+    })
   })
 })
 
