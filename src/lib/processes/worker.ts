@@ -1,4 +1,5 @@
 import {fork} from 'node:child_process'
+import type {Socket} from 'node:net'
 import {KvctlError} from '../foundation/index.js'
 
 /** A Node child process that speaks in structured messages (typed arrays included). */
@@ -19,12 +20,15 @@ export class WorkerError extends KvctlError {
 }
 
 /**
- * Forks an entry file of `src/workers`. The worker must end when its channel closes, which is how it learns of our death.
+ * Forks an entry file of `src/workers`. The worker must end when its channel closes, which is how it learns of our death. It has
+ * no terminal: Node sets one back, at its own end, to what it was at its start, which a full screen may have been.
  *
  * @param path the compiled file
  */
 export function startWorker<Order, Report>(path: string): Worker<Order, Report> {
-  const child = fork(path, [], {serialization: 'advanced', stdio: ['ignore', 'inherit', 'inherit', 'ipc']})
+  const child = fork(path, [], {serialization: 'advanced', stdio: ['ignore', 'ignore', 'pipe', 'ipc']})
+  const stderr = child.stderr as Socket | null
+  stderr?.on('data', (text: Buffer) => process.stderr.write(text)).unref()
   const queue: Report[] = []
   let wake: (() => void) | null = null
   let hasEnded = false
