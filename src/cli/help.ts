@@ -7,6 +7,8 @@ export default class KvctlHelp extends Help {
       ['kvctl quickstart', 'engine, segment, benchmark and report on this machine'],
       ['kvctl list', 'KV-cache segments: limit, used, %'],
       ['kvctl limit vllm-0 8G', "set a segment's limit"],
+      ['kvctl kvtop', 'a full screen of segments, GPUs and processes'],
+      ['kvctl shell', 'type commands one after another, with history and completion'],
       ['kvctl bench --url http://localhost:8000', 'measure a running server'],
     ].map(([command, meaning]) => `$ ${command!.padEnd(42)} ${meaning!}`)
     return `${super.formatRoot()}\n\n${this.section('EXAMPLES', examples.join('\n'))}`

@@ -30,7 +30,11 @@ export abstract class KvctlCommand extends Command {
     })(),
   }
 
+  /** In `kvctl shell` many commands run in one process, which no command may end. */
+  static isInShell = false
+
   #abort: AbortController | null = null
+  #release: (() => void)[] = []
   #logger: Logger | null = null
 
   /**
@@ -44,17 +48,23 @@ export abstract class KvctlCommand extends Command {
     setMaxListeners(0, controller.signal)
     let firstAtMs = 0
     for (const name of ['SIGINT', 'SIGTERM'] as const) {
-      process.on(name, () => {
+      const onSignal = (): void => {
         const reason = new InterruptedError(name)
         if (!controller.signal.aborted) firstAtMs = performance.now()
-        else if (performance.now() - firstAtMs > SAME_KEY_MS) process.exit(reason.exitCode)
+        else if (performance.now() - firstAtMs > SAME_KEY_MS && !KvctlCommand.isInShell) {
+          process.exit(reason.exitCode)
+        }
         controller.abort(reason)
-      })
+      }
+      process.on(name, onSignal)
+      this.#release.push(() => process.off(name, onSignal))
     }
     // A reader that left (`kvctl watch | head -1`) ends the work as quietly as Ctrl-C would.
-    process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    const onError = (error: NodeJS.ErrnoException): void => {
       if (error.code === 'EPIPE') controller.abort(new InterruptedError('SIGTERM'))
-    })
+    }
+    process.stdout.on('error', onError)
+    this.#release.push(() => process.stdout.off('error', onError))
     return controller.signal
   }
 
@@ -85,6 +95,12 @@ export abstract class KvctlCommand extends Command {
 
   protected override logJson(result: unknown): void {
     process.stdout.write(`${stringifyExact(result, 2)}\n`)
+  }
+
+  /** Only the shell outlives a command; elsewhere the listeners stay, so that a late EPIPE or Ctrl-C is as quiet as an early one. */
+  protected override async finally(error: Error | undefined): Promise<void> {
+    if (KvctlCommand.isInShell) for (const release of this.#release.splice(0)) release()
+    await super.finally(error)
   }
 
   protected override async catch(error: Error): Promise<void> {

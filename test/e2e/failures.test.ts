@@ -62,6 +62,7 @@ const FAILURES: Failure[] = [
   {args: ['serve', '--api', 'none-such'], code: configuration, names: /none-such/},
   {args: ['serve', '--host', '0.0.0.0'], code: configuration, names: /0\.0\.0\.0/},
   {args: ['serve', '--config', 'FOLDER/bad.yaml'], code: configuration, names: /bad\.yaml:2/},
+  {args: ['shell', '--none-such'], code: configuration, names: /--none-such/},
   {args: ['validate', '--profile', 'FOLDER/bad.yaml'], code: configuration, names: /bad\.yaml:2/},
   {args: ['watch', '-n', 'often'], code: configuration, names: /often/},
 ]

@@ -1,6 +1,7 @@
 export {whoListens, type ListeningPort} from './listening-ports.js'
 export {originOfCgroup, type ProcessOrigin} from './process-origin.js'
 export {readProcessIdentity, seesHostPids, type ProcessIdentity} from './process-identity.js'
+export {runInTerminal} from './terminal-command.js'
 export {startProgram, type ProgramExit, type ProgramOptions, type RunningProgram} from './program.js'
 export {readProcessUse, readStartTicks, type ProcessUse} from './process-use.js'
 export {openRunDelay, type RunDelay} from './run-delay.js'
