@@ -5,7 +5,7 @@ import type {Logger} from './lib/foundation/index.js'
 import type {GpuSampler, ProbeOrder, ProbeReport} from './lib/gpu/index.js'
 import type {ControllerConfig, Router} from './lib/router/index.js'
 import type {SegmentStore} from './lib/segments/index.js'
-import type {CacheFigures, CacheWorker} from './lib/tiers/index.js'
+import type {CacheFigures, CacheWorker, RemoteWorkers} from './lib/tiers/index.js'
 import type {Tokenizer} from './lib/tokens/index.js'
 import type {EngineSettings} from './server/engine-settings.js'
 
@@ -110,11 +110,21 @@ export async function freeSegmentName(logger: Logger): Promise<string> {
   return taken.includes(name) ? `${name}_${process.pid}` : name
 }
 
-/** A cache worker in this process, with a KV buffer of its own and the tiers of its settings; `close` ends their writing. */
+/** The longest that a real worker's answer is waited for: stores and clears of a whole cache take their time. */
+const CACHE_ANSWER_MS = 60_000
+
+/**
+ * What the cache family answers for: real workers where `urls` names some, else a worker in this process with a KV buffer of
+ * its own and the tiers of its settings. `close` ends their writing.
+ */
 export async function cacheWorker(
-  {configPath, allowedPaths}: {readonly configPath: string | null; readonly allowedPaths: readonly string[]},
+  {urls, configPath, allowedPaths}: CacheSource,
   logger: Logger,
 ): Promise<{readonly worker: CacheWorker; readonly figures: CacheFigures | null; close(): Promise<void>}> {
+  if (urls.length > 0) {
+    const remote = await remoteCacheWorkers(urls, CACHE_ANSWER_MS, null)
+    return {worker: remote.workers, figures: null, close: () => remote.close()}
+  }
   const {packageVersion} = await import('./lib/foundation/index.js')
   const {cacheFigures, embeddedCacheWorker, EmbeddedWorker, HostPagedKv, identityOf, loadCacheSettings} =
     await import('./lib/tiers/index.js')
@@ -124,6 +134,24 @@ export async function cacheWorker(
   const options = {settings, identity, kv, version: packageVersion, allowedPaths, logger, retryMs: 1000}
   const worker = await EmbeddedWorker.open(options)
   return {worker: embeddedCacheWorker(worker), figures: cacheFigures(worker), close: () => worker.close()}
+}
+
+interface CacheSource {
+  readonly urls: readonly string[]
+  readonly configPath: string | null
+  readonly allowedPaths: readonly string[]
+}
+
+/** Clients of real cache workers. */
+export async function remoteCacheWorkers(
+  urls: readonly string[],
+  timeoutMs: number,
+  token: string | null,
+): Promise<{readonly workers: RemoteWorkers; close(): Promise<void>}> {
+  const {createHttpClient} = await import('./lib/http/index.js')
+  const {RemoteWorkers} = await import('./lib/tiers/index.js')
+  const http = createHttpClient({timeoutMs})
+  return {workers: new RemoteWorkers({urls, http, timeoutMs, token}), close: () => http.close()}
 }
 
 /**

@@ -33,6 +33,7 @@ const serveConfig = z
     no_auth: z.boolean(),
     cors_origin: z.array(origin),
     drain_timeout: duration,
+    cache_worker: z.array(z.url({protocol: /^https?$/})),
     cache_config: z.string().min(1),
     allow_path: z.array(z.string().min(1)),
     cache_socket: z.string().min(1),

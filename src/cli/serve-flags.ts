@@ -1,7 +1,7 @@
 import {Flags, type Interfaces} from '@oclif/core'
 import {ConfigurationError} from '../lib/foundation/index.js'
 import {FAMILY_NAMES, type FamilyName} from '../server/api-families.js'
-import {durationFlag} from './flags.js'
+import {durationFlag, urlFlag} from './flags.js'
 
 export const HIGHEST_PORT = 65_535
 
@@ -71,6 +71,11 @@ export const serveFlags = {
   }),
   'drain-timeout': durationFlag({
     description: 'how long running requests may go on after Ctrl-C (default 1.5s)',
+  }),
+  'cache-worker': urlFlag({
+    description: 'serve the cache family for this LMCache worker instead of one of our own; may be repeated',
+    multiple: true,
+    multipleNonGreedy: true,
   }),
   'cache-config': Flags.string({
     description: "YAML file of LMCache's settings for the cache worker (also LMCACHE_CONFIG_FILE)",

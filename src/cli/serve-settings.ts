@@ -17,6 +17,8 @@ export interface ServeSettings {
   readonly drainMs: number
   /** The cache worker's settings file, folders it may read, and its Unix socket. */
   readonly cache: {
+    /** Real workers to stand in front of; none is one of our own. */
+    readonly urls: readonly string[]
     readonly configPath: string | null
     readonly allowedPaths: readonly string[]
     readonly socketPath: string | null
@@ -55,6 +57,7 @@ export function serveSettings(
     corsOrigins: flags['cors-origin'] ?? file.cors_origin ?? [],
     drainMs: flags['drain-timeout'] ?? file.drain_timeout ?? DRAIN_MS,
     cache: {
+      urls: flags['cache-worker'] ?? file.cache_worker ?? [],
       configPath:
         flags['cache-config'] ??
         (environment['LMCACHE_CONFIG_FILE'] || undefined) ??

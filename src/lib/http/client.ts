@@ -23,8 +23,17 @@ export interface HttpClient {
   get(url: string, options?: HttpRequestOptions): Promise<HttpAnswer>
   /** Sends `body` as JSON, or none where it is undefined. @throws NetworkError that names the URL; any status is an answer, not an error */
   post(url: string, body: unknown, options?: HttpRequestOptions): Promise<HttpAnswer>
+  /** Sends a body of JSON as it stands, or none. @throws NetworkError that names the URL; any status is an answer, not an error */
+  send(
+    method: HttpMethod,
+    url: string,
+    body: string | null,
+    options?: HttpRequestOptions,
+  ): Promise<HttpAnswer>
   close(): Promise<void>
 }
+
+export type HttpMethod = 'GET' | 'POST' | 'PUT' | 'DELETE'
 
 export interface HttpClientOptions {
   /** Accept any TLS certificate. */
@@ -44,7 +53,7 @@ export function createHttpClient(options: HttpClientOptions = {}): HttpClient {
   })
 
   const exchange = async (
-    method: 'GET' | 'POST',
+    method: HttpMethod,
     url: string,
     body: string | null,
     {headers = {}, timeoutMs: limitMs = timeoutMs, signal}: HttpRequestOptions,
@@ -76,6 +85,7 @@ export function createHttpClient(options: HttpClientOptions = {}): HttpClient {
     get: (url, asked = {}) => exchange('GET', url, null, asked),
     post: (url, body, asked = {}) =>
       exchange('POST', url, body === undefined ? '' : JSON.stringify(body), asked),
+    send: (method, url, body, asked = {}) => exchange(method, url, body, asked),
     close: () => dispatcher.close(),
   }
 }

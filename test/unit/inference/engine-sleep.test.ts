@@ -22,6 +22,7 @@ function recordingClient(): {http: HttpClient; asked: string[]} {
     http: {
       get: async (url, options) => record('GET', url, undefined, options?.timeoutMs),
       post: async (url, body, options) => record('POST', url, body, options?.timeoutMs),
+      send: async (method, url, body, options) => record(method, url, body ?? undefined, options?.timeoutMs),
       close: async () => {},
     },
   }

@@ -1,0 +1,39 @@
+import type {CacheOperation} from '../operations.js'
+
+type Fields = Readonly<Record<string, unknown>>
+
+export function fieldsOf(body: unknown): Fields {
+  return typeof body === 'object' && body !== null && !Array.isArray(body) ? (body as Fields) : {}
+}
+
+/** What a worker says went wrong, in any of its forms: `error` and `message`, FastAPI's `detail`, a text. */
+export function complaintOf(body: unknown): string {
+  const {error, message, detail} = fieldsOf(body)
+  const parts = [error, message].filter(part => typeof part === 'string')
+  if (parts.length > 0) return parts.join(': ')
+  if (typeof detail === 'string') return detail
+  if (Array.isArray(detail))
+    return (detail as unknown[]).map(one => String(fieldsOf(one)['msg'] ?? one)).join('; ')
+  return typeof body === 'string' && body !== '' ? body.slice(0, 200) : 'no reason given'
+}
+
+/** Keys of a setting that was refused, although the status may say 200. */
+export function refusedSettings(body: unknown): Fields {
+  return fieldsOf(fieldsOf(body)['errors'])
+}
+
+/** A body under the names of today: older workers and newer source spell some differently. */
+export function inTodaysWords(operation: CacheOperation, body: unknown): unknown {
+  const fields = fieldsOf(body)
+  if (operation === 'statisticsStatus') {
+    const isCollecting = fields['is_collecting'] ?? fields['enabled']
+    if (isCollecting !== undefined) return {...fields, is_collecting: isCollecting, enabled: isCollecting}
+  }
+  const {hot_cache_freeze_mode: freeze, ...rest} = fields
+  return freeze === undefined ? body : {...rest, freeze}
+}
+
+/** Where workers before `/freeze` had it. */
+export function olderPath(path: string): string | null {
+  return path.startsWith('/freeze/') ? path.replace('/freeze/', '/hot_cache_freeze_mode/') : null
+}
