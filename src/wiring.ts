@@ -47,13 +47,20 @@ export async function gpuSampler(): Promise<GpuSampler> {
   })
 }
 
-/** What `kvctl doctor` looks with; the caller closes `http`. Drivers are asked in processes that end with it. */
-export async function doctorParts(logger: Logger): Promise<DoctorParts> {
+/**
+ * What `kvctl doctor` looks with; the caller closes `http`. Drivers are asked in processes that end with it.
+ *
+ * @param timeoutMs for all of it, start and end included
+ */
+export async function doctorParts(logger: Logger, timeoutMs: number): Promise<DoctorParts> {
   const {driverProbePath, probeCuda, probeNvml} = await import('./lib/gpu/index.js')
   const {createHttpClient} = await import('./lib/http/index.js')
   const {startWorker} = await import('./lib/processes/index.js')
   const {SEGMENT_DIRECTORY} = await import('./lib/segments/index.js')
-  const probe = {startProcess: () => startWorker<ProbeOrder, ProbeReport>(driverProbePath), patienceMs: 3500}
+  const probe = {
+    startProcess: () => startWorker<ProbeOrder, ProbeReport>(driverProbePath),
+    patienceMs: timeoutMs - 1500,
+  }
   return {
     root: '/',
     environment: process.env,
@@ -66,7 +73,7 @@ export async function doctorParts(logger: Logger): Promise<DoctorParts> {
     segments: () => segmentStore(logger),
     segmentFolder: process.env['KVCTL_SHM_DIR'] || SEGMENT_DIRECTORY,
     http: createHttpClient({timeoutMs: 2000}),
-    limitMs: 4500,
+    limitMs: timeoutMs - 500,
   }
 }
 

@@ -27,7 +27,11 @@ describe('kvctl doctor', () => {
   ): Promise<{code: number; checks: Map<string, Check>; stderr: string}> => {
     const shm = join(folder(), 'shm')
     mkdirSync(shm, {recursive: true})
-    const result = await runCli(['doctor', '--json', ...args], {env: {...QUIET, KVCTL_SHM_DIR: shm, ...env}})
+    // A loaded machine may need seconds to start a process.
+    const patience = args.includes('--timeout') ? [] : ['--timeout', '30s']
+    const result = await runCli(['doctor', '--json', ...patience, ...args], {
+      env: {...QUIET, KVCTL_SHM_DIR: shm, ...env},
+    })
     const {checks} = JSON.parse(result.stdout) as DoctorJson
     return {
       code: result.code,
@@ -129,7 +133,8 @@ describe('kvctl doctor', () => {
     it('ends although drivers hang, and names the calls from which they do not come back', async () => {
       const cuda = cudaStandIn(folder(), {'delay.cuInit': 60_000})
       const facts = {...nvmlFacts, 'delay.gpu.1.nvmlDeviceGetName': 60_000}
-      const {checks, code} = await examine([], {...standInDriver(folder(), facts).env, ...cuda.env})
+      const env = {...standInDriver(folder(), facts).env, ...cuda.env}
+      const {checks, code} = await examine(['--timeout', '6s'], env)
       expect(code).to.equal(4)
       expect(checks.get('gpu 0')).to.include({status: 'ok'})
       expect(checks.get('gpu 1')!.detail).to.equal('the driver does not come back from nvmlDeviceGetName')

@@ -60,6 +60,7 @@ const FAILURES: Failure[] = [
   {args: ['cost', '--duration', 'long'], code: configuration, names: /long/},
   {args: ['delete', 'none-such'], code: resource, names: /none-such/},
   {args: ['doctor', '--url', 'ftp://host'], code: configuration, names: /ftp:\/\/host/},
+  {args: ['doctor', '--timeout', '1s'], code: configuration, names: /1\.0 s/},
   {args: ['engine', '--port', 'PORT'], code: resource, names: /PORT/},
   {args: ['engine', '--port', '65536'], code: configuration, names: /65536/},
   {args: ['engine', '--model', 'none-such'], code: configuration, names: /none-such/},

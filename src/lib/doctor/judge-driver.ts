@@ -5,6 +5,9 @@ import {gpuTrace, type Surroundings} from './surroundings.js'
 
 /** NVML calls should be below this; more means that the driver or a GPU is not well, or that the GPU sleeps between them. */
 const SLOW_CALL_MS = 10
+/** Without a program that holds the driver, each start loads it anew, GPU by GPU. */
+const RESET = 'dmesg | grep -i -e xid -e nvrm; reset the GPU or reboot'
+const SLOW_START = 'nvidia-smi -pm 1 where the driver is slow to start (kvctl doctor --timeout 30s tells)'
 /** One starts the driver, the other waits for events. */
 const EXCUSED = new Set(['nvmlInit_v2', 'nvmlEventSetWait_v2'])
 
@@ -53,7 +56,7 @@ function judgeGpus(seen: Surroundings, {driver, gpus, count, stuckIn}: NvmlProbe
     const gpu = read.get(index)
     if (gpu) return judgeGpu(gpu)
     const detail = stuckIn === null ? 'was not read' : `the driver does not come back from ${stuckIn}`
-    return fail(`gpu ${index}`, detail, 'dmesg | grep -i -e xid -e nvrm; reset the GPU or reboot')
+    return fail(`gpu ${index}`, detail, RESET)
   })
 }
 
@@ -109,7 +112,12 @@ function judgeLatency({driver, calls, stuckIn}: NvmlProbe): Check {
   const name = 'nvml-latency'
   const advice =
     'check the driver’s health (nvidia-smi -q; dmesg | grep -i -e xid -e nvrm), keep it loaded (nvidia-smi -pm 1), ask less often'
-  if (stuckIn !== null) return fail(name, `${stuckIn} does not come back`, advice)
+  if (stuckIn !== null)
+    return fail(
+      name,
+      `${stuckIn} does not come back`,
+      stuckIn === 'nvmlInit_v2' ? `${SLOW_START}; ${advice}` : advice,
+    )
   if (driver.state !== 'ok' || calls.length === 0) return skipped(name, 'no driver answers')
   const timed = calls.filter(({call}) => !EXCUSED.has(call))
   const slow = timed.filter(({medianMs}) => medianMs > SLOW_CALL_MS)
@@ -139,7 +147,7 @@ function judgeCuda(seen: Surroundings, nvml: NvmlProbe, cuda: CudaLook): Check {
   const hasGpu = nvml.driver.state === 'ok' && nvml.count > 0
   if (state === 'hung' || state === 'crashed') {
     const what = state === 'hung' ? 'does not come back from' : 'crashed in'
-    return fail(name, `libcuda ${what} ${problem}`, 'dmesg | grep -i -e xid -e nvrm; reset the GPU or reboot')
+    return fail(name, `libcuda ${what} ${problem}`, `${SLOW_START}; ${RESET}`)
   }
   if (state === 'no_library') {
     if (!hasGpu && gpuTrace(seen) === null && seen.namedLibrary === null)
