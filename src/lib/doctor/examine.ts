@@ -10,7 +10,7 @@ import {fail, skipped, type Check} from './check.js'
 import {judgeDriver} from './judge-driver.js'
 import {judgeKvcachedVariables} from './judge-kvcached.js'
 import {judgeSegments, judgeSharedMemory, type SharedMemory} from './judge-memory.js'
-import {judgeEngine, judgePort, judgeStats} from './judge-network.js'
+import {judgeEngine, judgePort, judgeStats, programOf} from './judge-network.js'
 import {judgeNativeCalls, judgeNode, judgeNsight} from './judge-tools.js'
 import {readSurroundings, type Places} from './surroundings.js'
 
@@ -117,14 +117,9 @@ async function examinePorts(procFolder: string): Promise<Check[]> {
       if (!found) return judgePort({port, purpose, listener: null})
       const identity = found.pid === null ? null : await readProcessIdentity(found.pid, procFolder)
       const command = identity?.command ?? identity?.name ?? null
-      return judgePort({port, purpose, listener: {pid: found.pid, command: command && firstWords(command)}})
+      return judgePort({port, purpose, listener: {pid: found.pid, command: command && programOf(command)}})
     }),
   )
-}
-
-/** Enough to know a program by, and short of the arguments in which people put keys. */
-function firstWords(command: string): string {
-  return command.split(' ').slice(0, 3).join(' ').slice(0, 80)
 }
 
 async function likelyEngines(procFolder: string): Promise<string[]> {

@@ -29,6 +29,16 @@ export function judgePort({port, purpose, listener}: PortSight): Check {
   return warn(name, `taken by ${who} (${purpose})`, 'end it, or give kvctl another with --port')
 }
 
+/** Pure: enough of a command line to know the program by, and nothing behind its first option: there people put keys. */
+export function programOf(command: string): string {
+  const words = command.split(' ')
+  const end = words.findIndex((word, at) => at > 0 && word.startsWith('-') && word !== '-m')
+  return words
+    .slice(0, Math.min(end < 0 ? 3 : end, 3))
+    .join(' ')
+    .slice(0, 80)
+}
+
 /** What an engine answered. */
 export interface EngineSight {
   readonly url: string

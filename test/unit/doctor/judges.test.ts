@@ -1,7 +1,7 @@
 import {expect} from 'chai'
 import {judgeKvcachedVariables} from '../../../src/lib/doctor/judge-kvcached.js'
 import {judgeSegments, judgeSharedMemory} from '../../../src/lib/doctor/judge-memory.js'
-import {judgeEngine, judgePort, judgeStats} from '../../../src/lib/doctor/judge-network.js'
+import {judgeEngine, judgePort, judgeStats, programOf} from '../../../src/lib/doctor/judge-network.js'
 import {judgeNativeCalls, judgeNode, judgeNsight} from '../../../src/lib/doctor/judge-tools.js'
 import type {OwnedLook, PruneFinding, SegmentState} from '../../../src/lib/segments/index.js'
 
@@ -106,6 +106,17 @@ describe('what doctor says of ports', () => {
       detail: 'taken by nginx: master (pid 7) (vLLM)',
     })
     expect(judgePort({...sight, listener: {pid: null, command: null}}).fix).to.contain('ss -ltnp')
+  })
+})
+
+describe('the program that doctor names', () => {
+  it('is known by its first words, and never by what stands behind an option', () => {
+    expect(programOf('vllm serve meta-llama/Llama-3.1-8B --port 8000')).to.equal(
+      'vllm serve meta-llama/Llama-3.1-8B',
+    )
+    expect(programOf('node server.js --token=secret')).to.equal('node server.js')
+    expect(programOf('python3 -m http.server 8000')).to.equal('python3 -m http.server')
+    expect(programOf('mysqld -psecret')).to.equal('mysqld')
   })
 })
 
