@@ -31,10 +31,9 @@ interface Seen {
 async function runClient(port: number, streams: number): Promise<Seen> {
   const options = benchOptions({requests: streams * REQUESTS_PER_STREAM, concurrency: streams})
   const job = loadJob(port, {...options, request: {...options.request, maxTokens: TOKENS}})
-  const {records, reports} = await runJob(job)
-  const started = reports.find(report => report.kind === 'started')!
+  const {records, reports, originMs} = await runJob(job)
   const finished = reports.find(report => report.kind === 'finished')!
-  const stated = instrumentJson(finished.instrument)
+  const stated = instrumentJson([finished.instrument])
   return {
     ttftErrorP99Ms: stated.ttft_error_p99_ms!,
     gapErrorP99Ms: stated.gap_error_p99_ms!,
@@ -42,7 +41,7 @@ async function runClient(port: number, streams: number): Promise<Seen> {
       records.map(record => [
         record.requestId,
         {
-          firstMs: started.originMonotonicNs / 1e6 + record.firstTokenAtMs!,
+          firstMs: originMs + record.firstTokenAtMs!,
           gapsUs: [...record.gapsUs],
         },
       ]),

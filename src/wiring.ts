@@ -170,7 +170,7 @@ export async function benchParts(
   logger: Logger,
   {outputDir, isInsecure}: {outputDir: string | null; isInsecure: boolean},
 ): Promise<BenchParts & {readonly segments: SegmentStore; close(): Promise<void>}> {
-  const {loadWorkerPath} = await import('./lib/bench/index.js')
+  const {knownServerPath, loadWorkerPath} = await import('./lib/bench/index.js')
   const {systemClock} = await import('./lib/foundation/index.js')
   const {createHttpClient} = await import('./lib/http/index.js')
   const {startEmbeddedEngine} = await import('./lib/inference/index.js')
@@ -183,6 +183,7 @@ export async function benchParts(
     logger,
     segments: await segmentStore(logger),
     startLoadProcess: () => startWorker(loadWorkerPath),
+    startKnownServer: () => startWorker(knownServerPath),
     startEngine: signal => startEmbeddedEngine([], signal),
     createRunDirectory: () =>
       outputDir === null

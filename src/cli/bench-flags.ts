@@ -1,6 +1,6 @@
 import {readFile} from 'node:fs/promises'
 import {Flags, type Interfaces} from '@oclif/core'
-import {PATTERNS, type BenchOptions, type LoadFlags} from '../lib/bench/index.js'
+import {PATTERNS, TRANSPORTS, type BenchOptions, type LoadFlags} from '../lib/bench/index.js'
 import {ConfigurationError} from '../lib/foundation/index.js'
 import {countFlag, decimalFlag, durationFlag, urlFlag} from './flags.js'
 
@@ -9,8 +9,10 @@ const [TARGET, LOAD, REQUEST, LIMITS] = ['TARGET', 'LOAD', 'REQUEST', 'TIME LIMI
 /** Whom to measure. */
 export const targetFlags = {
   url: urlFlag({
-    description: 'base URL of an OpenAI-compatible server; without it kvctl starts its own engine',
+    description:
+      'base URL of an OpenAI-compatible server, repeatable: requests go to each in turn; without it kvctl starts its own engine',
     helpGroup: TARGET,
+    multiple: true,
   }),
   model: Flags.string({description: 'model to ask for (default: the first it lists)', helpGroup: TARGET}),
   'api-key': Flags.string({
@@ -130,6 +132,20 @@ export const runFlags = {
     description: 'run directory (default <KVMINI_OUTPUT_DIR or runs>/<time>, with --resume the latest there)',
     helpValue: 'DIR',
   }),
+  workers: countFlag({
+    description: 'load processes, each with connections of its own; the schedule stays the same (default 1)',
+    min: 1,
+  }),
+  transport: Flags.option({
+    options: TRANSPORTS,
+    description:
+      'what reads the answers: bare sockets, or a stock HTTP library to check them against (default socket)',
+    helpValue: 'NAME',
+  })(),
+  calibrate: Flags.boolean({
+    description:
+      'then send the same load for some seconds to a server whose times are known, and store the error of the load generator',
+  }),
   resume: Flags.boolean({
     description: 'finish a run that was stopped or killed: send exactly the requests that are missing',
   }),
@@ -195,7 +211,7 @@ export async function readLoadFlags(flags: Parsed): Promise<LoadFlags> {
     onSeconds: flags['on-time'] / 1000,
     offSeconds: flags['off-time'] / 1000,
     api: flags.api,
-    ignoresEos: switches['ignore-eos'] ?? flags.url === undefined,
+    ignoresEos: switches['ignore-eos'] ?? urlsOf(flags.url).length === 0,
     extraBody: extra === undefined ? {} : await readJsonObject(extra),
     seed: flags.seed ?? null,
     timeoutMs: flags.timeout,
@@ -203,6 +219,11 @@ export async function readLoadFlags(flags: Parsed): Promise<LoadFlags> {
     timeoutFirstTokenMs: flags['timeout-ttft'],
     timeoutIdleMs: flags['timeout-idle'],
   }
+}
+
+/** One address, as from a variable of the environment, or several. */
+export function urlsOf(flag: string | readonly string[] | undefined): readonly string[] {
+  return flag === undefined ? [] : [flag].flat()
 }
 
 async function readJsonObject(path: string): Promise<Record<string, unknown>> {

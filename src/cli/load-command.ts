@@ -10,6 +10,7 @@ import {
   requestFlags,
   runFlags,
   targetFlags,
+  urlsOf,
 } from './bench-flags.js'
 import {runDirOf} from './flags.js'
 import {KvctlCommand} from './kvctl-command.js'
@@ -30,17 +31,21 @@ export abstract class LoadCommand extends KvctlCommand {
   /** Weighs flags, profile and defaults; with --resume, reads the unfinished run and checks that the flags ask for no other. */
   protected async ask(parsed: Parsed, notes: BenchAsk['notes'], apiKey: string | null): Promise<BenchAsk> {
     const {flags} = parsed
-    const common = {apiKey, isInsecure: flags.insecure}
+    const common = {apiKey, isInsecure: flags.insecure, isCalibrated: flags.calibrate}
+    const urls = urlsOf(flags.url)
     if (flags.resume) {
       const resume = await this.#resumePoint(parsed)
-      const {plan, model} = resume
-      return {...common, resume, plan, model, url: flags.url ?? resume.url, notes: {}}
+      const {plan, model, meta} = resume
+      const {workers = meta.workers, transport = meta.transport} = flags
+      const servers = urls.length > 0 ? urls : resume.urls
+      return {...common, workers, transport, resume, plan, model, urls: servers, notes: {}}
     }
     const {planBench, resolveBenchOptions, wishesOfProfile} = await import('../lib/bench/index.js')
     const profile = await this.#profile(flags.profile)
     const plan = planBench(resolveBenchOptions(await readLoadFlags(flags), wishesOfProfile(profile)))
-    const target = {url: flags.url ?? null, model: flags.model ?? null}
-    return {...common, ...target, plan, resume: null, notes: {...notes, profile, args: [...this.argv]}}
+    const {workers = 1, transport = 'socket', model = null} = flags
+    const how = {...common, workers, transport, urls, model}
+    return {...how, plan, resume: null, notes: {...notes, profile, args: [...this.argv]}}
   }
 
   protected async measure(ask: BenchAsk, outputDir: string | null): Promise<BenchOutcome> {

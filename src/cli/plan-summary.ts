@@ -2,16 +2,16 @@ import type {BenchAsk} from '../lib/bench/index.js'
 
 /** A resolved plan as `--dry-run --json` prints it. */
 export interface PlanJson {
-  readonly target: {url: string | null; model: string | null; is_embedded: boolean}
+  readonly target: {url: string | null; urls: readonly string[]; model: string | null; is_embedded: boolean}
   /** null for a new run. */
   readonly resume: {run_dir: string; missing_requests: number} | null
   readonly plan: Readonly<Record<string, unknown>>
 }
 
-export function planJson({plan, url, model, resume}: BenchAsk): PlanJson {
+export function planJson({plan, urls, model, resume, workers, transport}: BenchAsk): PlanJson {
   const {request, limits} = plan
   return {
-    target: {url, model, is_embedded: url === null},
+    target: {url: urls[0] ?? null, urls, model, is_embedded: urls.length === 0},
     resume: resume && {run_dir: resume.run.path, missing_requests: resume.list.ids.length},
     plan: {
       pattern: plan.pattern,
@@ -20,6 +20,8 @@ export function planJson({plan, url, model, resume}: BenchAsk): PlanJson {
       concurrency: plan.concurrency,
       max_concurrency: plan.maxInFlight,
       warmup_requests: plan.warmupRequests,
+      workers,
+      transport,
       rate_per_second: plan.ratePerSecond,
       duration_seconds: plan.durationMs === null ? null : plan.durationMs / 1000,
       arrival_seed: plan.arrivalSeed,
@@ -51,7 +53,7 @@ export function planText({target, resume, plan}: PlanJson): string {
   const show = (value: unknown): string =>
     value === null ? '-' : typeof value === 'string' ? value : JSON.stringify(value)
   const rows: [string, unknown][] = [
-    ['target', target.url ?? "kvctl's own engine"],
+    ['target', target.is_embedded ? "kvctl's own engine" : target.urls.join(' ')],
     ['model', target.model ?? 'the first that the server lists'],
     ...Object.entries(resume ?? {}),
     ...Object.entries(plan),

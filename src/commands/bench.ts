@@ -103,7 +103,7 @@ export default class Bench extends LoadCommand {
     'model-uri': string | undefined
     'skip-deploy': boolean
     service: string | undefined
-    url: string | undefined
+    url: string[] | undefined
   }): void {
     const wants =
       flags['model-uri'] !== undefined && !flags['skip-deploy']

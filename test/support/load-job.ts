@@ -45,13 +45,11 @@ export function loadJob(port: number, options: BenchOptions, host = '127.0.0.1')
   return {
     plan,
     list: wholeList(plan),
-    target: {host, port, isTls: false, isInsecure: false, limits: plan.limits},
+    targets: [{host, port, isTls: false, isInsecure: false, limits: plan.limits}],
+    transport: 'socket',
     recipe: {
       runId: 'test',
-      host,
-      port,
-      isTls: false,
-      apiPath: '/v1',
+      routes: [{host, port, isTls: false, apiPath: '/v1'}],
       model: 'truth',
       shape: plan.request,
       promptSeed: plan.promptSeed,
@@ -64,6 +62,8 @@ export function loadJob(port: number, options: BenchOptions, host = '127.0.0.1')
 export interface JobResult {
   readonly records: readonly RequestRecord[]
   readonly reports: readonly LoadReport[]
+  /** The run's origin on the machine's monotonic clock, ms. */
+  readonly originMs: number
 }
 
 /** Runs a job in this process. @param onReport may stop it */
@@ -77,7 +77,12 @@ export async function runJob(
     reports.push(report)
     onReport(report)
   }
-  await runLoadJob(job, take, signal)
+  const originNs = Number(process.hrtime.bigint())
+  const startLine = {
+    begin: async () => originNs,
+    measure: async () => Number(process.hrtime.bigint()) + 2e6,
+  }
+  await runLoadJob(job, take, startLine, signal)
   const records = reports.flatMap(report => (report.kind === 'records' ? report.records : []))
-  return {records, reports}
+  return {records, reports, originMs: originNs / 1e6}
 }

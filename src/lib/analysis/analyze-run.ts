@@ -1,5 +1,6 @@
 import {join} from 'node:path'
 import {ResourceError} from '../foundation/index.js'
+import {clientAdvice} from './client-advice.js'
 import {clientLimits, niceBins, percentile, type MeasureWindow} from '../metrics/index.js'
 import {
   metaSchema,
@@ -97,13 +98,14 @@ export async function computeRunFigures(
     cost,
   })
   const instrument = instrumentOf(meta, distributions)
-  const limits = clientLimits({
+  const instrumentFigures = {
     latenessP99Ms: instrument?.lateness_p99_ms ?? distributions.queueClient.summary.percentiles.p99,
     ttftErrorP99Ms: instrument?.ttft_error_p99_ms ?? null,
     gapErrorP99Ms: instrument?.gap_error_p99_ms ?? null,
     ttftP50Ms: distributions.ttft.summary.percentiles.p50,
     iclP50Ms: millis(arrivals.icl.percentile(0.5)),
-  })
+  }
+  const limits = clientLimits(instrumentFigures)
   const tokensSource = leastTrustedSource(measured)
   const seed = seedBlocks(meta, measured, flat, resources, cost.block)
   const {success_rate} = seed.performance
@@ -153,6 +155,8 @@ export async function computeRunFigures(
       resources,
       tokensSource,
       clientLimits: limits,
+      clientAdvice:
+        limits.length > 0 ? clientAdvice(instrumentFigures, instrument, meta.client?.cpus ?? null) : '',
       pricing,
     }),
   }

@@ -12,6 +12,8 @@ export interface DoubtInputs {
   readonly resources: ResourceMeans
   readonly tokensSource: string
   readonly clientLimits: readonly string[]
+  /** What would help; empty when nothing is known. */
+  readonly clientAdvice: string
   readonly pricing: Pricing | null
 }
 
@@ -60,7 +62,7 @@ export function doubts(inputs: DoubtInputs): RunWarning[] {
     [
       inputs.clientLimits.length > 0,
       'client_limited',
-      `the load generator was a limit: ${inputs.clientLimits.join('; ')}`,
+      `the load generator was a limit: ${inputs.clientLimits.join('; ')}${inputs.clientAdvice}`,
     ],
     [
       resources.cpuCores === null && resources.gpuUtilization === null,

@@ -1,5 +1,6 @@
 import type {RunMeta} from '../runs/index.js'
 import type {BenchPlan} from './bench-plan.js'
+import type {TransportKind} from './load-worker.js'
 import type {ResumePoint} from './resume-point.js'
 
 /** Whom to measure and what to write down about it. */
@@ -7,11 +8,16 @@ export interface BenchAsk {
   readonly plan: BenchPlan
   /** The unfinished run whose missing requests to send; null starts a new one. */
   readonly resume: ResumePoint | null
-  /** null starts the embedded engine. */
-  readonly url: string | null
+  /** Requests go to each in turn; none starts the embedded engine. */
+  readonly urls: readonly string[]
   readonly model: string | null
   readonly apiKey: string | null
   readonly isInsecure: boolean
+  /** Load processes. */
+  readonly workers: number
+  readonly transport: TransportKind
+  /** Measure the load generator itself at the end, against a server whose times are known. */
+  readonly isCalibrated: boolean
   /** For `meta.json` only. */
   readonly notes: Partial<Pick<RunMeta, 'namespace' | 'service' | 'profile' | 'args'>>
 }

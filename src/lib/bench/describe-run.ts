@@ -9,8 +9,9 @@ import {storePlan} from './stored-plan.js'
 
 export type MetaInput = Parameters<typeof writeMeta>[1]
 
-interface ServerFacts {
-  readonly target: InferenceTarget
+export interface ServerFacts {
+  /** At least one. */
+  readonly targets: readonly InferenceTarget[]
   readonly engine: EmbeddedEngine | null
   readonly version: string | null
 }
@@ -22,11 +23,13 @@ interface RunFacts extends ServerFacts {
 
 /** The `meta.json` of a run about to start. */
 export async function describeRun({plan, notes}: BenchAsk, facts: RunFacts): Promise<MetaInput> {
-  const {target, run, promptWords} = facts
+  const {targets, run, promptWords} = facts
+  const target = targets[0]!
   const startedAt = new Date()
   const route = plan.request.api === 'chat' ? 'chat/completions' : 'completions'
   return {
     url: target.baseUrl,
+    urls: targets.map(({baseUrl}) => baseUrl),
     model: target.model,
     prompt: describePrompt(plan.request),
     max_tokens: plan.request.maxTokens,
@@ -59,10 +62,10 @@ export async function describeRun({plan, notes}: BenchAsk, facts: RunFacts): Pro
   }
 }
 
-export function describeServer({target, engine, version}: ServerFacts): NonNullable<MetaInput['server']> {
+export function describeServer({targets, engine, version}: ServerFacts): NonNullable<MetaInput['server']> {
   return {
     version,
-    max_model_len: target.maxModelLen,
+    max_model_len: targets[0]!.maxModelLen,
     is_embedded: engine !== null,
     pid: engine?.pid ?? null,
     segment: engine?.segment ?? null,

@@ -10,7 +10,22 @@ export {
 } from './bench-plan.js'
 export {instrumentJson} from './instrument-json.js'
 export type {LoadCounts} from './load-loop.js'
-export {runLoadJob, type LoadJob, type LoadOrder, type LoadReport} from './load-worker.js'
+export {
+  KnownServer,
+  knownServerPath,
+  type KnownServerOrder,
+  type KnownServerProcess,
+  type KnownServerReport,
+} from './known-server.js'
+export {
+  runLoadJob,
+  TRANSPORTS,
+  type LoadJob,
+  type LoadOrder,
+  type LoadReport,
+  type StartLine,
+  type TransportKind,
+} from './load-worker.js'
 export {createProgressMeter, type ProgressMeter} from './progress.js'
 export type {ResumePoint} from './resume-point.js'
 export {findResumePoint, planDifferences} from './resume.js'
@@ -19,5 +34,5 @@ export {runBench, type BenchOutcome, type BenchParts, type BenchWatcher} from '.
 export {resolveBenchOptions, type LoadFlags, type LoadWishes} from './resolve-options.js'
 export {loadWorkerPath, type LoadProcess} from './run-load.js'
 export {runVerdict} from './run-verdict.js'
-export {missingList, wholeList, type SendList} from './send-list.js'
+export {dealOut, missingList, wholeList, type SendList} from './send-list.js'
 export {wishesOfProfile} from './wishes-of-profile.js'

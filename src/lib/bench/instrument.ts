@@ -1,4 +1,5 @@
 import {createHistogram, monitorEventLoopDelay, type RecordableHistogram} from 'node:perf_hooks'
+import {openRunDelay} from '../processes/index.js'
 
 /** Points of a distribution, milliseconds; null without samples. */
 export interface Spread {
@@ -19,24 +20,34 @@ export interface ProcessInstrument {
   readonly eventLoopDelay: Spread
   /** CPU time over wall time, user and system, of this process; 0–1 and above with helper threads. */
   readonly cpuShare: number | null
+  /** CPU time of this process, ms. */
+  readonly cpuMs: number
+  /** Share of the time in which it was ready and the kernel ran something else; null where the kernel does not tell. */
+  readonly processorWaitShare: number | null
   readonly tokenReads: number
 }
 
 export interface InstrumentMeter {
   readonly tokenRead: (delayMs: number, isFirst: boolean) => void
   late(ms: number): void
+  /** Now the clock runs: what the process did to get ready does not count. */
+  start(): void
   stop(): ProcessInstrument
 }
 
 const LOOP_PROBE_MS = 5
 
-/** Starts to watch the process; costs two clock-free histogram entries a chunk. */
+/** Watches the process between `start` and `stop`; costs two clock-free histogram entries a chunk. */
 export function createInstrumentMeter(): InstrumentMeter {
   const [tokens, firsts, lateness] = [createHistogram(), createHistogram(), createHistogram()]
   const loop = monitorEventLoopDelay({resolution: LOOP_PROBE_MS})
-  loop.enable()
-  const [startMs, startCpu] = [performance.now(), process.cpuUsage()]
+  const runDelay = openRunDelay()
+  let [startMs, startCpu, startWaitMs] = [performance.now(), process.cpuUsage(), 0]
   return {
+    start() {
+      loop.enable()
+      ;[startMs, startCpu, startWaitMs] = [performance.now(), process.cpuUsage(), runDelay?.totalMs() ?? 0]
+    },
     tokenRead(delayMs, isFirst) {
       record(tokens, delayMs)
       if (isFirst) record(firsts, delayMs)
@@ -46,12 +57,17 @@ export function createInstrumentMeter(): InstrumentMeter {
       loop.disable()
       const wallMs = performance.now() - startMs
       const {user, system} = process.cpuUsage(startCpu)
+      const cpuMs = (user + system) / 1000
+      const waitedMs = runDelay === null ? null : runDelay.totalMs() - startWaitMs
+      runDelay?.close()
       return {
         tokenDelay: spreadOf(tokens, 0),
         firstTokenDelay: spreadOf(firsts, 0),
         lateness: spreadOf(lateness, 0),
         eventLoopDelay: spreadOf(loop, LOOP_PROBE_MS),
-        cpuShare: wallMs > 0 ? (user + system) / 1000 / wallMs : null,
+        cpuShare: wallMs > 0 ? cpuMs / wallMs : null,
+        cpuMs,
+        processorWaitShare: waitedMs === null || wallMs <= 0 ? null : waitedMs / wallMs,
         tokenReads: tokens.count,
       }
     },

@@ -14,11 +14,12 @@ const WAKE_EARLY_MS = 1
 export interface LoadLoopParts {
   readonly plan: BenchPlan
   readonly list: SendList
-  readonly transport: LoadTransport
+  /** By `PreparedRequest.target`. */
+  readonly transports: readonly LoadTransport[]
   readonly build: (id: number) => PreparedRequest
   readonly instrument: InstrumentMeter
-  /** `performance.now()` of the run's origin. */
-  readonly originMs: number
+  /** Open loop: called when the warm-up is done. @returns `performance.now()` at which the schedule starts */
+  whenAllAreWarm(): Promise<number>
   onRecord(record: RequestRecord): void
 }
 
@@ -49,6 +50,7 @@ export class LoadLoop {
   /** An open loop that waits for a free place. */
   #isCapped = false
   #timer: NodeJS.Timeout | null = null
+  #originMs = 0
   #measureStartMs: number | null = null
   #settle: () => void = () => undefined
 
@@ -69,17 +71,22 @@ export class LoadLoop {
 
   /** When the measured phase began, ms since the origin; null while there is only warm-up. */
   get measureStartAtMs(): number | null {
-    return this.#measureStartMs === null ? null : this.#measureStartMs - this.#parts.originMs
+    return this.#measureStartMs === null ? null : this.#measureStartMs - this.#originMs
   }
 
-  /** Settles when every request has its record. After `stop` those in flight are `aborted`, those due and unsent `not_sent`. */
-  async run(): Promise<void> {
+  /**
+   * Settles when every request has its record. After `stop` those in flight are `aborted`, those due and unsent `not_sent`.
+   *
+   * @param originMs `performance.now()` of the run's origin
+   */
+  async run(originMs: number): Promise<void> {
     const {plan, list} = this.#parts
+    this.#originMs = originMs
     if (list.timesMs === null) {
       await this.#runClosed(plan.concurrency, list.ids.length)
     } else {
       await this.#runClosed(Math.min(plan.concurrency, list.warmups), list.warmups)
-      if (!this.#isStopped) await this.#runOpen(list.timesMs)
+      if (!this.#isStopped) await this.#runOpen(list.timesMs, await this.#parts.whenAllAreWarm())
     }
   }
 
@@ -89,7 +96,7 @@ export class LoadLoop {
     if (this.#timer !== null) clearTimeout(this.#timer)
     if (this.#isSending) this.#skipDue(this.#parts.list.timesMs!)
     this.#isSending = false
-    this.#parts.transport.abort()
+    for (const transport of this.#parts.transports) transport.abort()
     this.#settleIfIdle()
   }
 
@@ -119,8 +126,8 @@ export class LoadLoop {
     return durationMs !== null && nowMs - this.#measureStartMs >= durationMs
   }
 
-  async #runOpen(timesMs: Float64Array): Promise<void> {
-    const startMs = (this.#measureStartMs = performance.now() + 2 * WAKE_EARLY_MS)
+  async #runOpen(timesMs: Float64Array, startMs: number): Promise<void> {
+    this.#measureStartMs = startMs
     const {ids, warmups} = this.#parts.list
     const pump = (): void => {
       while (!this.#isStopped && this.#next < ids.length) {
@@ -158,7 +165,7 @@ export class LoadLoop {
 
   /** @param dueMs when it could have been sent at the earliest */
   #start(id: number, scheduledMs: number, dueMs: number, onDone: () => void): void {
-    const {build, transport, instrument} = this.#parts
+    const {build, transports, instrument} = this.#parts
     const request = this.#prepared.get(id) ?? build(id)
     this.#prepared.delete(id)
     const recorder = this.#recorder()
@@ -171,7 +178,7 @@ export class LoadLoop {
       this.#finish(record)
     })
     instrument.late(performance.now() - dueMs)
-    transport.send(request.bytes, recorder)
+    transports[request.target]!.send(request.bytes, recorder)
   }
 
   #identityOf({id, requestId, traceId}: Omit<PreparedRequest, 'bytes'>): RequestIdentity {
@@ -186,8 +193,11 @@ export class LoadLoop {
   }
 
   #recorder(): ExchangeRecorder {
-    const {originMs, instrument} = this.#parts
-    return this.#freeRecorders.pop() ?? new ExchangeRecorder({originMs, tokenRead: instrument.tokenRead})
+    const {instrument} = this.#parts
+    return (
+      this.#freeRecorders.pop() ??
+      new ExchangeRecorder({originMs: this.#originMs, tokenRead: instrument.tokenRead})
+    )
   }
 
   #finish(record: RequestRecord): void {

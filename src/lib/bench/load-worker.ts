@@ -2,31 +2,39 @@ import type {RequestRecord} from '../runs/index.js'
 import type {BenchPlan} from './bench-plan.js'
 import {createInstrumentMeter, type ProcessInstrument} from './instrument.js'
 import {LoadLoop, type LoadCounts} from './load-loop.js'
-import type {TransportTarget} from './load-transport.js'
+import type {LoadTransport, TransportTarget} from './load-transport.js'
 import {createRequestBuilder, type RequestRecipe} from './request-builder.js'
 import type {SendList} from './send-list.js'
 import {SocketTransport} from './socket-transport.js'
 import {warmUpCode} from './warm-up-code.js'
 
-/** What the parent tells a load process. */
-export type LoadOrder = {readonly kind: 'start'; readonly job: LoadJob} | {readonly kind: 'stop'}
+/** `undici` reads with a stock HTTP library, to check the own reader against. */
+export const TRANSPORTS = ['socket', 'undici'] as const
+export type TransportKind = (typeof TRANSPORTS)[number]
 
 export interface LoadJob {
   readonly plan: BenchPlan
   readonly list: SendList
-  readonly target: TransportTarget
+  /** Requests go to each in turn. */
+  readonly targets: readonly TransportTarget[]
   readonly recipe: RequestRecipe
+  readonly transport: TransportKind
 }
 
-/** What a load process tells its parent, in this order: `started`, then `records` and `progress`, then `finished`. */
+/** What the parent tells a load process, in this order; `stop` at any time. Instants are of the machine's monotonic clock. */
+export type LoadOrder =
+  | {readonly kind: 'prepare'; readonly job: LoadJob}
+  /** All processes are ready: send. */
+  | {readonly kind: 'begin'; readonly originNs: number}
+  /** All processes have done their warm-up: the schedule of an open loop starts then. */
+  | {readonly kind: 'measure'; readonly startNs: number}
+  | {readonly kind: 'stop'}
+
+/** What a load process tells its parent, in this order: `ready`, then `records` and `progress`, then `finished`. */
 export type LoadReport =
-  | {
-      readonly kind: 'started'
-      /** Wall-clock time of the run's origin. */
-      readonly originEpochMs: number
-      /** The machine's monotonic clock at the origin, so that the parent can place its own observations. */
-      readonly originMonotonicNs: number
-    }
+  | {readonly kind: 'ready'}
+  /** Its warm-up is done; open loop only. */
+  | {readonly kind: 'warm'}
   | {readonly kind: 'records'; readonly records: readonly RequestRecord[]}
   | {readonly kind: 'progress'; readonly counts: LoadCounts}
   | {
@@ -35,6 +43,12 @@ export type LoadReport =
       readonly measureStartAtMs: number | null
       readonly wasStopped: boolean
     }
+
+/** Where a load process waits for the others; each gives an instant of the machine's monotonic clock, nanoseconds. */
+export interface StartLine {
+  begin(): Promise<number>
+  measure(): Promise<number>
+}
 
 const FLUSH_MS = 250
 
@@ -45,43 +59,46 @@ const FLUSH_MS = 250
 export async function runLoadJob(
   job: LoadJob,
   report: (report: LoadReport) => void,
+  startLine: StartLine,
   signal: AbortSignal,
 ): Promise<void> {
-  const {plan, list, target, recipe} = job
-  const transport = new SocketTransport(target)
+  const {plan, list, targets, recipe} = job
+  const open = await opener(job.transport)
+  const transports = targets.map(open)
   try {
-    await warmUpCode(recipe.shape)
-    await transport.open(Math.min(plan.concurrency, list.ids.length), signal)
+    await warmUpCode(recipe.shape, open)
+    const connections = Math.min(plan.concurrency, list.ids.length)
+    const perTarget = Math.ceil(connections / transports.length)
+    await Promise.all(transports.map(transport => transport.open(perTarget, signal)))
+    const build = createRequestBuilder(recipe)
 
     const instrument = createInstrumentMeter()
     let records: RequestRecord[] = []
-    const originMs = performance.now()
-    const build = createRequestBuilder(recipe)
     const loop = new LoadLoop({
       plan,
       list,
-      transport,
+      transports,
       build,
       instrument,
-      originMs,
       onRecord: record => records.push(record),
+      async whenAllAreWarm() {
+        report({kind: 'warm'})
+        return millisOf(await startLine.measure())
+      },
     })
     const flush = (): void => {
       if (records.length > 0) report({kind: 'records', records})
       records = []
       report({kind: 'progress', counts: loop.counts})
     }
-    const [epochMs, monotonicNs, nowMs] = [Date.now(), Number(process.hrtime.bigint()), performance.now()]
-    report({
-      kind: 'started',
-      originEpochMs: epochMs - (nowMs - originMs),
-      originMonotonicNs: monotonicNs - (nowMs - originMs) * 1e6,
-    })
+    report({kind: 'ready'})
+    const originMs = millisOf(await startLine.begin())
+    instrument.start()
     const timer = setInterval(flush, FLUSH_MS)
     const stop = (): void => loop.stop()
     signal.addEventListener('abort', stop, {once: true})
     if (signal.aborted) stop()
-    await loop.run()
+    await loop.run(originMs)
     signal.removeEventListener('abort', stop)
     clearInterval(timer)
     flush()
@@ -92,6 +109,17 @@ export async function runLoadJob(
       wasStopped: signal.aborted,
     })
   } finally {
-    transport.close()
+    for (const transport of transports) transport.close()
   }
+}
+
+async function opener(kind: TransportKind): Promise<(target: TransportTarget) => LoadTransport> {
+  if (kind === 'socket') return target => new SocketTransport(target)
+  const {UndiciTransport} = await import('./undici-transport.js')
+  return target => new UndiciTransport(target)
+}
+
+/** An instant of the machine's monotonic clock as this process' `performance.now()`. */
+function millisOf(monotonicNs: number): number {
+  return performance.now() - (Number(process.hrtime.bigint()) - monotonicNs) / 1e6
 }

@@ -16,7 +16,8 @@ const SERVER_EVERY_MS = 1000
 
 export interface ObservedServer {
   readonly http: HttpClient
-  readonly baseUrl: string
+  /** Each serves a part of the load; what they count is summed. */
+  readonly baseUrls: readonly string[]
   /** Our own engine, whose segment and process are looked at too. */
   readonly engine: EmbeddedEngine | null
   readonly segments: SegmentStore | null
@@ -59,14 +60,16 @@ async function lookAt(
   runMs: () => number,
   isWholeServer: boolean,
 ): Promise<TimeSample> {
-  const {http, baseUrl, engine, segments} = server
+  const {http, baseUrls, engine, segments} = server
   const name = segmentOf(server)
-  const [text, use, segment] = await Promise.all([
-    isWholeServer ? fetchMetricsText(http, baseUrl) : null,
+  const [texts, use, segment] = await Promise.all([
+    isWholeServer ? Promise.all(baseUrls.map(baseUrl => fetchMetricsText(http, baseUrl))) : [],
     isWholeServer && engine !== null ? readProcessUse(engine.pid) : null,
     name === null ? null : segments!.read(name).catch(() => null),
   ])
-  const figures = text === null ? null : engineFiguresOf(text)
+  const looks = texts.flatMap(text => (text === null ? [] : (engineFiguresOf(text) ?? [])))
+  // A sum that lacks a server would fall and rise with it.
+  const figures = looks.length > 0 && looks.length === baseUrls.length ? togetherOf(looks) : null
   return {
     at_ms: Math.round(runMs() * 1000) / 1000,
     ...(figures && {engine: engineJson(figures)}),
@@ -94,5 +97,22 @@ function engineJson(figures: EngineFigures): NonNullable<TimeSample['engine']> {
     generation_tokens_total: figures.generationTokens,
     prefix_cache_queries_total: figures.prefixCacheQueries,
     prefix_cache_hits_total: figures.prefixCacheHits,
+  }
+}
+
+/** Several servers as one: counts and counters added up, the share of the KV cache as their mean. */
+function togetherOf(looks: readonly EngineFigures[]): EngineFigures {
+  const sum = (figure: (look: EngineFigures) => number | null): number | null =>
+    looks.some(look => figure(look) === null) ? null : looks.reduce((total, look) => total + figure(look)!, 0)
+  const usage = sum(look => look.kvCacheUsage)
+  return {
+    running: sum(look => look.running),
+    waiting: sum(look => look.waiting),
+    kvCacheUsage: usage === null ? null : usage / looks.length,
+    preemptions: sum(look => look.preemptions),
+    promptTokens: sum(look => look.promptTokens),
+    generationTokens: sum(look => look.generationTokens),
+    prefixCacheQueries: sum(look => look.prefixCacheQueries),
+    prefixCacheHits: sum(look => look.prefixCacheHits),
   }
 }

@@ -3,14 +3,20 @@ import {packageVersion} from '../foundation/index.js'
 import type {RequestShape} from './bench-plan.js'
 import {createPromptWriter} from './prompts.js'
 
-/** Everything that decides the bytes of a run's requests. */
-export interface RequestRecipe {
-  readonly runId: string
+/** Where a server takes requests. */
+export interface RequestRoute {
   readonly host: string
   readonly port: number
   readonly isTls: boolean
   /** `/v1` or `/openai/v1`, behind the base URL's own path. */
   readonly apiPath: string
+}
+
+/** Everything that decides the bytes of a run's requests. */
+export interface RequestRecipe {
+  readonly runId: string
+  /** Requests go to each in turn. */
+  readonly routes: readonly RequestRoute[]
   readonly model: string
   readonly shape: RequestShape
   readonly promptSeed: number
@@ -24,6 +30,8 @@ export interface PreparedRequest {
   readonly id: number
   readonly requestId: string
   readonly traceId: string
+  /** Place of its route in the recipe. */
+  readonly target: number
   readonly bytes: Buffer
 }
 
@@ -39,17 +47,18 @@ export function createRequestBuilder(recipe: RequestRecipe): (id: number) => Pre
   const {prompt} = shape
   const textOf = (id: number): string =>
     prompt.kind === 'fixed' ? prompt.text : prompts.text(id, recipe.promptWords)
-  const head = headOf(recipe)
+  const heads = recipe.routes.map(route => headOf(route, recipe))
   const traceBase = randomBytes(8).toString('hex')
   return id => {
     const requestId = `${runId}-${id}`
+    const target = (id - 1) % heads.length
     const suffix = id.toString(16).padStart(16, '0')
     const traceId = traceBase + suffix
     const body = JSON.stringify(bodyOf(recipe.model, shape, textOf(id)))
     const text =
-      `${head}x-request-id: ${requestId}\r\ntraceparent: 00-${traceId}-${suffix}-01\r\n` +
+      `${heads[target]!}x-request-id: ${requestId}\r\ntraceparent: 00-${traceId}-${suffix}-01\r\n` +
       `content-length: ${Buffer.byteLength(body)}\r\n\r\n${body}`
-    return {id, requestId, traceId, bytes: Buffer.from(text)}
+    return {id, requestId, traceId, target, bytes: Buffer.from(text)}
   }
 }
 
@@ -72,7 +81,7 @@ export function bodyOf(model: string, shape: RequestShape, text: string): Record
   }
 }
 
-function headOf({host, port, isTls, apiPath, shape, apiKey}: RequestRecipe): string {
+function headOf({host, port, isTls, apiPath}: RequestRoute, {shape, apiKey}: RequestRecipe): string {
   const name = host.includes(':') ? `[${host}]` : host
   const authority = port === (isTls ? 443 : 80) ? name : `${name}:${port}`
   const route = shape.api === 'chat' ? 'chat/completions' : 'completions'

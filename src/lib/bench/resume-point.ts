@@ -22,8 +22,8 @@ export interface ResumePoint {
   readonly plan: BenchPlan
   readonly promptWords: number
   readonly model: string
-  /** Where it was sent; null for kvctl's own engine. */
-  readonly url: string | null
+  /** Where it was sent; none for kvctl's own engine. */
+  readonly urls: readonly string[]
   /** Requests with a result, whatever it is. */
   readonly doneIds: ReadonlySet<number>
   /** How many of the measured ones among them ended in each way. */
@@ -67,7 +67,7 @@ export async function readResumePoint(run: RunDirectory): Promise<ResumePoint> {
     plan,
     promptWords,
     model,
-    url: meta.server?.is_embedded === true ? null : meta.url,
+    urls: meta.server?.is_embedded === true ? [] : meta.urls,
     doneIds,
     outcomes: table === null ? new Map() : countOutcomes(table),
     list,

@@ -5,13 +5,15 @@ import type {RunDirectory, RunMeta} from '../runs/index.js'
 import type {SegmentStore} from '../segments/index.js'
 import type {BenchAsk} from './bench-ask.js'
 import type {BenchPlan} from './bench-plan.js'
-import type {MetaInput} from './describe-run.js'
+import {loadJobs} from './load-jobs.js'
+import type {Calibration} from './calibrate.js'
+import type {MetaInput, ServerFacts} from './describe-run.js'
+import type {KnownServerProcess} from './known-server.js'
 import type {LoadCounts} from './load-loop.js'
-import type {TransportTarget} from './load-transport.js'
 import {createPromptWriter, wordsForTokens} from './prompts.js'
-import type {LoadJob} from './load-worker.js'
 import type {ResumePoint} from './resume-point.js'
 import {runLoad, type LoadEnd, type LoadProcess} from './run-load.js'
+import type {RunRecording} from './run-recording.js'
 import {wholeList, type SendList} from './send-list.js'
 
 /** What a run needs of the world. */
@@ -22,6 +24,7 @@ export interface BenchParts {
   /** null where segments cannot be read. */
   readonly segments: SegmentStore | null
   startLoadProcess(): LoadProcess
+  startKnownServer(): KnownServerProcess
   startEngine(signal: AbortSignal): Promise<EmbeddedEngine>
   createRunDirectory(): Promise<RunDirectory>
 }
@@ -55,7 +58,7 @@ export async function runBench(
   signal: AbortSignal,
 ): Promise<BenchOutcome> {
   if (ask.resume?.list.ids.length === 0) return finish(ask.resume, watcher)
-  const engine = ask.url === null ? await startEngine(parts, watcher, signal) : null
+  const engine = ask.urls.length === 0 ? await startEngine(parts, watcher, signal) : null
   try {
     return await measure(ask, engine, parts, watcher, signal)
   } finally {
@@ -90,26 +93,69 @@ async function measure(
   signal: AbortSignal,
 ): Promise<BenchOutcome> {
   const {http} = parts
-  const {plan, apiKey} = ask
-  const {fetchVersion, findTarget} = await import('../inference/index.js')
+  const {plan} = ask
+  const {fetchVersion} = await import('../inference/index.js')
   const {startRecording} = await import('./run-recording.js')
-  const target = await findTarget(http, {url: engine?.url ?? ask.url!, model: ask.model, apiKey, signal})
+  const targets = await findTargets(ask, engine, http, signal)
+  const target = targets[0]!
   const version = await fetchVersion(http, target.baseUrl, signal)
+  const facts = {targets, engine, version}
   const {run, meta, promptWords} = await (ask.resume === null
-    ? newRun(ask, target, engine, version, parts, signal, watcher)
-    : resumedRun(ask.resume, target, engine, version, watcher))
-  const server = {...parts, baseUrl: target.baseUrl, engine}
-  const recording = await startRecording(run, meta, ask.resume, server, watcher)
+    ? newRun(ask, facts, parts, signal, watcher)
+    : resumedRun(ask.resume, facts, watcher))
+  const server = {...parts, baseUrls: targets.map(({baseUrl}) => baseUrl), engine}
   const list = ask.resume?.list ?? wholeList(plan)
-  watcher.note(`${describePlan(plan, list)} → ${run.path}`)
+  const jobs = loadJobs(ask, {targets, runId: run.runId, promptWords, list})
+  const recording = await startRecording(
+    run,
+    {...meta, ...describeLoad(ask, jobs.length)},
+    ask.resume,
+    server,
+    watcher,
+  )
+  watcher.note(`${describePlan(plan, list, jobs.length)} → ${run.path}`)
   let end: LoadEnd | null = null
+  let calibration: Calibration | null = null
   try {
-    const job = jobOf(ask, target, run, promptWords, list)
-    end = await runLoad(parts.startLoadProcess(), job, recording, signal)
+    const processes = jobs.map(() => parts.startLoadProcess())
+    end = await runLoad(processes, jobs, recording, signal)
+    if (ask.isCalibrated && !end.wasStopped)
+      calibration = await calibrated(ask, recording, parts, watcher, signal)
     return {run, url: target.baseUrl, wasStopped: end.wasStopped, outcomes: recording.outcomes}
   } finally {
-    await recording.close(end)
+    await recording.close(end, calibration)
   }
+}
+
+/** The instrument's own error, found at the load that was just measured; null when nothing of it was. */
+async function calibrated(
+  ask: BenchAsk,
+  recording: RunRecording,
+  parts: BenchParts,
+  watcher: BenchWatcher,
+  signal: AbortSignal,
+): Promise<Calibration | null> {
+  const {calibrate, shapeOf} = await import('./calibrate.js')
+  const shape = shapeOf(recording.sample, ask.plan)
+  if (shape === null) return null
+  watcher.note(`Calibrating: ${shape.streams} streams against a server whose times are known.`)
+  return calibrate(ask, shape, parts, signal)
+}
+
+/** Every server must serve the one model. */
+async function findTargets(
+  {urls, model, apiKey}: BenchAsk,
+  engine: EmbeddedEngine | null,
+  http: HttpClient,
+  signal: AbortSignal,
+): Promise<readonly InferenceTarget[]> {
+  const {findTarget} = await import('../inference/index.js')
+  const targets: InferenceTarget[] = []
+  for (const url of engine === null ? urls : [engine.url]) {
+    const wanted = targets[0]?.model ?? model
+    targets.push(await findTarget(http, {url, model: wanted, apiKey, signal}))
+  }
+  return targets
 }
 
 /** A run about to be sent. */
@@ -121,66 +167,39 @@ interface ReadyRun {
 
 async function newRun(
   ask: BenchAsk,
-  target: InferenceTarget,
-  engine: EmbeddedEngine | null,
-  version: string | null,
+  facts: ServerFacts,
   parts: BenchParts,
   signal: AbortSignal,
   watcher: BenchWatcher,
 ): Promise<ReadyRun> {
   const warnings: RunMeta['warnings'] = []
-  const promptWords = await fitPrompts(ask, target, parts.http, signal, warnings)
+  const promptWords = await fitPrompts(ask, facts.targets[0]!, parts.http, signal, warnings)
   for (const {message} of warnings) watcher.note(message)
   const run = await parts.createRunDirectory()
   const {describeRun} = await import('./describe-run.js')
-  const meta = await describeRun(ask, {target, engine, version, run, promptWords})
+  const meta = await describeRun(ask, {...facts, run, promptWords})
   return {run, meta: {...meta, warnings}, promptWords}
 }
 
 async function resumedRun(
   {run, meta, promptWords, sentAgain, list}: ResumePoint,
-  target: InferenceTarget,
-  engine: EmbeddedEngine | null,
-  version: string | null,
+  facts: ServerFacts,
   watcher: BenchWatcher,
 ): Promise<ReadyRun> {
   const warnings = [...meta.warnings]
   const before = meta.server?.version ?? null
-  if (before !== version) {
-    const message = `the server's version was ${before ?? 'unknown'} and is ${version ?? 'unknown'} now`
+  if (before !== facts.version) {
+    const message = `the server's version was ${before ?? 'unknown'} and is ${facts.version ?? 'unknown'} now`
     warnings.push({code: 'server_changed', message})
     watcher.note(message)
   }
   const again = sentAgain === 0 ? '' : `, at least ${sentAgain} of them for the second time`
   watcher.note(`Resuming ${run.path}: ${list.ids.length} requests are missing${again}.`)
   const {describeClient, describeServer} = await import('./describe-run.js')
-  const server = describeServer({target, engine, version})
-  return {run, meta: {...meta, warnings, server, client: await describeClient()}, promptWords}
-}
-
-function jobOf(
-  ask: BenchAsk,
-  target: InferenceTarget,
-  run: RunDirectory,
-  promptWords: number,
-  list: SendList,
-): LoadJob {
-  const {plan, isInsecure, apiKey} = ask
-  const {path, ...address} = addressOf(target.baseUrl)
   return {
-    plan,
-    list,
-    target: {...address, isInsecure, limits: plan.limits},
-    recipe: {
-      runId: run.runId,
-      ...address,
-      apiPath: `${path}${target.apiPath}`,
-      model: target.model,
-      shape: plan.request,
-      promptSeed: plan.promptSeed,
-      promptWords,
-      apiKey,
-    },
+    run,
+    meta: {...meta, warnings, server: describeServer(facts), client: await describeClient()},
+    promptWords,
   }
 }
 
@@ -221,22 +240,17 @@ async function fitPrompts(
   return words
 }
 
-function addressOf(baseUrl: string): Pick<TransportTarget, 'host' | 'port' | 'isTls'> & {path: string} {
-  const {protocol, hostname: host, port, pathname} = new URL(baseUrl)
-  const isTls = protocol === 'https:'
-  return {
-    host: host.replace(/^\[(.*)\]$/, '$1'),
-    port: port === '' ? (isTls ? 443 : 80) : Number(port),
-    isTls,
-    path: pathname === '/' ? '' : pathname,
-  }
+/** How the load was made; nothing of it changes what is sent when. */
+function describeLoad({transport}: BenchAsk, workers: number): Partial<RunMeta> {
+  return {workers, transport}
 }
 
-function describePlan(plan: BenchPlan, {ids, warmups, timesMs}: SendList): string {
+function describePlan(plan: BenchPlan, {ids, warmups, timesMs}: SendList, workers: number): string {
   const how =
     timesMs === null
       ? `${plan.concurrency} at a time`
       : `${plan.pattern} arrivals at ${plan.ratePerSecond!.toFixed(1)}/s for ${((timesMs.at(-1) ?? 0) / 1000).toFixed(1)} s`
   const warmup = warmups > 0 ? `${warmups} warm-up and ` : ''
-  return `Sending ${warmup}${ids.length - warmups} requests, ${how}`
+  const from = workers === 1 ? '' : ` from ${workers} processes`
+  return `Sending ${warmup}${ids.length - warmups} requests, ${how}${from}`
 }

@@ -11,6 +11,7 @@ import {
   type RunPart,
 } from '../runs/index.js'
 import {instrumentJson} from './instrument-json.js'
+import type {Calibration, RunSample} from './calibrate.js'
 import type {LoadCounts} from './load-loop.js'
 import {observeRun, type ObservedServer} from './observe-run.js'
 import type {ResumePoint} from './resume-point.js'
@@ -22,8 +23,10 @@ type MetaInput = Parameters<typeof writeMeta>[1]
 export interface RunRecording extends LoadObserver {
   /** How many measured requests ended in each way so far. */
   readonly outcomes: ReadonlyMap<string, number>
-  /** Completes every file; `end` is null when the load process failed. */
-  close(end: LoadEnd | null): Promise<void>
+  /** What some of them were like. */
+  readonly sample: RunSample
+  /** Completes every file; `end` is null when a load process failed. */
+  close(end: LoadEnd | null, calibration?: Calibration | null): Promise<void>
 }
 
 /**
@@ -46,19 +49,21 @@ export async function startRecording(
   await writeMeta(run, current)
   const series = await createTimeSeriesWriter(run)
   const outcomes = new Map(earlier?.outcomes)
+  const sample = createSample()
   const isOver = new AbortController()
   let observing: Promise<void> = Promise.resolve()
   let writer: RecordWriter | null = null
   let part: RunPart | null = null
   return {
     outcomes,
+    sample,
     async started(epochMs, originMonotonicNs) {
       part = {
         origin_epoch_ms: epochMs,
         run_ms: runMsBefore,
         rows_before: earlier?.doneIds.size ?? 0,
         sent_again: earlier?.sentAgain ?? 0,
-        url: server.baseUrl,
+        url: server.baseUrls[0] ?? null,
         measure_start_ms: null,
         instrument: null,
       }
@@ -70,18 +75,21 @@ export async function startRecording(
       observing = observeRun(server, series, runMs, server.logger, isOver.signal)
     },
     async records(records: readonly RequestRecord[]) {
-      for (const {phase, outcome} of records) {
-        if (phase === 'measure') outcomes.set(outcome, (outcomes.get(outcome) ?? 0) + 1)
+      for (const record of records) {
+        const {phase, outcome} = record
+        if (phase !== 'measure') continue
+        outcomes.set(outcome, (outcomes.get(outcome) ?? 0) + 1)
+        sample.take(record)
       }
       await writer?.append(records)
     },
     progress: counts => watcher.progress(counts),
-    async close(end) {
+    async close(end, calibration = null) {
       isOver.abort()
       await observing
       await writer?.close()
       await series.close()
-      const instrument = end === null ? null : instrumentJson(end.instrument)
+      const instrument = end && {...instrumentJson(end.instruments), calibration}
       const measureStart = end?.measureStartAtMs == null ? null : runMsBefore + end.measureStartAtMs
       const whole = [
         ...parts,
@@ -118,5 +126,26 @@ function worstOf(instruments: readonly Instrument[]): Instrument | null {
     gap_error_p99_ms: worst(one => one.gap_error_p99_ms),
     cpu_share_max: worst(one => one.cpu_share_max),
     lateness_p99_ms: worst(one => one.lateness_p99_ms),
+  }
+}
+
+const SAMPLE_REQUESTS = 2000
+
+/** The first successful requests of a run, of which a calibration learns its shape. */
+function createSample(): RunSample & {take(record: RequestRecord): void} {
+  const [ttftMs, gapMs, chunks, e2eMs]: number[][] = [[], [], [], []]
+  return {
+    ttftMs: ttftMs!,
+    gapMs: gapMs!,
+    chunks: chunks!,
+    e2eMs: e2eMs!,
+    take({outcome, sentAtMs, firstTokenAtMs, lastTokenAtMs, doneAtMs, chunkCount}) {
+      if (outcome !== 'ok' || ttftMs!.length >= SAMPLE_REQUESTS || sentAtMs === null) return
+      if (firstTokenAtMs === null || lastTokenAtMs === null || doneAtMs === null) return
+      ttftMs!.push(firstTokenAtMs - sentAtMs)
+      chunks!.push(chunkCount)
+      e2eMs!.push(doneAtMs - sentAtMs)
+      if (chunkCount > 1) gapMs!.push((lastTokenAtMs - firstTokenAtMs) / (chunkCount - 1))
+    },
   }
 }

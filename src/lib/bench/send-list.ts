@@ -51,3 +51,21 @@ function closedUp(
     return at
   })
 }
+
+/**
+ * Deals a list out to `workers` processes, every so-manieth request to each, so that together they send the same requests at
+ * the same times whatever their number.
+ */
+export function dealOut(list: SendList, workers: number): SendList[] {
+  const {ids, warmups, timesMs, durationMs} = list
+  return Array.from({length: workers}, (_, worker) => {
+    const isOurs = (_value: number, place: number): boolean => place % workers === worker
+    const own = ids.filter(isOurs)
+    return {
+      ids: own,
+      warmups: Math.ceil(Math.max(0, warmups - worker) / workers),
+      timesMs: timesMs && timesMs.filter((_, place) => isOurs(0, place + warmups)),
+      durationMs,
+    }
+  })
+}

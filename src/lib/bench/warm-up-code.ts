@@ -2,7 +2,7 @@ import {createServer, type AddressInfo} from 'node:net'
 import {once} from 'node:events'
 import type {RequestShape} from './bench-plan.js'
 import {ExchangeRecorder} from './exchange-recorder.js'
-import {SocketTransport} from './socket-transport.js'
+import type {LoadTransport, TransportTarget} from './load-transport.js'
 
 const EXCHANGES = 40
 const CHUNKS = 64
@@ -12,7 +12,10 @@ const LIMITS = {connectMs: 2000, firstTokenMs: null, idleMs: null, totalMs: 5000
  * Runs the whole path once against a listener of our own on the loopback, so that the first measured answers are not read by
  * code that the engine has yet to compile: cold code added 18–24 ms to the TTFT of a first wave.
  */
-export async function warmUpCode(shape: RequestShape): Promise<void> {
+export async function warmUpCode(
+  shape: RequestShape,
+  openTransport: (target: TransportTarget) => LoadTransport,
+): Promise<void> {
   const answer = sampleAnswer(shape)
   const server = createServer(socket => {
     socket.on('data', () => socket.write(answer))
@@ -21,7 +24,7 @@ export async function warmUpCode(shape: RequestShape): Promise<void> {
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
   const {port} = server.address() as AddressInfo
-  const transport = new SocketTransport({
+  const transport = openTransport({
     host: '127.0.0.1',
     port,
     isTls: false,

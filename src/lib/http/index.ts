@@ -15,3 +15,12 @@ export {
   type RelayRequest,
   type RelaySink,
 } from './relay.js'
+export {
+  createStreamPool,
+  streamFailureOf,
+  type StreamFailure,
+  type StreamListener,
+  type StreamPool,
+  type StreamPoolOptions,
+  type StreamRequest,
+} from './stream-pool.js'

@@ -27,6 +27,7 @@ export {
   type MeasureWindow,
   type SentRequests,
 } from './measure-window.js'
+export {workersNeeded} from './workers-needed.js'
 export {clientLimits, type InstrumentFigures} from './client-limited.js'
 export {
   evaluateValidation,

@@ -92,7 +92,18 @@ async function benchUnderPressure(
   const total = plan.warmupRequests + plan.requests
   const squeezes: Promise<LimitStory>[] = []
   const squeezeAt = plan.warmupRequests + Math.floor(plan.requests / 3)
-  const ask = {plan, resume: null, url: null, model: null, apiKey: null, isInsecure: false, notes}
+  const ask = {
+    plan,
+    resume: null,
+    urls: [],
+    model: null,
+    apiKey: null,
+    isInsecure: false,
+    workers: 1,
+    transport: 'socket',
+    isCalibrated: false,
+    notes,
+  } as const
   const lentEngine = {...parts, startEngine: async () => ({...engine, stop: async () => {}})}
   const bench = await runBench(
     ask,

@@ -20,6 +20,7 @@ export {
   readMeta,
   RUN_STATUSES,
   writeMeta,
+  type CalibrationJson,
   type Instrument,
   type RunMeta,
   type RunPart,

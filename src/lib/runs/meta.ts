@@ -8,6 +8,19 @@ import {RUN_FILES, type RunDirectory} from './run-directory.js'
 
 export const RUN_STATUSES = ['running', 'complete', 'interrupted', 'failed'] as const
 
+const errorSchema = z.object({p50: z.number(), p99: z.number()})
+
+/** The load generator measured: its error at the run's load, against a server that tells when it really sent each token. */
+export const calibrationSchema = z.object({
+  streams: z.int().positive(),
+  requests: z.int().nonnegative(),
+  /** Token-bearing chunks a second. */
+  chunks_per_second: z.number(),
+  ttft_error_ms: errorSchema,
+  gap_error_ms: errorSchema,
+})
+export type CalibrationJson = z.output<typeof calibrationSchema>
+
 /** What the load generator found out about itself; every figure null when it could not be measured. */
 export const instrumentSchema = z.looseObject({
   /** Upper bound of the error of one TTFT, 99th percentile. */
@@ -20,6 +33,10 @@ export const instrumentSchema = z.looseObject({
   lateness_p99_ms: z.number().nullable().default(null),
   /** Load processes. */
   workers: z.int().positive(),
+  /** Share of the time in which a load process was ready and the machine ran something else; the worst one's. */
+  processor_wait_share_max: z.number().nullable().default(null),
+  /** Null without `--calibrate`. */
+  calibration: calibrationSchema.nullable().default(null),
 })
 
 /**
@@ -60,6 +77,8 @@ const serverSchema = z.looseObject({
  */
 export const metaSchema = z.looseObject({
   url: z.string().nullable().default(null),
+  /** Every server that requests went to in turn, the first again included; empty in files of other tools. */
+  urls: z.array(z.string()).default([]),
   model: z.string().nullable().default(null),
   prompt: z.string().nullable().default(null),
   max_tokens: z.int().nullable().default(null),
@@ -102,6 +121,9 @@ export const metaSchema = z.looseObject({
   /** In order; empty in files of other tools and until the clock of the first part starts. */
   parts: z.array(partSchema).default([]),
   warmup_requests: z.int().nonnegative().default(0),
+  /** Load processes, and what they read answers with. */
+  workers: z.int().positive().default(1),
+  transport: z.enum(['socket', 'undici']).default('socket'),
   args: z.array(z.string()).default([]),
   client: z
     .looseObject({

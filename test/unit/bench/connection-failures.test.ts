@@ -33,7 +33,11 @@ async function against(
     server.close()
   }
 }
-const withTls = (job: LoadJob): LoadJob => ({...job, target: {...job.target, isTls: true}})
+const toTarget = (job: LoadJob, change: Partial<LoadJob['targets'][0]>): LoadJob => ({
+  ...job,
+  targets: job.targets.map(target => ({...target, ...change})),
+})
+const withTls = (job: LoadJob): LoadJob => toTarget(job, {isTls: true})
 const outcomes = (records: readonly RequestRecord[]): string[] => records.map(({outcome}) => outcome)
 
 describe('a load job calls', () => {
@@ -101,7 +105,7 @@ describeWith(['openssl'], 'a load job over TLS', () => {
     }).listen(0, '127.0.0.1')
     await once(server, 'listening')
     const job = loadJob((server.address() as AddressInfo).port, benchOptions({requests: 20, concurrency: 4}))
-    const trusting = {...job, target: {...job.target, isTls: true, isInsecure: true}}
+    const trusting = toTarget(job, {isTls: true, isInsecure: true})
     try {
       const {records} = await runJob(trusting)
       expect(outcomes(records)).to.deep.equal(Array(20).fill('ok'))
@@ -110,7 +114,7 @@ describeWith(['openssl'], 'a load job over TLS', () => {
       expect(records.map(({connectMs}) => connectMs)).to.deep.equal(Array(20).fill(null))
       expect([...asked].sort()).to.deep.equal(records.map(({requestId}) => requestId).sort())
       asked.length = 0
-      const refused = (await runJob({...trusting, target: {...trusting.target, isInsecure: false}})).records
+      const refused = (await runJob(toTarget(trusting, {isInsecure: false}))).records
       expect(outcomes(refused)).to.deep.equal(Array(20).fill('tls'))
       expect(refused[0]!.error).to.contain('self-signed certificate')
       expect(asked, 'nothing may be sent to a server that is not trusted').to.deep.equal([])

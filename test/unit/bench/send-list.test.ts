@@ -1,5 +1,5 @@
 import {expect} from 'chai'
-import {missingList, planBench, wholeList} from '../../../src/lib/bench/index.js'
+import {dealOut, missingList, planBench, wholeList} from '../../../src/lib/bench/index.js'
 import {benchOptions} from '../../support/load-job.js'
 
 describe('the list of requests to send', () => {
@@ -37,5 +37,29 @@ describe('the list of requests to send', () => {
     const plan = planBench(benchOptions({requests: 8, durationSeconds: 10}))
     expect(missingList(plan, new Set([1]), 4000)).to.deep.include({durationMs: 10_000 - 4000, timesMs: null})
     expect(missingList(plan, new Set([1]), 12_000).durationMs).to.equal(0)
+  })
+
+  it('is dealt out request by request, each with its time, warm-up first for all', () => {
+    const list = wholeList(planBench(benchOptions({requests: 8, warmupRequests: 3, ratePerSecond: 10})))
+    const shares = dealOut(list, 3)
+    expect(shares.map(({ids}) => [...ids])).to.deep.equal([
+      [1, 4, 7, 10],
+      [2, 5, 8, 11],
+      [3, 6, 9],
+    ])
+    expect(shares.map(({warmups}) => warmups)).to.deep.equal([1, 1, 1])
+    expect(shares.map(({timesMs}) => [...timesMs!].map(Math.round))).to.deep.equal([
+      [0, 300, 600],
+      [100, 400, 700],
+      [200, 500],
+    ])
+  })
+
+  it('gives no process more than its share of a warm-up that is shorter than they are many', () => {
+    const list = wholeList(planBench(benchOptions({requests: 4, warmupRequests: 1})))
+    expect(dealOut(list, 2).map(({ids, warmups}) => ({ids: [...ids], warmups}))).to.deep.equal([
+      {ids: [1, 3, 5], warmups: 1},
+      {ids: [2, 4], warmups: 0},
+    ])
   })
 })

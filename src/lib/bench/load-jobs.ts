@@ -1,0 +1,68 @@
+import type {InferenceTarget} from '../inference/index.js'
+import type {BenchAsk} from './bench-ask.js'
+import type {BenchPlan} from './bench-plan.js'
+import type {TransportTarget} from './load-transport.js'
+import type {LoadJob} from './load-worker.js'
+import type {RequestRoute} from './request-builder.js'
+import {dealOut, type SendList} from './send-list.js'
+
+export interface JobFacts {
+  readonly targets: readonly InferenceTarget[]
+  readonly runId: string
+  readonly promptWords: number
+  readonly list: SendList
+}
+
+/** One job for each load process; fewer than asked for when there is not a request, slot or place for each. */
+export function loadJobs(ask: BenchAsk, facts: JobFacts): LoadJob[] {
+  const {plan, isInsecure, apiKey, transport} = ask
+  const {targets, runId, promptWords, list} = facts
+  const places = plan.mode === 'closed' ? plan.concurrency : (plan.maxInFlight ?? Infinity)
+  const workers = Math.max(1, Math.min(ask.workers, list.ids.length, places))
+  const [first] = targets
+  const common = {
+    transport,
+    targets: targets.map(({baseUrl}) => ({...addressOf(baseUrl), isInsecure, limits: plan.limits})),
+    recipe: {
+      runId,
+      routes: targets.map(routeOf),
+      model: first!.model,
+      shape: plan.request,
+      promptSeed: plan.promptSeed,
+      promptWords,
+      apiKey,
+    },
+  }
+  return dealOut(list, workers).map((own, worker) => ({
+    ...common,
+    plan: shareOf(plan, worker, workers),
+    list: own,
+  }))
+}
+
+/** Slots and places are dealt out; the schedule is in the list. */
+function shareOf(plan: BenchPlan, worker: number, workers: number): BenchPlan {
+  const share = (whole: number): number => Math.floor(whole / workers) + (worker < whole % workers ? 1 : 0)
+  return {
+    ...plan,
+    timesMs: null,
+    concurrency: Math.max(1, share(plan.concurrency)),
+    maxInFlight: plan.maxInFlight === null ? null : share(plan.maxInFlight),
+  }
+}
+
+function routeOf({baseUrl, apiPath}: InferenceTarget): RequestRoute {
+  const {host, port, isTls} = addressOf(baseUrl)
+  const {pathname} = new URL(baseUrl)
+  return {host, port, isTls, apiPath: `${pathname === '/' ? '' : pathname}${apiPath}`}
+}
+
+function addressOf(baseUrl: string): Pick<TransportTarget, 'host' | 'port' | 'isTls'> {
+  const {protocol, hostname: host, port} = new URL(baseUrl)
+  const isTls = protocol === 'https:'
+  return {
+    host: host.replace(/^\[(.*)\]$/, '$1'),
+    port: port === '' ? (isTls ? 443 : 80) : Number(port),
+    isTls,
+  }
+}
