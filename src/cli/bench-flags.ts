@@ -1,7 +1,6 @@
-import {readFile} from 'node:fs/promises'
 import {Flags, type Interfaces} from '@oclif/core'
 import {PATTERNS, TRANSPORTS, type BenchOptions, type LoadFlags} from '../lib/bench/index.js'
-import {ConfigurationError} from '../lib/foundation/index.js'
+import {headersOf, readBodyFlags, requestBodyFlags, workloadFlags, workloadOfFlags} from './workload-flags.js'
 import {countFlag, decimalFlag, durationFlag, urlFlag} from './flags.js'
 
 const [TARGET, LOAD, REQUEST, LIMITS] = ['TARGET', 'LOAD', 'REQUEST', 'TIME LIMIT']
@@ -101,11 +100,6 @@ export const requestFlags = {
     default: 'chat',
     helpGroup: REQUEST,
   })(),
-  'extra-openai-json': Flags.file({
-    description: 'JSON object merged over every request body',
-    helpGroup: REQUEST,
-    helpValue: 'FILE',
-  }),
 }
 
 /** When to give up on a request; 0 is never. */
@@ -184,12 +178,16 @@ export function flagsOf(options: BenchOptions): Partial<Parsed> {
 }
 
 type Parsed = Interfaces.InferredFlags<
-  typeof targetFlags & typeof loadFlags & typeof requestFlags & typeof limitFlags
+  typeof targetFlags &
+    typeof loadFlags &
+    typeof workloadFlags &
+    typeof requestFlags &
+    typeof requestBodyFlags &
+    typeof limitFlags
 >
 
 /** @throws ConfigurationError when the extra JSON is not readable */
 export async function readLoadFlags(flags: Parsed): Promise<LoadFlags> {
-  const extra = flags['extra-openai-json']
   // oclif types every switch as boolean; one that nobody gave is absent.
   const switches: Partial<Parsed> = flags
   return {
@@ -212,7 +210,9 @@ export async function readLoadFlags(flags: Parsed): Promise<LoadFlags> {
     offSeconds: flags['off-time'] / 1000,
     api: flags.api,
     ignoresEos: switches['ignore-eos'] ?? urlsOf(flags.url).length === 0,
-    extraBody: extra === undefined ? {} : await readJsonObject(extra),
+    headers: headersOf(flags.header ?? []),
+    workload: workloadOfFlags(flags),
+    extraBody: await readBodyFlags(flags),
     seed: flags.seed ?? null,
     timeoutMs: flags.timeout,
     timeoutConnectMs: flags['timeout-connect'],
@@ -224,16 +224,4 @@ export async function readLoadFlags(flags: Parsed): Promise<LoadFlags> {
 /** One address, as from a variable of the environment, or several. */
 export function urlsOf(flag: string | readonly string[] | undefined): readonly string[] {
   return flag === undefined ? [] : [flag].flat()
-}
-
-async function readJsonObject(path: string): Promise<Record<string, unknown>> {
-  try {
-    const value: unknown = JSON.parse(await readFile(path, 'utf8'))
-    if (typeof value === 'object' && value !== null && !Array.isArray(value)) {
-      return value as Record<string, unknown>
-    }
-  } catch (error) {
-    throw new ConfigurationError('CONFIG_UNREADABLE', `${path} is not readable JSON`, {cause: error})
-  }
-  throw new ConfigurationError('CONFIG_UNREADABLE', `${path} holds no JSON object`)
 }

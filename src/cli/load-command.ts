@@ -1,7 +1,8 @@
 import type {Interfaces} from '@oclif/core'
-import type {BenchAsk, BenchOutcome, BenchPlan, ResumePoint} from '../lib/bench/index.js'
+import type {BenchAsk, BenchOutcome, BenchPlan, RequestShape, ResumePoint} from '../lib/bench/index.js'
 import {ConfigurationError} from '../lib/foundation/index.js'
 import {benchParts} from '../wiring.js'
+import {BODY_FLAGS, requestBodyFlags, WORKLOAD_FLAGS, workloadFlags} from './workload-flags.js'
 import {
   flagsOf,
   limitFlags,
@@ -16,7 +17,15 @@ import {runDirOf} from './flags.js'
 import {KvctlCommand} from './kvctl-command.js'
 import {createProgressLine} from './progress-line.js'
 
-const everyFlag = {...targetFlags, ...loadFlags, ...requestFlags, ...limitFlags, ...runFlags}
+const everyFlag = {
+  ...targetFlags,
+  ...loadFlags,
+  ...workloadFlags,
+  ...requestFlags,
+  ...requestBodyFlags,
+  ...limitFlags,
+  ...runFlags,
+}
 type Flags = Interfaces.InferredFlags<typeof everyFlag>
 
 interface Parsed {
@@ -40,19 +49,26 @@ export abstract class LoadCommand extends KvctlCommand {
       const servers = urls.length > 0 ? urls : resume.urls
       return {...common, workers, transport, resume, plan, model, urls: servers, notes: {}}
     }
-    const {planBench, resolveBenchOptions, wishesOfProfile} = await import('../lib/bench/index.js')
+    const {planBench, resolveBenchOptions, wishesOfProfile, workloadOf} =
+      await import('../lib/bench/index.js')
     const profile = await this.#profile(flags.profile)
-    const plan = planBench(resolveBenchOptions(await readLoadFlags(flags), wishesOfProfile(profile)))
+    const wishes = wishesOfProfile(profile)
+    const asked = resolveBenchOptions(await readLoadFlags(flags), wishes)
+    const isPatternAsked = flags.pattern !== undefined || flags.rate !== undefined
+    const {options, workload} = await workloadOf(asked, isPatternAsked)
+    const plan = planBench(options, workload)
     const {workers = 1, transport = 'socket', model = null} = flags
     const how = {...common, workers, transport, urls, model}
     return {...how, plan, resume: null, notes: {...notes, profile, args: [...this.argv]}}
   }
 
   protected async measure(ask: BenchAsk, outputDir: string | null): Promise<BenchOutcome> {
-    const {createProgressMeter, runBench} = await import('../lib/bench/index.js')
+    const {createProgressMeter, requestsIn, runBench} = await import('../lib/bench/index.js')
     const parts = await benchParts(this.logger, {outputDir, isInsecure: ask.isInsecure})
     const line = createProgressLine(process.stderr)
-    const meter = createProgressMeter(ask.resume?.list.ids.length ?? requestsOf(ask.plan))
+    const meter = createProgressMeter(
+      ask.resume === null ? requestsOf(ask.plan) : requestsIn(ask.resume.list),
+    )
     try {
       const watcher = {
         note: (text: string) => line.note(text),
@@ -121,12 +137,26 @@ export abstract class LoadCommand extends KvctlCommand {
     const stored = flagsOf(options)
     // Two ways to say one thing: the stored one must not win.
     if (given['prompt-tokens'] !== undefined) delete stored.prompt
+    const isSaidAgain = WORKLOAD_FLAGS.some(name => given[name] !== undefined)
     const asked = resolveBenchOptions(await readLoadFlags({...flags, ...stored, ...given}), {})
     const seeds =
       given.seed === undefined ? {arrivalSeed: options.arrivalSeed, promptSeed: options.promptSeed} : {}
-    const extra = given['extra-openai-json'] === undefined ? {extraBody: options.request.extraBody} : {}
-    return planDifferences(options, {...asked, ...seeds, request: {...asked.request, ...extra}})
+    const {request, pattern} = options
+    const extra = BODY_FLAGS.some(name => given[name] !== undefined) ? {} : {extraBody: request.extraBody}
+    const headers = given.header === undefined ? {headers: request.headers} : {}
+    const prompt = request.prompt.kind === 'workload' && !isSaidAgain ? {prompt: request.prompt} : {}
+    const same = {...asked.request, ...extra, ...headers, ...prompt}
+    const timed = pattern === 'trace' && given.pattern === undefined ? {pattern} : {}
+    return planDifferences(options, {...asked, ...seeds, ...timed, request: withDigestOf(request, same)})
   }
+}
+
+/** The digest of a file is found, not asked for. */
+function withDigestOf(stored: RequestShape, asked: RequestShape): RequestShape {
+  if (stored.prompt.kind !== 'workload' || asked.prompt.kind !== 'workload') return asked
+  const [one, other] = [stored.prompt.spec, asked.prompt.spec]
+  if (!('path' in one) || !('path' in other)) return asked
+  return {...asked, prompt: {kind: 'workload', spec: {...other, sha256: one.sha256}}}
 }
 
 /** Warm-up requests count as work: the progress line says what is left to wait for. */

@@ -1,4 +1,4 @@
-import type {BenchAsk} from '../lib/bench/index.js'
+import {requestsIn, type BenchAsk} from '../lib/bench/index.js'
 
 /** A resolved plan as `--dry-run --json` prints it. */
 export interface PlanJson {
@@ -12,7 +12,7 @@ export function planJson({plan, urls, model, resume, workers, transport}: BenchA
   const {request, limits} = plan
   return {
     target: {url: urls[0] ?? null, urls, model, is_embedded: urls.length === 0},
-    resume: resume && {run_dir: resume.run.path, missing_requests: resume.list.ids.length},
+    resume: resume && {run_dir: resume.run.path, missing_requests: requestsIn(resume.list)},
     plan: {
       pattern: plan.pattern,
       mode: plan.mode,
@@ -33,10 +33,9 @@ export function planJson({plan, urls, model, resume, workers, transport}: BenchA
       temperature: request.temperature,
       top_p: request.topP,
       ignore_eos: request.ignoresEos,
-      prompt:
-        request.prompt.kind === 'fixed'
-          ? {kind: 'fixed', text: request.prompt.text}
-          : {kind: 'synthetic', tokens: request.prompt.tokens},
+      prompt: request.prompt.kind === 'workload' ? request.prompt.spec : request.prompt,
+      workload_sha256: plan.workloadSha256,
+      sessions: plan.sessions?.length ?? null,
       extra_body: request.extraBody,
       timeout_ms: {
         connect: limits.connectMs,

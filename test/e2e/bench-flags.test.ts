@@ -112,7 +112,12 @@ describe('the flags of bench that kserve-vllm-mini has', function () {
 
   it('--url and --model: whom to ask for what', async () => {
     const {target} = await plan('--url', 'http://localhost:8000', '--model', 'm')
-    expect(target).to.deep.equal({url: 'http://localhost:8000', model: 'm', is_embedded: false})
+    expect(target).to.deep.equal({
+      url: 'http://localhost:8000',
+      urls: ['http://localhost:8000'],
+      model: 'm',
+      is_embedded: false,
+    })
   })
 
   for (const [pattern, named] of [

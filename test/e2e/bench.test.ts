@@ -242,7 +242,7 @@ describe('kvctl bench', function () {
     const {code, stdout} = await bench(...args, '--json')
     expect(code).to.equal(0)
     const {target, plan} = JSON.parse(stdout) as {target: Json; plan: Json}
-    expect(target).to.deep.equal({url, model: null, is_embedded: false})
+    expect(target).to.deep.equal({url, urls: [url], model: null, is_embedded: false})
     expect(plan).to.include({pattern: 'bursty', mode: 'open', requests: 30, duration_seconds: 30 / 10})
     expect(await readdir(folder)).to.deep.equal([])
     const text = await bench(...args)

@@ -30,6 +30,7 @@ export function benchOptions(changes: Partial<BenchOptions> = {}): BenchOptions 
       topP: null,
       ignoresEos: false,
       prompt: {kind: 'synthetic', tokens: 16},
+      headers: {},
       extraBody: {},
     },
     limits: {connectMs: 2000, firstTokenMs: null, idleMs: 60_000, totalMs: 300_000},
@@ -53,8 +54,9 @@ export function loadJob(port: number, options: BenchOptions, host = '127.0.0.1')
       model: 'truth',
       shape: plan.request,
       promptSeed: plan.promptSeed,
-      promptWords: 12,
+      fit: {words: 12, tokensPerWord: 1, overheadTokens: 0},
       apiKey: null,
+      items: null,
     },
   }
 }

@@ -57,6 +57,8 @@ export interface TruthOptions {
   readonly model?: string
   /** Refuses every POST without this bearer token with 401. */
   readonly apiKey?: string
+  /** Has a `/tokenize`: a word is a token, and a chat template adds four. */
+  readonly tokenizes?: boolean
   /** JSON lines of `TruthEntry`; null writes none. */
   readonly log: string | null
 }
@@ -74,6 +76,9 @@ export interface TruthEntry {
   readonly tokens: number
   readonly promptTokens: number
   readonly prompt: string
+  /** The whole request as it was read. */
+  readonly body: Readonly<Record<string, unknown>>
+  readonly headers: string
   readonly port: number
 }
 
@@ -93,6 +98,19 @@ function chunk(delta: unknown, finishReason: string | null = null): string {
   })
 }
 
+interface PromptBody {
+  readonly messages?: readonly {readonly content: string}[]
+  readonly prompt?: string
+}
+
+const TEMPLATE_TOKENS = 4
+
+/** A word is a token. */
+function promptTokens({messages, prompt}: PromptBody): number {
+  const texts = messages?.map(({content}) => content) ?? [prompt ?? '']
+  return texts.reduce((sum, text) => sum + text.split(' ').length, TEMPLATE_TOKENS)
+}
+
 class Answer {
   readonly #socket: Socket
   readonly #options: TruthOptions
@@ -104,6 +122,7 @@ class Answer {
   readonly #requestId: string
   readonly #promptTokens: number
   readonly #prompt: string
+  readonly #asked: Pick<TruthEntry, 'body' | 'headers'>
   readonly #isChunked: boolean
   readonly #maxTokens: number
 
@@ -111,7 +130,7 @@ class Answer {
     socket: Socket,
     options: TruthOptions,
     mode: TruthMode,
-    request: {requestId: string; body: string},
+    request: {requestId: string; headers: string; body: string},
     finish: (entry: TruthEntry) => void,
   ) {
     this.#socket = socket
@@ -119,13 +138,10 @@ class Answer {
     this.#mode = mode
     this.#finish = finish
     this.#requestId = request.requestId
-    const body = JSON.parse(request.body) as {
-      messages?: {content: string}[]
-      prompt?: string
-      max_tokens?: number
-    }
+    const body = JSON.parse(request.body) as PromptBody & {max_tokens?: number}
+    this.#asked = {body: body as Record<string, unknown>, headers: request.headers}
     this.#prompt = body.messages?.[0]?.content ?? body.prompt ?? ''
-    this.#promptTokens = this.#prompt.split(' ').length
+    this.#promptTokens = promptTokens(body) - (options.tokenizes === true ? 0 : TEMPLATE_TOKENS)
     this.#maxTokens = Math.min(options.tokens, body.max_tokens ?? Infinity)
     this.#isChunked = mode !== 'close_delimited'
   }
@@ -290,6 +306,7 @@ class Answer {
       tokens: this.#tokens(),
       promptTokens: this.#promptTokens,
       prompt: this.#prompt,
+      ...this.#asked,
       port: this.#socket.remotePort ?? 0,
     })
   }
@@ -314,12 +331,16 @@ function serve(options: TruthOptions): void {
         seen = seen.slice(headEnd + 4 + length)
         if (head.startsWith('GET ')) {
           getPage(socket, head, options.model ?? 'truth')
+        } else if (head.startsWith('POST /tokenize ')) {
+          const count = promptTokens(JSON.parse(body) as PromptBody)
+          const answer = options.tokenizes === true ? JSON.stringify({count}) : '{}'
+          socket.write(`HTTP/1.1 200 X\r\ncontent-length: ${answer.length}\r\n\r\n${answer}`)
         } else if (options.apiKey !== undefined && !head.includes(`Bearer ${options.apiKey}`)) {
           socket.write('HTTP/1.1 401 X\r\ncontent-length: 0\r\n\r\n')
         } else {
           const mode = options.modes[count++ % options.modes.length]!
           const requestId = /x-request-id: (\S+)/i.exec(head)?.[1] ?? ''
-          new Answer(socket, options, mode, {requestId, body}, entry => {
+          new Answer(socket, options, mode, {requestId, headers: head, body}, entry => {
             log?.write(`${JSON.stringify(entry)}\n`)
           }).start()
         }

@@ -2,7 +2,7 @@ import {ConfigurationError, seededRandom, type Random} from '../foundation/index
 
 /**
  * How send times are spread. `steady` without a rate is the closed loop and has no schedule; `burst` is another name of
- * `bursty`.
+ * `bursty`; the times of `trace` come with the data set.
  */
 export const PATTERNS = [
   'steady',
@@ -14,12 +14,13 @@ export const PATTERNS = [
   'heavy',
   'ramp',
   'on-off',
+  'trace',
 ] as const
 export type Pattern = (typeof PATTERNS)[number]
 
 /** What an open-loop schedule is drawn from. Times in seconds, rates in requests per second. */
 export interface ArrivalProcess {
-  readonly pattern: Pattern
+  readonly pattern: Exclude<Pattern, 'trace'>
   readonly requests: number
   /** Mean rate over the whole schedule. */
   readonly ratePerSecond: number

@@ -1,5 +1,6 @@
 import {createHash} from 'node:crypto'
 import {ConfigurationError} from '../foundation/index.js'
+import {sessionLengths, type Workload, type WorkloadSpec} from '../workloads/index.js'
 import {arrivalTimesMs, type Pattern} from './arrivals.js'
 
 /** Limits of one request, milliseconds; null is no limit. */
@@ -14,6 +15,8 @@ export type PromptSource =
   | {readonly kind: 'fixed'; readonly text: string}
   /** Words of a small dictionary behind a nonce of the request's own; as many as make about `tokens` tokens. */
   | {readonly kind: 'synthetic'; readonly tokens: number}
+  /** Requests that differ: in length, in what they share, in turns, or as a file says. */
+  | {readonly kind: 'workload'; readonly spec: WorkloadSpec}
 
 export type ApiKind = 'chat' | 'completions'
 
@@ -27,6 +30,8 @@ export interface RequestShape {
   /** Ask for exactly `maxTokens` tokens. */
   readonly ignoresEos: boolean
   readonly prompt: PromptSource
+  /** Sent with every request, by lower-case name. */
+  readonly headers: Readonly<Record<string, string>>
   /** Merged over the body last. */
   readonly extraBody: Readonly<Record<string, unknown>>
 }
@@ -69,11 +74,17 @@ export interface BenchPlan {
   readonly ratePerSecond: number | null
   /** Planned length; in a closed loop a limit, null for none. */
   readonly durationMs: number | null
-  /** Milliseconds since the measured phase began; null in a closed loop. */
+  /** When each session begins, milliseconds since the measured phase began; null in a closed loop. */
   readonly timesMs: Float64Array<ArrayBuffer> | null
   /** SHA-256 of the send times: two runs with the same one were told to send at the same instants. */
   readonly scheduleSha256: string | null
   readonly request: RequestShape
+  /** null when all requests are alike but for their words. */
+  readonly workload: Workload | null
+  /** Requests of each session, in order; null when each has one. A session's later turns follow its answers. */
+  readonly sessions: readonly number[] | null
+  /** SHA-256 of everything that is sent, words left out; null without a workload. */
+  readonly workloadSha256: string | null
   readonly limits: TimeLimits
   readonly arrivalSeed: number
   readonly promptSeed: number
@@ -90,7 +101,7 @@ const RATE_PER_SLOT = 1
  * @throws ConfigurationError when a figure is missing or out of range
  * @see Siryoos/kserve-vllm-mini:scripts/loadtest.py — n / concurrency seconds
  */
-export function planBench(options: BenchOptions): BenchPlan {
+export function planBench(options: BenchOptions, workload: Workload | null = null): BenchPlan {
   const {pattern, concurrency, ratePerSecond, durationSeconds} = options
   requirePositive('concurrency', concurrency)
   requirePositive('rate', ratePerSecond)
@@ -98,16 +109,22 @@ export function planBench(options: BenchOptions): BenchPlan {
   requirePositive('max tokens', options.request.maxTokens)
   requirePositive('burstiness', options.burstiness)
   requirePositive('on seconds', options.onSeconds)
-  const requests = options.requests ?? requestsOf(ratePerSecond, durationSeconds)
+  const requests = workload?.items.length ?? options.requests ?? requestsOf(ratePerSecond, durationSeconds)
   requirePositive('requests', requests)
 
   const {request, limits, arrivalSeed, promptSeed, warmupRequests} = options
-  const common = {options, pattern, requests, warmupRequests, request, limits, arrivalSeed, promptSeed}
+  const lengths = workload === null ? null : sessionLengths(workload)
+  // What begins on its own: turns follow answers.
+  const starts = lengths?.length ?? requests
+  const sessions = lengths?.some(length => length > 1) === true ? lengths : null
+  const workloadSha256 = workload && createHash('sha256').update(JSON.stringify(workload.items)).digest('hex')
+  const said = {request, workload, sessions, workloadSha256}
+  const common = {options, pattern, requests, warmupRequests, ...said, limits, arrivalSeed, promptSeed}
   if (pattern === 'steady' && ratePerSecond === null) {
     return {
       ...common,
       mode: 'closed',
-      concurrency: Math.min(concurrency, requests),
+      concurrency: Math.min(concurrency, starts),
       maxInFlight: null,
       ratePerSecond: null,
       durationMs: durationSeconds === null ? null : durationSeconds * 1000,
@@ -115,6 +132,7 @@ export function planBench(options: BenchOptions): BenchPlan {
       scheduleSha256: null,
     }
   }
+  if (pattern === 'trace') return {...common, concurrency, ...traceSchedule(options, workload)}
   if (pattern === 'constant' && ratePerSecond === null) {
     throw new ConfigurationError('RATE_MISSING', 'a constant rate needs --rate', {
       suggestions: ['--rate 5', '--pattern steady keeps --concurrency requests in flight instead'],
@@ -122,12 +140,12 @@ export function planBench(options: BenchOptions): BenchPlan {
   }
   const seconds =
     ratePerSecond === null
-      ? (durationSeconds ?? requests / (concurrency * RATE_PER_SLOT))
-      : requests / ratePerSecond
-  const rate = requests / seconds
+      ? (durationSeconds ?? starts / (concurrency * RATE_PER_SLOT))
+      : starts / ratePerSecond
+  const rate = starts / seconds
   const timesMs = arrivalTimesMs({
     pattern,
-    requests,
+    requests: starts,
     ratePerSecond: rate,
     durationSeconds: seconds,
     seed: arrivalSeed,
@@ -144,8 +162,28 @@ export function planBench(options: BenchOptions): BenchPlan {
     ratePerSecond: rate,
     durationMs: seconds * 1000,
     timesMs,
-    scheduleSha256: createHash('sha256').update(Buffer.from(timesMs.buffer)).digest('hex'),
+    scheduleSha256: digestOf(timesMs),
   }
+}
+
+/** The times that a data set brings. */
+function traceSchedule(
+  {maxInFlight}: BenchOptions,
+  workload: Workload | null,
+): Pick<BenchPlan, 'mode' | 'maxInFlight' | 'ratePerSecond' | 'durationMs' | 'timesMs' | 'scheduleSha256'> {
+  const timesMs = workload?.timesMs ?? null
+  if (timesMs === null) {
+    throw new ConfigurationError('TRACE_MISSING', 'the pattern trace needs a data set with times', {
+      suggestions: ['--dataset mooncake --dataset-path trace.jsonl', '--pattern poisson --rate 5'],
+    })
+  }
+  const durationMs = timesMs.at(-1)!
+  const ratePerSecond = durationMs === 0 ? null : (timesMs.length * 1000) / durationMs
+  return {mode: 'open', maxInFlight, ratePerSecond, durationMs, timesMs, scheduleSha256: digestOf(timesMs)}
+}
+
+function digestOf(timesMs: Float64Array): string {
+  return createHash('sha256').update(Buffer.from(timesMs.buffer)).digest('hex')
 }
 
 function requestsOf(ratePerSecond: number | null, durationSeconds: number | null): number {

@@ -4,6 +4,7 @@ import type {BenchAsk} from './bench-ask.js'
 import {planBench, type BenchPlan} from './bench-plan.js'
 import type {KnownAnswer, KnownServerProcess, KnownTimes} from './known-server.js'
 import {loadJobs} from './load-jobs.js'
+import {NO_FIT} from './prompts.js'
 import {runLoad, type LoadProcess} from './run-load.js'
 import {wholeList} from './send-list.js'
 
@@ -99,7 +100,7 @@ async function load(
     warmupRequests: 0,
   })
   const target = {baseUrl, apiPath: '/v1', model: 'calibration', maxModelLen: null}
-  const facts = {targets: [target], runId: 'calibration', promptWords: 0, list: wholeList(plan)}
+  const facts = {targets: [target], runId: 'calibration', fit: NO_FIT, list: wholeList(plan)}
   const jobs = loadJobs({...ask, plan, apiKey: null, isInsecure: false}, facts)
   const records: RequestRecord[] = []
   let originMs = 0

@@ -3,6 +3,7 @@ import {packageVersion} from '../foundation/index.js'
 import type {EmbeddedEngine, InferenceTarget} from '../inference/index.js'
 import {readStartTicks} from '../processes/index.js'
 import type {RunDirectory, writeMeta} from '../runs/index.js'
+import type {TokenFit} from './prompts.js'
 import type {BenchAsk} from './bench-ask.js'
 import type {RequestShape} from './bench-plan.js'
 import {storePlan} from './stored-plan.js'
@@ -18,12 +19,12 @@ export interface ServerFacts {
 
 interface RunFacts extends ServerFacts {
   readonly run: RunDirectory
-  readonly promptWords: number
+  readonly fit: TokenFit
 }
 
 /** The `meta.json` of a run about to start. */
 export async function describeRun({plan, notes}: BenchAsk, facts: RunFacts): Promise<MetaInput> {
-  const {targets, run, promptWords} = facts
+  const {targets, run, fit} = facts
   const target = targets[0]!
   const startedAt = new Date()
   const route = plan.request.api === 'chat' ? 'chat/completions' : 'completions'
@@ -47,6 +48,7 @@ export async function describeRun({plan, notes}: BenchAsk, facts: RunFacts): Pro
     seed: plan.arrivalSeed,
     prompt_seed: plan.promptSeed,
     schedule_sha256: plan.scheduleSha256,
+    workload_sha256: plan.workloadSha256,
     endpoint: `${target.baseUrl}${target.apiPath}/${route}`,
     timeout_ms: {
       connect: plan.limits.connectMs,
@@ -55,7 +57,7 @@ export async function describeRun({plan, notes}: BenchAsk, facts: RunFacts): Pro
       total: plan.limits.totalMs,
     },
     warmup_requests: plan.warmupRequests,
-    plan: storePlan({options: plan.options, model: target.model, promptWords}),
+    plan: storePlan({options: plan.options, model: target.model, fit}),
     client: await describeClient(),
     server: describeServer(facts),
     ...notes,
@@ -84,5 +86,12 @@ export async function describeClient(): Promise<NonNullable<MetaInput['client']>
 }
 
 function describePrompt({prompt}: RequestShape): string {
-  return prompt.kind === 'fixed' ? prompt.text : `synthetic, ${prompt.tokens} tokens`
+  switch (prompt.kind) {
+    case 'fixed':
+      return prompt.text
+    case 'synthetic':
+      return `synthetic, ${prompt.tokens} tokens`
+    case 'workload':
+      return 'path' in prompt.spec ? `${prompt.spec.kind} of ${prompt.spec.path}` : prompt.spec.kind
+  }
 }

@@ -1,22 +1,24 @@
 import type {InferenceTarget} from '../inference/index.js'
+import type {WorkItem} from '../workloads/index.js'
 import type {BenchAsk} from './bench-ask.js'
 import type {BenchPlan} from './bench-plan.js'
 import type {TransportTarget} from './load-transport.js'
 import type {LoadJob} from './load-worker.js'
 import type {RequestRoute} from './request-builder.js'
-import {dealOut, type SendList} from './send-list.js'
+import type {TokenFit} from './prompts.js'
+import {dealOut, idsIn, type SendList} from './send-list.js'
 
 export interface JobFacts {
   readonly targets: readonly InferenceTarget[]
   readonly runId: string
-  readonly promptWords: number
+  readonly fit: TokenFit
   readonly list: SendList
 }
 
 /** One job for each load process; fewer than asked for when there is not a request, slot or place for each. */
 export function loadJobs(ask: BenchAsk, facts: JobFacts): LoadJob[] {
   const {plan, isInsecure, apiKey, transport} = ask
-  const {targets, runId, promptWords, list} = facts
+  const {targets, runId, fit, list} = facts
   const places = plan.mode === 'closed' ? plan.concurrency : (plan.maxInFlight ?? Infinity)
   const workers = Math.max(1, Math.min(ask.workers, list.ids.length, places))
   const [first] = targets
@@ -29,7 +31,7 @@ export function loadJobs(ask: BenchAsk, facts: JobFacts): LoadJob[] {
       model: first!.model,
       shape: plan.request,
       promptSeed: plan.promptSeed,
-      promptWords,
+      fit,
       apiKey,
     },
   }
@@ -37,7 +39,18 @@ export function loadJobs(ask: BenchAsk, facts: JobFacts): LoadJob[] {
     ...common,
     plan: shareOf(plan, worker, workers),
     list: own,
+    recipe: {...common.recipe, items: itemsOf(plan, own)},
   }))
+}
+
+/** What the requests of a list are, by id. */
+function itemsOf(
+  {workload, warmupRequests}: BenchPlan,
+  list: SendList,
+): ReadonlyMap<number, WorkItem> | null {
+  if (workload === null) return null
+  const measured = idsIn(list).filter(id => id > warmupRequests)
+  return new Map(measured.map(id => [id, workload.items[id - warmupRequests - 1]!]))
 }
 
 /** Slots and places are dealt out; the schedule is in the list. */
@@ -46,6 +59,8 @@ function shareOf(plan: BenchPlan, worker: number, workers: number): BenchPlan {
   return {
     ...plan,
     timesMs: null,
+    workload: null,
+    sessions: null,
     concurrency: Math.max(1, share(plan.concurrency)),
     maxInFlight: plan.maxInFlight === null ? null : share(plan.maxInFlight),
   }

@@ -4,7 +4,7 @@ import {ExchangeRecorder, type RequestIdentity} from './exchange-recorder.js'
 import type {InstrumentMeter} from './instrument.js'
 import type {LoadTransport} from './load-transport.js'
 import type {PreparedRequest} from './request-builder.js'
-import type {SendList} from './send-list.js'
+import {idsIn, type SendList} from './send-list.js'
 
 /** Requests made ready before the clock starts, bytes; the rest is made between sends. */
 const PREPARED_BYTES = 64 * 1024 * 1024
@@ -17,6 +17,8 @@ export interface LoadLoopParts {
   /** By `PreparedRequest.target`. */
   readonly transports: readonly LoadTransport[]
   readonly build: (id: number) => PreparedRequest
+  /** How long a turn waits after the answer before it. */
+  readonly delayMs: (id: number) => number
   readonly instrument: InstrumentMeter
   /** Open loop: called when the warm-up is done. @returns `performance.now()` at which the schedule starts */
   whenAllAreWarm(): Promise<number>
@@ -44,6 +46,10 @@ export class LoadLoop {
   /** Place in the list of the next request to send. */
   #next = 0
   #inFlight = 0
+  /** Begun and not at their end: one in each place, also while it waits for its next turn. */
+  #openSessions = 0
+  /** Sessions between two turns. */
+  #thinking = 0
   #isStopped = false
   /** An open loop that has requests left to send. */
   #isSending = false
@@ -57,7 +63,7 @@ export class LoadLoop {
   constructor(parts: LoadLoopParts) {
     this.#parts = parts
     let bytes = 0
-    for (const id of parts.list.ids) {
+    for (const id of idsIn(parts.list)) {
       if (bytes >= PREPARED_BYTES) break
       const request = parts.build(id)
       bytes += request.bytes.length
@@ -105,7 +111,7 @@ export class LoadLoop {
     const next = (): void => {
       const nowMs = performance.now()
       if (this.#isStopped || this.#next >= end || this.#isOver(nowMs)) return
-      this.#start(this.#takeNext(), nowMs, nowMs, next)
+      this.#begin(nowMs, nowMs, next)
     }
     await new Promise<void>(resolve => {
       this.#settle = resolve
@@ -114,16 +120,58 @@ export class LoadLoop {
     })
   }
 
-  #takeNext(): number {
-    return this.#parts.list.ids[this.#next++]!
+  /** Begins the next session of the list. */
+  #begin(scheduledMs: number, dueMs: number, onDone: () => void): void {
+    const {ids, turns} = this.#parts.list
+    const place = this.#next++
+    this.#openSessions++
+    const end = (): void => {
+      this.#openSessions--
+      onDone()
+    }
+    this.#turn(ids[place]!, turns?.[place] ?? 1, scheduledMs, dueMs, end)
+  }
+
+  /** Sends one turn, and after its answer and a pause the next. */
+  #turn(id: number, left: number, scheduledMs: number, dueMs: number, onDone: () => void): void {
+    this.#start(id, scheduledMs, dueMs, () => {
+      if (left === 1 || this.#isStopped) {
+        onDone()
+        return
+      }
+      const nextMs = performance.now() + this.#parts.delayMs(id + 1)
+      this.#thinking++
+      this.#at(nextMs, () => {
+        this.#thinking--
+        if (this.#isStopped || this.#isTimeUp(nextMs)) {
+          onDone()
+          this.#settleIfIdle()
+        } else {
+          this.#turn(id + 1, left - 1, nextMs, nextMs, onDone)
+        }
+      })
+    })
+  }
+
+  /** Acts at an instant: a timer until shortly before, then turn by turn. */
+  #at(atMs: number, act: () => void): void {
+    const waitMs = atMs - performance.now()
+    if (waitMs <= 0 || this.#isStopped) act()
+    else if (waitMs <= WAKE_EARLY_MS) setImmediate(() => this.#at(atMs, act))
+    else setTimeout(() => this.#at(atMs, act), waitMs - WAKE_EARLY_MS)
   }
 
   /** Whether the next request is a measured one of a closed loop whose time is up. */
   #isOver(nowMs: number): boolean {
-    const {durationMs, warmups} = this.#parts.list
+    const {warmups} = this.#parts.list
     if (this.#next < warmups) return false
     this.#measureStartMs ??= nowMs
-    return durationMs !== null && nowMs - this.#measureStartMs >= durationMs
+    return this.#isTimeUp(nowMs)
+  }
+
+  #isTimeUp(nowMs: number): boolean {
+    const {durationMs} = this.#parts.list
+    return durationMs !== null && this.#measureStartMs !== null && nowMs - this.#measureStartMs >= durationMs
   }
 
   async #runOpen(timesMs: Float64Array, startMs: number): Promise<void> {
@@ -139,10 +187,10 @@ export class LoadLoop {
           else setImmediate(pump)
           return
         }
-        this.#isCapped = this.#inFlight >= (this.#parts.plan.maxInFlight ?? Infinity)
+        this.#isCapped = this.#openSessions >= (this.#parts.plan.maxInFlight ?? Infinity)
         if (this.#isCapped) return
         const dueMs = this.#freeSinceMs > scheduledMs ? this.#freeSinceMs : scheduledMs
-        this.#start(this.#takeNext(), scheduledMs, dueMs, resume)
+        this.#begin(scheduledMs, dueMs, resume)
       }
       this.#isSending = false
       this.#settleIfIdle()
@@ -214,7 +262,7 @@ export class LoadLoop {
     while (this.#next < ids.length) {
       const scheduledMs = this.#measureStartMs! + timesMs[this.#next - warmups]!
       if (scheduledMs > nowMs) break
-      const id = this.#takeNext()
+      const id = ids[this.#next++]!
       const recorder = this.#recorder()
       const request = this.#prepared.get(id) ?? this.#parts.build(id)
       recorder.begin(this.#identityOf(request), scheduledMs, record => this.#parts.onRecord(record))
@@ -223,6 +271,6 @@ export class LoadLoop {
   }
 
   #settleIfIdle(): void {
-    if (this.#inFlight === 0 && !this.#isSending) this.#settle()
+    if (this.#inFlight === 0 && this.#thinking === 0 && !this.#isSending) this.#settle()
   }
 }

@@ -79,6 +79,7 @@ export async function runLoadJob(
       list,
       transports,
       build,
+      delayMs: id => recipe.items?.get(id)?.delayMs ?? 0,
       instrument,
       onRecord: record => records.push(record),
       async whenAllAreWarm() {

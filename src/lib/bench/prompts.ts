@@ -1,4 +1,5 @@
 import {seededRandom} from '../foundation/index.js'
+import type {TextBlock} from '../workloads/index.js'
 
 /** Short, common words: most tokenizers make one token of each with the space before it. */
 const WORDS = (
@@ -15,6 +16,26 @@ const WORDS = (
 
 /** Words before the text that no other request of the run has, and no other run with another seed. */
 const NONCE_WORDS = 6
+
+/** What a server makes of our words: tokens = overhead + words × tokens per word. */
+export interface TokenFit {
+  /** Words of a prompt of the one length that a run of equal prompts has. */
+  readonly words: number
+  readonly tokensPerWord: number
+  /** Of the template around a prompt. */
+  readonly overheadTokens: number
+}
+
+/** Most tokenizers make more tokens than words of plain text. */
+const GUESSED_TOKENS_PER_WORD = 1.3
+export const NO_FIT: TokenFit = {words: 0, tokensPerWord: GUESSED_TOKENS_PER_WORD, overheadTokens: 0}
+
+/** Text of `tokens` tokens; equal seeds begin with equal words. */
+export function blockText({seed, tokens}: TextBlock, {tokensPerWord}: TokenFit): string {
+  const random = seededRandom(seed)
+  const words = Math.max(1, Math.round(tokens / tokensPerWord))
+  return Array.from({length: words}, () => WORDS[random.integer(0, WORDS.length - 1)]!).join(' ')
+}
 
 /** Writes the prompts of a run: request `index` gets the same text whenever it is asked for. */
 export interface PromptWriter {
@@ -55,22 +76,30 @@ function mix(seed: number, index: number): number {
  * How many words make about `tokens` prompt tokens on a server: two counts give tokens = a + b·words, a third corrects it.
  *
  * @param countTokens what the server makes of a text, template included; null when it cannot say
- * @returns the words, and whether that is only a guess (1.3 tokens a word)
+ * @returns how words become tokens, and whether that is only a guess (1.3 tokens a word)
  */
 export async function wordsForTokens(
   tokens: number,
   writer: PromptWriter,
   countTokens: (text: string) => Promise<number | null>,
-): Promise<{words: number; isEstimated: boolean}> {
-  const guess = Math.max(NONCE_WORDS, Math.round(tokens / 1.3))
+): Promise<{fit: TokenFit; isEstimated: boolean}> {
+  const guess = Math.max(NONCE_WORDS, Math.round(tokens / GUESSED_TOKENS_PER_WORD))
   // Negative indices: the probes share no text with any request.
   const [low, high] = [16, Math.max(64, guess)]
   const atLow = await countTokens(writer.text(-1, low))
   const atHigh = atLow === null ? null : await countTokens(writer.text(-2, high))
-  if (atLow === null || atHigh === null || atHigh <= atLow) return {words: guess, isEstimated: true}
+  if (atLow === null || atHigh === null || atHigh <= atLow)
+    return {fit: {...NO_FIT, words: guess}, isEstimated: true}
   const perWord = (atHigh - atLow) / (high - low)
   const fitted = Math.max(NONCE_WORDS, Math.round(low + (tokens - atLow) / perWord))
   const atFitted = await countTokens(writer.text(-3, fitted))
   const corrected = atFitted === null ? fitted : fitted + Math.round((tokens - atFitted) / perWord)
-  return {words: Math.max(NONCE_WORDS, corrected), isEstimated: false}
+  return {
+    fit: {
+      words: Math.max(NONCE_WORDS, corrected),
+      tokensPerWord: perWord,
+      overheadTokens: atLow - low * perWord,
+    },
+    isEstimated: false,
+  }
 }

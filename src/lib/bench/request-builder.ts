@@ -1,7 +1,8 @@
 import {randomBytes} from 'node:crypto'
 import {packageVersion} from '../foundation/index.js'
 import type {RequestShape} from './bench-plan.js'
-import {createPromptWriter} from './prompts.js'
+import type {WorkItem} from '../workloads/index.js'
+import {blockText, createPromptWriter, type TokenFit} from './prompts.js'
 
 /** Where a server takes requests. */
 export interface RequestRoute {
@@ -20,10 +21,19 @@ export interface RequestRecipe {
   readonly model: string
   readonly shape: RequestShape
   readonly promptSeed: number
-  /** Words that make the wanted number of tokens; only for synthetic prompts. */
-  readonly promptWords: number
+  readonly fit: TokenFit
+  /** What single requests are, by id; null when all are alike. Warm-up requests have none. */
+  readonly items: ReadonlyMap<number, WorkItem> | null
   readonly apiKey: string | null
 }
+
+/** Warm-up requests of a workload say nothing that it says. */
+const WARM_UP_WORDS = 64
+
+/** What one request says: messages, or one text. */
+type Saying =
+  | {readonly text: string; readonly messages?: never}
+  | {readonly messages: readonly object[]; readonly text?: never}
 
 /** One request, ready to be written to a socket. */
 export interface PreparedRequest {
@@ -45,16 +55,23 @@ export function createRequestBuilder(recipe: RequestRecipe): (id: number) => Pre
   const {runId, shape} = recipe
   const prompts = createPromptWriter(recipe.promptSeed)
   const {prompt} = shape
-  const textOf = (id: number): string =>
-    prompt.kind === 'fixed' ? prompt.text : prompts.text(id, recipe.promptWords)
+  const textOf = (id: number): string => {
+    if (prompt.kind === 'fixed') return prompt.text
+    return prompts.text(id, prompt.kind === 'synthetic' ? recipe.fit.words : WARM_UP_WORDS)
+  }
+  const sayingOf = (id: number): Saying => {
+    const item = recipe.items?.get(id)
+    return item === undefined ? {text: textOf(id)} : contentOf(item, shape, recipe.fit)
+  }
   const heads = recipe.routes.map(route => headOf(route, recipe))
   const traceBase = randomBytes(8).toString('hex')
   return id => {
     const requestId = `${runId}-${id}`
-    const target = (id - 1) % heads.length
+    // A session stays with its server, whose cache knows it.
+    const target = (id - (recipe.items?.get(id)?.turn ?? 0) - 1) % heads.length
     const suffix = id.toString(16).padStart(16, '0')
     const traceId = traceBase + suffix
-    const body = JSON.stringify(bodyOf(recipe.model, shape, textOf(id)))
+    const body = JSON.stringify(bodyOf(recipe.model, shape, sayingOf(id), recipe.items?.get(id) ?? null))
     const text =
       `${heads[target]!}x-request-id: ${requestId}\r\ntraceparent: 00-${traceId}-${suffix}-01\r\n` +
       `content-length: ${Buffer.byteLength(body)}\r\n\r\n${body}`
@@ -67,17 +84,26 @@ export function createRequestBuilder(recipe: RequestRecipe): (id: number) => Pre
  *
  * @see vllm-project/vllm:vllm/entrypoints/openai/protocol.py — `ignore_eos`, `min_tokens`, `stream_options`
  */
-export function bodyOf(model: string, shape: RequestShape, text: string): Record<string, unknown> {
+export function bodyOf(
+  model: string,
+  shape: RequestShape,
+  saying: Saying,
+  item: Pick<WorkItem, 'maxTokens' | 'extraBody'> | null,
+): Record<string, unknown> {
+  const maxTokens = item?.maxTokens ?? shape.maxTokens
   return {
     model,
-    ...(shape.api === 'chat' ? {messages: [{role: 'user', content: text}]} : {prompt: text}),
-    max_tokens: shape.maxTokens,
+    ...(shape.api === 'completions'
+      ? {prompt: plainText(saying)}
+      : {messages: saying.messages ?? [{role: 'user', content: saying.text}]}),
+    max_tokens: maxTokens,
     temperature: shape.temperature,
     ...(shape.topP === null ? {} : {top_p: shape.topP}),
     stream: shape.isStreamed,
     ...(shape.isStreamed ? {stream_options: {include_usage: true}} : {}),
-    ...(shape.ignoresEos ? {ignore_eos: true, min_tokens: shape.maxTokens} : {}),
+    ...(shape.ignoresEos ? {ignore_eos: true, min_tokens: maxTokens} : {}),
     ...shape.extraBody,
+    ...item?.extraBody,
   }
 }
 
@@ -93,7 +119,38 @@ function headOf({host, port, isTls, apiPath}: RequestRoute, {shape, apiKey}: Req
     `accept: ${shape.isStreamed ? 'text/event-stream' : 'application/json'}`,
     'accept-encoding: identity',
     ...(apiKey === null ? [] : [`authorization: Bearer ${apiKey}`]),
+    ...Object.entries(shape.headers).map(([name, value]) => `${name}: ${value}`),
   ]
   // A line break inside a value would let it write headers of its own.
   return `${lines.map(line => line.replaceAll(/[\r\n]/g, '')).join('\r\n')}\r\n`
+}
+
+function contentOf({content}: WorkItem, {api}: RequestShape, fit: TokenFit): Saying {
+  switch (content.kind) {
+    case 'text':
+      return {text: content.text}
+    case 'messages':
+      return {messages: content.messages}
+    case 'made': {
+      // The template around a prompt is part of its length; it shortens the first question, which every later turn repeats.
+      const overhead = api === 'chat' ? fit.overheadTokens : 0
+      const first = content.messages.findIndex(({role}) => role === 'user')
+      const messages = content.messages.map(({role, blocks}, index) => {
+        const texts = blocks.map(({seed, tokens}, place) => {
+          const isEnd = index === first && place === blocks.length - 1
+          return blockText({seed, tokens: isEnd ? Math.max(1, tokens - overhead) : tokens}, fit)
+        })
+        return {role, content: texts.join(' ')}
+      })
+      return {messages}
+    }
+  }
+}
+
+/** For the route that takes no messages: what was said, in order. */
+function plainText({text, messages}: Saying): string {
+  if (text !== undefined) return text
+  return messages
+    .map(({content}: {content?: unknown}) => (typeof content === 'string' ? content : ''))
+    .join('\n')
 }

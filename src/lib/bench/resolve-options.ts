@@ -1,6 +1,7 @@
 import {randomInt} from 'node:crypto'
+import type {WorkloadSpec} from '../workloads/index.js'
 import type {Pattern} from './arrivals.js'
-import type {ApiKind, BenchOptions} from './bench-plan.js'
+import type {ApiKind, BenchOptions, PromptSource} from './bench-plan.js'
 
 /** What one place (the command line, a profile) says about a load; absent or null means it says nothing. */
 export interface LoadWishes {
@@ -16,6 +17,9 @@ export interface LoadWishes {
   readonly temperature?: number | null
   readonly topP?: number | null
   readonly isStreamed?: boolean | null
+  readonly workload?: WorkloadSpec | null
+  /** Merged over the body of every request. */
+  readonly extraBody?: Readonly<Record<string, unknown>>
 }
 
 /** What only the command line can say. Limits in milliseconds, 0 for none. */
@@ -27,7 +31,7 @@ export interface LoadFlags extends LoadWishes {
   readonly offSeconds: number
   readonly api: ApiKind
   readonly ignoresEos: boolean
-  readonly extraBody: Readonly<Record<string, unknown>>
+  readonly headers: Readonly<Record<string, string>>
   readonly seed: number | null
   readonly timeoutMs: number
   readonly timeoutConnectMs: number
@@ -65,12 +69,12 @@ export function resolveBenchOptions(
   const profileSeconds = hasOwnPattern ? null : profile.durationSeconds
   const isCountedByTime = ratePerSecond !== null && flags.durationSeconds != null
   const off = (ms: number): number | null => (ms === 0 ? null : ms)
-  const prompt = flags.prompt ?? (flags.promptTokens == null ? profile.prompt : null)
+  const requests = isCountedByTime
+    ? (flags.requests ?? null)
+    : pick(flags.requests, profile.requests, DEFAULTS.requests)
   return {
     pattern: pick(flags.pattern, profile.pattern, DEFAULTS.pattern),
-    requests: isCountedByTime
-      ? (flags.requests ?? null)
-      : pick(flags.requests, profile.requests, DEFAULTS.requests),
+    requests,
     concurrency: pick(flags.concurrency, profile.concurrency, DEFAULTS.concurrency),
     ratePerSecond,
     durationSeconds: pick<number | null>(flags.durationSeconds, profileSeconds, null),
@@ -87,11 +91,9 @@ export function resolveBenchOptions(
       temperature: pick(flags.temperature, profile.temperature, DEFAULTS.temperature),
       topP: pick<number | null>(flags.topP, profile.topP, null),
       ignoresEos: flags.ignoresEos,
-      prompt:
-        prompt == null
-          ? {kind: 'synthetic', tokens: pick(flags.promptTokens, profile.promptTokens, DEFAULTS.promptTokens)}
-          : {kind: 'fixed', text: prompt},
-      extraBody: flags.extraBody,
+      prompt: promptOf(flags, profile, requests),
+      headers: flags.headers,
+      extraBody: {...profile.extraBody, ...flags.extraBody},
     },
     limits: {
       connectMs: off(flags.timeoutConnectMs),
@@ -102,4 +104,17 @@ export function resolveBenchOptions(
     arrivalSeed: flags.seed ?? ARRIVAL_SEED,
     promptSeed: flags.seed ?? drawSeed(),
   }
+}
+
+/** A file of conversations has no end that matters; every other file is sent whole unless a number is given. */
+function promptOf(flags: LoadFlags, profile: LoadWishes, requests: number | null): PromptSource {
+  if (flags.workload != null) {
+    const {workload: spec} = flags
+    if (!('path' in spec)) return {kind: 'workload', spec}
+    const limit = flags.requests ?? (spec.kind === 'sharegpt' ? requests : null)
+    return {kind: 'workload', spec: {...spec, limit}}
+  }
+  const text = flags.prompt ?? (flags.promptTokens == null ? profile.prompt : null)
+  if (text != null) return {kind: 'fixed', text}
+  return {kind: 'synthetic', tokens: flags.promptTokens ?? profile.promptTokens ?? DEFAULTS.promptTokens}
 }

@@ -12,15 +12,17 @@ import {
   type RunMeta,
 } from '../runs/index.js'
 import {planBench, type BenchPlan} from './bench-plan.js'
-import {missingList, type SendList} from './send-list.js'
+import type {TokenFit} from './prompts.js'
+import {idsIn, missingList, type SendList} from './send-list.js'
 import {readStoredPlan} from './stored-plan.js'
+import {workloadOf} from './workload-of.js'
 
 /** Where an unfinished run goes on. */
 export interface ResumePoint {
   readonly run: RunDirectory
   readonly meta: RunMeta
   readonly plan: BenchPlan
-  readonly promptWords: number
+  readonly fit: TokenFit
   readonly model: string
   /** Where it was sent; none for kvctl's own engine. */
   readonly urls: readonly string[]
@@ -41,15 +43,19 @@ const UNMEASURED: ReadonlySet<string> = new Set(['aborted', 'not_sent'])
 /** What `findResumePoint` promises. */
 export async function readResumePoint(run: RunDirectory): Promise<ResumePoint> {
   const meta = await readMeta(run)
-  const {options, model, promptWords} = readStoredPlan(meta.plan, join(run.path, RUN_FILES.meta))
+  const {options: stored, model, fit} = readStoredPlan(meta.plan, join(run.path, RUN_FILES.meta))
   if (meta.status === 'complete') {
     throw new ConfigurationError('RUN_COMPLETE', `the run in ${run.path} is complete: nothing is missing`, {
       suggestions: [`kvctl report --run-dir ${run.path}`, 'kvctl bench, which starts a new run'],
     })
   }
   await requireNoWriter(run, meta)
-  const plan = planBench(options)
-  if (plan.scheduleSha256 !== (meta['schedule_sha256'] ?? null)) {
+  const {options, workload} = await workloadOf(stored)
+  const plan = planBench(options, workload)
+  const isOther =
+    plan.scheduleSha256 !== (meta['schedule_sha256'] ?? null) ||
+    plan.workloadSha256 !== (meta['workload_sha256'] ?? null)
+  if (isOther) {
     throw new ConfigurationError(
       'PLAN_CHANGED',
       `this kvctl draws another schedule from the plan in ${run.path} than kvctl ${meta.tool_version} did`,
@@ -65,13 +71,13 @@ export async function readResumePoint(run: RunDirectory): Promise<ResumePoint> {
     run: {...run, runId: meta.run_id ?? run.runId},
     meta,
     plan,
-    promptWords,
+    fit,
     model,
     urls: meta.server?.is_embedded === true ? [] : meta.urls,
     doneIds,
     outcomes: table === null ? new Map() : countOutcomes(table),
     list,
-    sentAgain: list.ids.filter(id => id <= lastBegun).length,
+    sentAgain: idsIn(list).filter(id => id <= lastBegun).length,
     runMs,
   }
 }

@@ -10,11 +10,12 @@ import type {Calibration} from './calibrate.js'
 import type {MetaInput, ServerFacts} from './describe-run.js'
 import type {KnownServerProcess} from './known-server.js'
 import type {LoadCounts} from './load-loop.js'
-import {createPromptWriter, wordsForTokens} from './prompts.js'
+import {longestPrompt} from './prompt-lengths.js'
+import {createPromptWriter, NO_FIT, wordsForTokens, type TokenFit} from './prompts.js'
 import type {ResumePoint} from './resume-point.js'
 import {runLoad, type LoadEnd, type LoadProcess} from './run-load.js'
 import type {RunRecording} from './run-recording.js'
-import {wholeList, type SendList} from './send-list.js'
+import {requestsIn, wholeList, type SendList} from './send-list.js'
 
 /** What a run needs of the world. */
 export interface BenchParts {
@@ -57,7 +58,7 @@ export async function runBench(
   watcher: BenchWatcher,
   signal: AbortSignal,
 ): Promise<BenchOutcome> {
-  if (ask.resume?.list.ids.length === 0) return finish(ask.resume, watcher)
+  if (ask.resume !== null && requestsIn(ask.resume.list) === 0) return finish(ask.resume, watcher)
   const engine = ask.urls.length === 0 ? await startEngine(parts, watcher, signal) : null
   try {
     return await measure(ask, engine, parts, watcher, signal)
@@ -100,12 +101,12 @@ async function measure(
   const target = targets[0]!
   const version = await fetchVersion(http, target.baseUrl, signal)
   const facts = {targets, engine, version}
-  const {run, meta, promptWords} = await (ask.resume === null
+  const {run, meta, fit} = await (ask.resume === null
     ? newRun(ask, facts, parts, signal, watcher)
     : resumedRun(ask.resume, facts, watcher))
   const server = {...parts, baseUrls: targets.map(({baseUrl}) => baseUrl), engine}
   const list = ask.resume?.list ?? wholeList(plan)
-  const jobs = loadJobs(ask, {targets, runId: run.runId, promptWords, list})
+  const jobs = loadJobs(ask, {targets, runId: run.runId, fit, list})
   const recording = await startRecording(
     run,
     {...meta, ...describeLoad(ask, jobs.length)},
@@ -162,7 +163,7 @@ async function findTargets(
 interface ReadyRun {
   readonly run: RunDirectory
   readonly meta: MetaInput
-  readonly promptWords: number
+  readonly fit: TokenFit
 }
 
 async function newRun(
@@ -173,16 +174,16 @@ async function newRun(
   watcher: BenchWatcher,
 ): Promise<ReadyRun> {
   const warnings: RunMeta['warnings'] = []
-  const promptWords = await fitPrompts(ask, facts.targets[0]!, parts.http, signal, warnings)
+  const fit = await fitPrompts(ask, facts.targets[0]!, parts.http, signal, warnings)
   for (const {message} of warnings) watcher.note(message)
   const run = await parts.createRunDirectory()
   const {describeRun} = await import('./describe-run.js')
-  const meta = await describeRun(ask, {...facts, run, promptWords})
-  return {run, meta: {...meta, warnings}, promptWords}
+  const meta = await describeRun(ask, {...facts, run, fit})
+  return {run, meta: {...meta, warnings}, fit}
 }
 
 async function resumedRun(
-  {run, meta, promptWords, sentAgain, list}: ResumePoint,
+  {run, meta, fit, sentAgain, list}: ResumePoint,
   facts: ServerFacts,
   watcher: BenchWatcher,
 ): Promise<ReadyRun> {
@@ -194,36 +195,38 @@ async function resumedRun(
     watcher.note(message)
   }
   const again = sentAgain === 0 ? '' : `, at least ${sentAgain} of them for the second time`
-  watcher.note(`Resuming ${run.path}: ${list.ids.length} requests are missing${again}.`)
+  watcher.note(`Resuming ${run.path}: ${requestsIn(list)} requests are missing${again}.`)
   const {describeClient, describeServer} = await import('./describe-run.js')
   return {
     run,
     meta: {...meta, warnings, server: describeServer(facts), client: await describeClient()},
-    promptWords,
+    fit,
   }
 }
 
-/** @returns words a prompt needs; adds a warning when their length is a guess */
+/** @returns how many words make the wanted tokens; adds a warning when that is a guess */
 async function fitPrompts(
   {plan, apiKey}: BenchAsk,
   target: InferenceTarget,
   http: HttpClient,
   signal: AbortSignal,
   warnings: RunMeta['warnings'],
-): Promise<number> {
-  const {prompt, api, maxTokens} = plan.request
-  if (prompt.kind === 'fixed') return 0
+): Promise<TokenFit> {
+  const {api, maxTokens} = plan.request
+  const longest = longestPrompt(plan)
+  if (longest === null) return NO_FIT
   const {maxModelLen} = target
-  if (maxModelLen !== null && prompt.tokens + maxTokens > maxModelLen) {
+  const together = longest.promptTokens + (longest.maxTokens ?? maxTokens)
+  if (maxModelLen !== null && together > maxModelLen) {
     throw new ConfigurationError(
       'PROMPT_TOO_LONG',
-      `${prompt.tokens} prompt tokens and ${maxTokens} answer tokens exceed the ${maxModelLen} that ${target.model} takes`,
-      {suggestions: ['--prompt-tokens and --max-tokens that fit together']},
+      `${longest.promptTokens} prompt tokens and ${longest.maxTokens ?? maxTokens} answer tokens exceed the ${maxModelLen} that ${target.model} takes`,
+      {suggestions: ['lengths of prompts and answers that fit together']},
     )
   }
   const {countPromptTokens} = await import('../inference/index.js')
-  const {words, isEstimated} = await wordsForTokens(
-    prompt.tokens,
+  const {fit, isEstimated} = await wordsForTokens(
+    longest.typicalTokens,
     createPromptWriter(plan.promptSeed),
     text => {
       const shape = api === 'chat' ? {messages: [{role: 'user', content: text}]} : {prompt: text}
@@ -237,7 +240,7 @@ async function fitPrompts(
         'the server does not say how long a prompt is in tokens; prompts have 1 word for every 1.3 tokens asked',
     })
   }
-  return words
+  return fit
 }
 
 /** How the load was made; nothing of it changes what is sent when. */
@@ -245,12 +248,14 @@ function describeLoad({transport}: BenchAsk, workers: number): Partial<RunMeta> 
   return {workers, transport}
 }
 
-function describePlan(plan: BenchPlan, {ids, warmups, timesMs}: SendList, workers: number): string {
+function describePlan(plan: BenchPlan, list: SendList, workers: number): string {
+  const {ids, warmups, timesMs} = list
   const how =
     timesMs === null
       ? `${plan.concurrency} at a time`
-      : `${plan.pattern} arrivals at ${plan.ratePerSecond!.toFixed(1)}/s for ${((timesMs.at(-1) ?? 0) / 1000).toFixed(1)} s`
+      : `${plan.pattern} arrivals at ${plan.ratePerSecond?.toFixed(1) ?? '∞'}/s for ${((timesMs.at(-1) ?? 0) / 1000).toFixed(1)} s`
   const warmup = warmups > 0 ? `${warmups} warm-up and ` : ''
   const from = workers === 1 ? '' : ` from ${workers} processes`
-  return `Sending ${warmup}${ids.length - warmups} requests, ${how}${from}`
+  const sessions = plan.sessions === null ? '' : ` in ${ids.length - warmups} sessions`
+  return `Sending ${warmup}${requestsIn(list) - warmups} requests${sessions}, ${how}${from}`
 }

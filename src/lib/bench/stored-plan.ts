@@ -2,8 +2,10 @@ import {createHash} from 'node:crypto'
 import {isDeepStrictEqual} from 'node:util'
 import {z} from 'zod'
 import {ConfigurationError} from '../foundation/index.js'
+import {workloadSpecSchema} from '../workloads/index.js'
+import {NO_FIT, type TokenFit} from './prompts.js'
 import {PATTERNS} from './arrivals.js'
-import type {BenchOptions} from './bench-plan.js'
+import type {BenchOptions, PromptSource} from './bench-plan.js'
 
 const limit = z.number().positive().nullable()
 
@@ -12,6 +14,9 @@ const storedPlanSchema = z.object({
   model: z.string(),
   /** Words of a synthetic prompt that made the wanted tokens on this server. */
   prompt_words: z.int().nonnegative(),
+  /** How texts of other lengths are made. */
+  tokens_per_word: z.number().positive(),
+  overhead_tokens: z.number(),
   pattern: z.enum(PATTERNS),
   requests: z.int().nullable(),
   concurrency: z.int(),
@@ -29,7 +34,12 @@ const storedPlanSchema = z.object({
   temperature: z.number(),
   top_p: z.number().nullable(),
   ignore_eos: z.boolean(),
-  prompt: z.union([z.object({text: z.string()}), z.object({tokens: z.int()})]),
+  prompt: z.union([
+    z.object({text: z.string()}),
+    z.object({tokens: z.int()}),
+    z.object({workload: workloadSpecSchema}),
+  ]),
+  headers: z.record(z.string(), z.string()),
   extra_body: z.record(z.string(), z.unknown()),
   timeout_ms: z.object({connect: limit, ttft: limit, idle: limit, total: limit}),
   arrival_seed: z.number(),
@@ -43,7 +53,7 @@ const sealedSchema = storedPlanSchema.extend({sha256: z.string()})
 export interface PlanRecord {
   readonly options: BenchOptions
   readonly model: string
-  readonly promptWords: number
+  readonly fit: TokenFit
 }
 
 /** @returns the `plan` of `meta.json`, sealed so that a reader knows that nothing was changed or removed */
@@ -75,7 +85,7 @@ export function readStoredPlan(value: unknown, where: string): PlanRecord {
 }
 
 export function differencesOf(left: BenchOptions, right: BenchOptions): string[] {
-  const [one, other] = [left, right].map(options => toStored({options, model: '', promptWords: 0}))
+  const [one, other] = [left, right].map(options => toStored({options, model: '', fit: NO_FIT}))
   return (Object.keys(one!) as (keyof StoredPlan)[]).filter(
     name => !isDeepStrictEqual(one![name], other![name]),
   )
@@ -86,12 +96,14 @@ function digestOf(plan: object): string {
   return createHash('sha256').update(JSON.stringify(plan)).digest('hex')
 }
 
-function toStored({options, model, promptWords}: PlanRecord): StoredPlan {
+function toStored({options, model, fit}: PlanRecord): StoredPlan {
   const {request, limits} = options
   const {prompt} = request
   return storedPlanSchema.parse({
     model,
-    prompt_words: promptWords,
+    prompt_words: fit.words,
+    tokens_per_word: fit.tokensPerWord,
+    overhead_tokens: fit.overheadTokens,
     pattern: options.pattern,
     requests: options.requests,
     concurrency: options.concurrency,
@@ -109,7 +121,8 @@ function toStored({options, model, promptWords}: PlanRecord): StoredPlan {
     temperature: request.temperature,
     top_p: request.topP,
     ignore_eos: request.ignoresEos,
-    prompt: prompt.kind === 'fixed' ? {text: prompt.text} : {tokens: prompt.tokens},
+    prompt: storedPrompt(prompt),
+    headers: request.headers,
     extra_body: request.extraBody,
     timeout_ms: {
       connect: limits.connectMs,
@@ -126,7 +139,11 @@ function fromStored(plan: StoredPlan): PlanRecord {
   const {timeout_ms: limits, prompt} = plan
   return {
     model: plan.model,
-    promptWords: plan.prompt_words,
+    fit: {
+      words: plan.prompt_words,
+      tokensPerWord: plan.tokens_per_word,
+      overheadTokens: plan.overhead_tokens,
+    },
     options: {
       pattern: plan.pattern,
       requests: plan.requests,
@@ -146,8 +163,8 @@ function fromStored(plan: StoredPlan): PlanRecord {
         temperature: plan.temperature,
         topP: plan.top_p,
         ignoresEos: plan.ignore_eos,
-        prompt:
-          'text' in prompt ? {kind: 'fixed', text: prompt.text} : {kind: 'synthetic', tokens: prompt.tokens},
+        prompt: promptOf(prompt),
+        headers: plan.headers,
         extraBody: plan.extra_body,
       },
       limits: {
@@ -160,4 +177,21 @@ function fromStored(plan: StoredPlan): PlanRecord {
       promptSeed: plan.prompt_seed,
     },
   }
+}
+
+function storedPrompt(prompt: PromptSource): StoredPlan['prompt'] {
+  switch (prompt.kind) {
+    case 'fixed':
+      return {text: prompt.text}
+    case 'synthetic':
+      return {tokens: prompt.tokens}
+    case 'workload':
+      return {workload: prompt.spec}
+  }
+}
+
+function promptOf(stored: StoredPlan['prompt']): PromptSource {
+  if ('text' in stored) return {kind: 'fixed', text: stored.text}
+  if ('tokens' in stored) return {kind: 'synthetic', tokens: stored.tokens}
+  return {kind: 'workload', spec: stored.workload}
 }

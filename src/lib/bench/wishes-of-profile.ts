@@ -1,4 +1,5 @@
 import type {Profile} from '../profiles/index.js'
+import {schemaBody, toolsBody} from './body-parts.js'
 import type {LoadWishes} from './resolve-options.js'
 
 /** What a profile says about the load. */
@@ -14,5 +15,6 @@ export function wishesOfProfile({load_test: load, request}: Profile): LoadWishes
     temperature: request.temperature ?? null,
     topP: request.top_p ?? null,
     isStreamed: request.stream ?? null,
+    extraBody: {...toolsBody(request.tools), ...(request.schema && schemaBody(request.schema))},
   }
 }

@@ -16,6 +16,7 @@ export function quickstartPlan(profile: Profile): BenchPlan {
     offSeconds: 1,
     api: 'chat' as const,
     ignoresEos: true,
+    headers: {},
     extraBody: {},
     seed: SEED,
     timeoutMs: 30_000,

@@ -26,13 +26,13 @@ describe('prompts', () => {
   it('grow until the server counts the wanted tokens: 9 of a template and 2 a word make 196 words', async () => {
     const count = async (text: string): Promise<number> => 9 + 2 * text.split(' ').length
     expect(await wordsForTokens(401, createPromptWriter(1), count)).to.deep.equal({
-      words: (401 - 9) / 2,
+      fit: {words: (401 - 9) / 2, tokensPerWord: 2, overheadTokens: 9},
       isEstimated: false,
     })
   })
 
   it('say when their length is a guess', async () => {
-    const {isEstimated, words} = await wordsForTokens(130, createPromptWriter(1), async () => null)
-    expect({isEstimated, words}).to.deep.equal({isEstimated: true, words: 130 / 1.3})
+    const {isEstimated, fit} = await wordsForTokens(130, createPromptWriter(1), async () => null)
+    expect({isEstimated, words: fit.words}).to.deep.equal({isEstimated: true, words: 130 / 1.3})
   })
 })
