@@ -34,14 +34,17 @@ function judgeNvml(seen: Surroundings, {driver, count}: NvmlProbe): Check {
   }
   const {namedLibrary} = seen
   const trace = gpuTrace(seen)
-  if (driver.state === 'no_library' && trace === null && namedLibrary === null) {
+  const isAbsent = driver.state === 'no_library' || driver.state === 'not_loaded'
+  const fix = trouble.suggestions.join('; ')
+  if (isAbsent && trace === null && namedLibrary === null) {
     const where =
       seen.pciGpus === null ? 'no NVIDIA GPU is seen' : 'there is no NVIDIA GPU on this machine’s bus'
-    return skipped('driver', `${where}, and no driver library`, trouble.suggestions.join('; '))
+    const what =
+      driver.state === 'no_library' ? 'no driver library' : 'no kernel driver for the library that is here'
+    return skipped('driver', `${where}, and ${what}`, fix)
   }
-  const isAbsent = driver.state === 'no_library' || driver.state === 'not_loaded'
   const said = isAbsent && trace !== null ? `${trouble.message}, yet ${trace}` : trouble.message
-  return fail('driver', said, trouble.suggestions.join('; '))
+  return fail('driver', said, fix)
 }
 
 function judgeGpus(seen: Surroundings, {driver, gpus, count, stuckIn}: NvmlProbe): Check[] {
