@@ -3,6 +3,7 @@ import type {DoctorParts} from './lib/doctor/index.js'
 import type {Engine} from './lib/engine/index.js'
 import type {Logger} from './lib/foundation/index.js'
 import type {GpuSampler, ProbeOrder, ProbeReport} from './lib/gpu/index.js'
+import type {Device, PageReserve} from './lib/memory/index.js'
 import type {ControllerConfig, Router} from './lib/router/index.js'
 import type {SegmentStore} from './lib/segments/index.js'
 import type {CacheFigures, CacheWorker, RemoteWorkers} from './lib/tiers/index.js'
@@ -80,7 +81,7 @@ export async function doctorParts(logger: Logger, timeoutMs: number): Promise<Do
 /** The embedded engine on real memory and the real clock, with the tokenizer it was built for. */
 export async function embeddedEngine(
   settings: EngineSettings,
-  segmentName: string | null,
+  {segment, device}: {readonly segment: string | null; readonly device: Device},
   logger: Logger,
 ): Promise<{engine: Engine; tokenizer: Tokenizer}> {
   const {systemClock} = await import('./lib/foundation/index.js')
@@ -90,7 +91,8 @@ export async function embeddedEngine(
   const engine = await createEngine({
     ...defaultEngineOptions(tokenizer.vocabulary, systemClock, logger),
     ...settings.engine,
-    segment: segmentName === null ? null : {store: await segmentStore(logger), name: segmentName},
+    reserve: await pageReserve(device),
+    segment: segment === null ? null : {store: await segmentStore(logger), name: segment},
   })
   return {engine, tokenizer}
 }
@@ -106,6 +108,14 @@ export async function routerFor(config: ControllerConfig, logger: Logger): Promi
     clock: systemClock,
     logger,
   })
+}
+
+/** Addresses for pages on a device. `KVCTL_CUDA_PATH` names another CUDA driver than the system's. */
+async function pageReserve(device: Device): Promise<PageReserve> {
+  const {openCudaDriver, reserveCudaMemory, reserveHostMemory} = await import('./lib/memory/index.js')
+  if (device.kind === 'cpu') return pages => reserveHostMemory({...pages, name: 'kvctl-kv-cache'})
+  const driver = openCudaDriver(process.env['KVCTL_CUDA_PATH'] || null)
+  return pages => reserveCudaMemory({...pages, device: device.ordinal}, driver)
 }
 
 /** The name for an engine's segment when the user gave none: kvcached's rule, and never that of a segment in use. */

@@ -1,5 +1,6 @@
 import {Flags, type Interfaces} from '@oclif/core'
 import {ConfigurationError} from '../lib/foundation/index.js'
+import {parseDevice, type Device} from '../lib/memory/index.js'
 import type {EngineFlags} from '../server/engine-settings.js'
 import type {FaultRates} from '../server/fault-injection.js'
 import {durationFlag} from './flags.js'
@@ -138,6 +139,14 @@ export const engineFlags = {
     description: 'KV element type whose traffic is timed',
     options: ['auto', 'bfloat16', 'fp8', 'fp8_e4m3', 'fp8_e5m2'] as const,
     default: 'auto',
+  })(),
+  device: Flags.custom<Device>({
+    helpGroup: CACHE,
+    description: "where KV pages are: cpu for this machine's memory, or cuda:N for that of a GPU",
+    parse: async text => parseDevice(text),
+    default: {kind: 'cpu'},
+    defaultHelp: async () => 'cpu',
+    helpValue: 'cpu|cuda:N',
   })(),
   'ipc-name': Flags.string({
     helpGroup: CACHE,

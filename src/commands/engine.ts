@@ -46,7 +46,7 @@ stdin that is a pipe ends the engine when it closes.`
     const parser = flags['tool-call-parser']
     const {signal} = this
     const segment = flags['no-segment'] ? null : (flags['ipc-name'] ?? (await freeSegmentName(this.logger)))
-    const {engine, tokenizer} = await embeddedEngine(settings, segment, this.logger)
+    const {engine, tokenizer} = await embeddedEngine(settings, {segment, device: flags.device}, this.logger)
     process.once('exit', () => engine.removeSync())
     try {
       const {createEngineApp} = await import('../server/engine-app.js')

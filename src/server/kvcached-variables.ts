@@ -16,12 +16,14 @@ export function kvcachedVariables(environment: NodeJS.ProcessEnv, blockSize: num
   const minPages = pages(environment, 'KVCACHED_MIN_RESERVED_PAGES')
   const maxPages = pages(environment, 'KVCACHED_MAX_RESERVED_PAGES')
   const cachedTokens = integer(environment, 'KVCACHED_MAX_CACHED_TOKENS')
+  const utilization = share(environment, 'KVCACHED_GPU_UTILIZATION')
   const preallocates = (environment['KVCACHED_PAGE_PREALLOC_ENABLED'] || 'true').toLowerCase() === 'true'
   return {
     ...(pageMiB !== null && {kv: {...DEFAULT_KV, pageBytes: pageMiB * 2 ** 20}}),
     ...(minPages !== null && {minReservedPages: minPages}),
     ...(!preallocates && {minReservedPages: 0}),
     ...(maxPages !== null && {maxReservedPages: maxPages}),
+    ...(utilization !== null && {memoryUtilization: utilization}),
     ...(cachedTokens !== null && {maxCachedBlocks: cachedBlocks(cachedTokens, blockSize)}),
   }
 }
@@ -36,6 +38,14 @@ function pages(environment: NodeJS.ProcessEnv, name: string): number | null {
   const count = integer(environment, name)
   if (count !== null && count < 0) throw invalid(name, count, 'a whole number of 0 or more')
   return count
+}
+
+function share(environment: NodeJS.ProcessEnv, name: string): number | null {
+  const text = environment[name]?.trim() ?? ''
+  if (text === '') return null
+  const value = Number(text)
+  if (value > 0 && value <= 1) return value
+  throw invalid(name, text, 'a share of the memory, above 0 and at most 1')
 }
 
 function integer(environment: NodeJS.ProcessEnv, name: string): number | null {

@@ -6,6 +6,7 @@ import {join} from 'node:path'
 import {createInterface} from 'node:readline'
 import {expect} from 'chai'
 import {repositoryRoot, runCli, startCli, type CliResult} from '../support/cli.js'
+import {cudaStandIn} from '../support/cuda/stand-in.js'
 import {describeWith} from '../support/requires.js'
 import {writeRunFixture} from '../support/run-fixture.js'
 import {GIB, recordBytes} from '../support/segments.js'
@@ -193,14 +194,14 @@ describe('environment variables', function () {
     const startEngine = async (
       env: NodeJS.ProcessEnv,
       ...args: string[]
-    ): Promise<{url: string; segment: string}> => {
+    ): Promise<{url: string; pid: number; segment: string}> => {
       const child = startCli(['engine', '--port', '0', '--json', '--itl-ms', '0', ...args], {
         cwd: folder(),
         env: {KVCTL_SHM_DIR: shm(), KVCTL_STATE_DIR: state(), ...env},
       })
       started.push(child)
       const [line] = (await once(createInterface(child.stdout!), 'line')) as [string]
-      return JSON.parse(line) as {url: string; segment: string}
+      return JSON.parse(line) as {url: string; pid: number; segment: string}
     }
     /** Bytes kept mapped and idle, once they are what they should be or a second has gone by. */
     const preallocated = async (segment: string, expected: number): Promise<number> => {
@@ -284,6 +285,35 @@ describe('environment variables', function () {
       expect(await cached(bounded.url)).to.equal(0)
     })
 
+    describeWith(['gcc|cc'], 'on a GPU', () => {
+      it('KVCTL_CUDA_PATH: the driver of --device cuda:N', async () => {
+        const driver = cudaStandIn(folder(), {gpus: 2, context_bytes: 0})
+        const env = {...driver.env, KVCACHED_IPC_NAME: 'gpu', KVCACHED_MIN_RESERVED_PAGES: '3'}
+        const {url, pid} = await startEngine(env, '--device', 'cuda:1')
+        await complete(url, 'Hello')
+        expect(await preallocated('gpu', 3 * 2 * 2 * MIB)).to.equal(3 * 2 * 2 * MIB)
+        // One page id in use, three ahead, and the page of zeros.
+        expect(driver.counters(pid)!.deviceBytes.slice(0, 2)).to.deep.equal([0, 5 * 2 * 2 * MIB])
+        const {code, stderr} = await kvctl({KVCTL_CUDA_PATH: '/nowhere'}, 'engine', '--device', 'cuda')
+        expect(code).to.equal(4)
+        expect(stderr).to.match(/^Error: the CUDA driver cannot be loaded: .*\/nowhere/)
+      })
+
+      it('KVCACHED_GPU_UTILIZATION: share of the GPU that pages may fill', async () => {
+        const facts = {context_bytes: 0, 'gpu.0.total_bytes': 100 * 2 * 2 * MIB}
+        const driver = cudaStandIn(folder(), facts)
+        const env = {...driver.env, KVCACHED_GPU_UTILIZATION: '0.25', KVCACHED_MIN_RESERVED_PAGES: '60'}
+        const {pid, segment} = await startEngine(
+          {...env, KVCACHED_MAX_RESERVED_PAGES: '60'},
+          '--device',
+          'cuda:0',
+        )
+        // A quarter of 100, less the null block's and that of zeros.
+        expect(await preallocated(segment, 23 * 2 * 2 * MIB)).to.equal(23 * 2 * 2 * MIB)
+        expect(driver.counters(pid)!.physicalBytes).to.equal(25 * 2 * 2 * MIB)
+      })
+    })
+
     it('VLLM_API_KEY: the key that /v1 asks for', async () => {
       const {url} = await startEngine({VLLM_API_KEY: 'secret'})
       const statusWith = async (headers: Record<string, string>): Promise<number> =>
@@ -314,6 +344,7 @@ describe('environment variables', function () {
       ['KVCACHED_PAGE_SIZE_MB', '0'],
       ['KVCACHED_MIN_RESERVED_PAGES', '-1'],
       ['KVCACHED_MAX_RESERVED_PAGES', 'many'],
+      ['KVCACHED_GPU_UTILIZATION', '95'],
     ] as const) {
       it(`${name}=${value} is refused with 2`, async () => {
         const {code, stderr} = await kvctl({[name]: value}, 'engine', '--port', '0')

@@ -2,6 +2,7 @@ import {EngineCore, type EngineCoreOptions} from '../../src/lib/engine/core/engi
 import type {GenerationRequest} from '../../src/lib/engine/core/generation.js'
 import type {BlockSource} from '../../src/lib/engine/core/ports.js'
 import {KvMemory} from '../../src/lib/engine/kv-memory.js'
+import {reserveHostMemory, type PageReserve} from '../../src/lib/memory/index.js'
 import {tidyMemory} from '../../src/lib/engine/tidy-memory.js'
 import {ToyModel} from '../../src/lib/engine/toy-model.js'
 import {coreDefaults} from './engine-core.js'
@@ -9,6 +10,8 @@ import {coreDefaults} from './engine-core.js'
 export interface RigOptions extends Partial<EngineCoreOptions> {
   readonly numBlocks: number
   readonly verifyKv?: boolean
+  /** Memory of this machine unless given. */
+  readonly reserve?: PageReserve
   /** Wraps the source of blocks, to break it. */
   readonly sourceOf?: (source: BlockSource) => BlockSource
 }
@@ -41,7 +44,14 @@ export class EngineRig {
     this.isByPriority = options.policy === 'priority'
     const usage = {limitBytes: () => this.limitBytes, publish: () => undefined}
     const pool = {numBlocks: options.numBlocks, minReservedPages: 1, maxReservedPages: 2}
-    this.memory = new KvMemory(usage, {kv: rigKv, blockSize: rigBlockSize, ...pool})
+    const reserve = options.reserve ?? (pages => reserveHostMemory({...pages, name: 'kvctl-test'}))
+    this.memory = new KvMemory(usage, {
+      kv: rigKv,
+      blockSize: rigBlockSize,
+      memoryUtilization: 1,
+      reserve,
+      ...pool,
+    })
     const model = new ToyModel(this.memory, {
       vocabulary,
       meanAnswerTokens: 50,

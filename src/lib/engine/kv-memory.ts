@@ -1,6 +1,6 @@
 import {ConfigurationError} from '../foundation/index.js'
 import {KvCacheManager, type BlockMove, type UsagePort} from '../kvcache/index.js'
-import {reserveHostMemory, type Reservation} from '../memory/index.js'
+import {pageMapper, type PageReserve, type Reservation} from '../memory/index.js'
 import type {BlockSource} from './core/ports.js'
 
 /** One layer with K and V; a token has one row in each. */
@@ -17,6 +17,9 @@ export interface KvMemoryOptions {
   readonly numBlocks: number
   readonly minReservedPages: number
   readonly maxReservedPages: number
+  /** Share of the device's memory that may be used, by whomever. */
+  readonly memoryUtilization: number
+  readonly reserve: PageReserve
 }
 
 const BUFFERS = 2
@@ -44,18 +47,9 @@ export class KvMemory {
     const blockBytes = blockSize * kv.rowBytes
     checkGeometry(kv, blockSize, numBlocks)
     const pages = Math.ceil(numBlocks / (kv.pageBytes / blockBytes))
-    const reservation = reserveHostMemory({
-      pageBytes: kv.pageBytes * BUFFERS,
-      pageCount: pages,
-      name: 'kvctl-kv-cache',
-    })
+    const reservation = options.reserve({pageBytes: kv.pageBytes * BUFFERS, pageCount: pages})
     this.reservation = reservation
-    const mapper = {
-      map: (ids: readonly number[]) => mapAll(reservation, ids),
-      unmap: (ids: readonly number[]) => ids.forEach(id => reservation.unmap(id)),
-      availablePages: () => Infinity,
-    }
-    this.manager = new KvCacheManager(mapper, usage, {
+    this.manager = new KvCacheManager(pageMapper(reservation, options.memoryUtilization), usage, {
       numBlocks: (pages * kv.pageBytes) / blockBytes,
       blockBytes,
       pageBytes: kv.pageBytes,
@@ -114,20 +108,6 @@ function checkGeometry({rowBytes, pageBytes}: KvGeometry, blockSize: number, num
   }
   if (!(Number.isInteger(numBlocks) && numBlocks >= 2))
     refuse(`${numBlocks} KV blocks; at least 2 are needed`)
-}
-
-/** All or none. */
-function mapAll(reservation: Reservation, ids: readonly number[]): void {
-  const done: number[] = []
-  try {
-    for (const id of ids) {
-      reservation.map(id)
-      done.push(id)
-    }
-  } catch (error) {
-    for (const id of done) reservation.unmap(id)
-    throw error
-  }
 }
 
 /** The manager as the scheduler sees it: never more blocks than asked for at start, none beyond a pending limit. */

@@ -1,4 +1,5 @@
 import type {Clock, Logger} from '../foundation/index.js'
+import {reserveHostMemory, type PageReserve} from '../memory/index.js'
 import type {SegmentStore} from '../segments/index.js'
 import {constantTiming, type ConstantTiming} from './core/timing/constant.js'
 import {linearTiming, type LinearTiming} from './core/timing/linear.js'
@@ -30,6 +31,10 @@ export interface EngineOptions extends SchedulerOptions {
   /** Pages kept mapped ahead of need, and at most after being freed. */
   readonly minReservedPages: number
   readonly maxReservedPages: number
+  /** Share of the device's memory that may be used, by whomever, 0 to 1; only GPUs can tell how much that is. */
+  readonly memoryUtilization: number
+  /** Where pages are: this machine's memory unless told otherwise. */
+  readonly reserve: PageReserve
   readonly timing: TimingOptions
   readonly pace: PaceOptions
   /** One token in so many ends an answer that may end. */
@@ -71,6 +76,8 @@ export function defaultEngineOptions(vocabulary: Vocabulary, clock: Clock, logge
     kv: DEFAULT_KV,
     minReservedPages: 5,
     maxReservedPages: 10,
+    memoryUtilization: 0.95,
+    reserve: pages => reserveHostMemory({...pages, name: 'kvctl-kv-cache'}),
     timing: {mode: 'constant', ttftMs: 0, itlMs: 0, prefillMsPerToken: 0},
     pace: {speedup: 1, jitter: 0, seed: 0, ingressMs: 0},
     meanAnswerTokens: 256,

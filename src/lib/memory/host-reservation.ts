@@ -141,6 +141,11 @@ class HostReservation implements Reservation {
     return this.#isReleased ? 0 : fstatSync(this.#fd).blocks * 512
   }
 
+  /** The machine's memory serves whoever comes; what is missing, {@link map} says. */
+  availableBytes(): number {
+    return Infinity
+  }
+
   release(): void {
     if (this.#isReleased) return
     this.#isReleased = true

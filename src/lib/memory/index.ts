@@ -1,2 +1,5 @@
+export {openCudaDriver, reserveCudaMemory, type CudaReservationOptions} from './cuda-reservation.js'
+export {parseDevice, type Device} from './device.js'
 export {reserveHostMemory, type HostReservationOptions} from './host-reservation.js'
-export type {Reservation} from './reservation.js'
+export {pageMapper} from './page-mapper.js'
+export type {PageReserve, Reservation} from './reservation.js'

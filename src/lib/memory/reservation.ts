@@ -1,3 +1,6 @@
+/** Takes addresses on the device that it stands for. @throws ResourceError or ConfigurationError when they cannot be had */
+export type PageReserve = (pages: {readonly pageBytes: number; readonly pageCount: number}) => Reservation
+
 /**
  * A range of addresses of which single pages have memory. Offsets are bytes from the start of the range. No raw view of it
  * leaves: what a caller holds after {@link Reservation.release} is a copy or nothing.
@@ -27,6 +30,8 @@ export interface Reservation {
   copyWithin(toOffset: number, fromOffset: number, bytes: number): void
   /** Memory that the range really holds, as the system counts it. */
   residentBytes(): number
+  /** How much more memory could be mapped now; Infinity when nobody can tell. @param utilization share of all memory that may be used, 0 to 1 */
+  availableBytes(utilization: number): number
   /** Gives everything back; any later use throws. Does nothing the second time. */
   release(): void
 }
