@@ -8,7 +8,24 @@
  * for (const {name, record} of await segments.list()) console.log(name, record.usedBytes)
  * await segments.writeLimit('kvcached_vLLM_12345', parseSize('6G'))
  * ```
+ *
+ * and kvcached's own library, for programs that keep KV caches themselves; `examples/elastic-kv-cache.js` shows all of it:
+ *
+ * ```ts
+ * import {vllm} from 'kvctl'
+ *
+ * await vllm.initKvcached({device: 'cpu'})
+ * const tensors = vllm.allocKvCache([2, 1000, 16, 8, 128], 16, 'float16', 'cpu', 32)
+ * const manager = await vllm.getKvCacheManager(1000, 16, 8 * 128 * 2, 32)
+ * ```
  */
+import {
+  createKvcached,
+  type ElasticParts,
+  type SglangInterfaces,
+  type VllmInterfaces,
+  type VmmOps,
+} from './lib/elastic/index.js'
 import {silentLogger, type Logger} from './lib/foundation/index.js'
 import type {SegmentStore} from './lib/segments/index.js'
 
@@ -51,7 +68,39 @@ export {
   type RunDirectory,
   type RunResults,
 } from './lib/runs/index.js'
+export {
+  ElasticMHATokenToKVPool,
+  type DType,
+  type ElasticKvCacheManager,
+  type Elements,
+  type InitOptions,
+  type KvTensor,
+  type MhaTokenToKvPoolOptions,
+  type PoolOptions,
+  type PoolSnapshot,
+  type RuntimeSnapshot,
+  type VllmInitOptions,
+} from './lib/elastic/index.js'
+export type {SglangInterfaces, VllmInterfaces, VmmOps}
+export {ElasticBlockPool, type ElasticBlockPoolOptions} from './lib/engine/index.js'
 export {isTokenBearing, type StreamChunk} from './lib/openai/index.js'
+
+// Real parts are made when the library is first used, so that importing it stays cheap.
+const wired: ElasticParts = {
+  environment: process.env,
+  logger: silentLogger,
+  temporaryFolder: '/tmp',
+  segmentStore: async () => (await import('./wiring.js')).segmentStore(silentLogger),
+  openDevice: async device => (await import('./wiring.js')).openKvDevice(device),
+}
+const kvcached = createKvcached(wired)
+
+/** KV caches in vLLM's shapes. All of this process share one device, one segment a group and one state. */
+export const vllm: VllmInterfaces = kvcached.vllm
+/** KV caches in SGLang's shapes. */
+export const sglang: SglangInterfaces = kvcached.sglang
+/** What lies under both: addresses, and pages that get memory and lose it. */
+export const {createKvTensors, kvTensorsCreated, mapToKvTensors, unmapFromKvTensors}: VmmOps = kvcached.vmmOps
 
 /** kvcached's segments on this host: `/dev/shm`, or `KVCTL_SHM_DIR`. */
 export async function openSegments(logger: Logger = silentLogger): Promise<SegmentStore> {

@@ -1,5 +1,6 @@
 import type {BenchParts} from './lib/bench/index.js'
 import type {DoctorParts} from './lib/doctor/index.js'
+import type {KvDevice} from './lib/elastic/index.js'
 import type {Engine} from './lib/engine/index.js'
 import type {Logger} from './lib/foundation/index.js'
 import type {GpuSampler, ProbeOrder, ProbeReport} from './lib/gpu/index.js'
@@ -108,6 +109,16 @@ export async function routerFor(config: ControllerConfig, logger: Logger): Promi
     clock: systemClock,
     logger,
   })
+}
+
+/** A device for KV memory of the library. @throws ResourceError `CUDA_UNAVAILABLE` */
+export async function openKvDevice(device: Device): Promise<KvDevice> {
+  const {totalmem} = await import('node:os')
+  const {cudaMemoryBytes, openCudaDriver} = await import('./lib/memory/index.js')
+  const reserve = await pageReserve(device)
+  if (device.kind === 'cpu') return {name: 'cpu', memoryBytes: totalmem(), reserve}
+  const driver = openCudaDriver(process.env['KVCTL_CUDA_PATH'] || null)
+  return {name: `cuda:${device.ordinal}`, memoryBytes: cudaMemoryBytes(driver, device.ordinal), reserve}
 }
 
 /** Addresses for pages on a device. `KVCTL_CUDA_PATH` names another CUDA driver than the system's. */

@@ -5,7 +5,7 @@ import {KvMemory} from './kv-memory.js'
 import {timingModel, type EngineOptions} from './options.js'
 import {ToyModel} from './toy-model.js'
 import type {Engine} from './types.js'
-import {UsagePublisher} from './usage-publisher.js'
+import {UsagePublisher} from '../elastic/index.js'
 
 /**
  * Starts an embedded engine: reserves its KV memory, makes its segment and begins to serve.

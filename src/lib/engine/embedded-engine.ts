@@ -18,7 +18,7 @@ import type {
   Submission,
   TokenSink,
 } from './types.js'
-import type {UsagePublisher} from './usage-publisher.js'
+import type {UsagePublisher} from '../elastic/index.js'
 
 /** How long one turn of the event loop may be spent on steps. */
 const TURN_MS = 4

@@ -1,4 +1,5 @@
 export {createEngine} from './create-engine.js'
+export {ElasticBlockPool, type BlockManager, type ElasticBlockPoolOptions} from './elastic-block-pool.js'
 export {
   DEFAULT_KV,
   defaultEngineOptions,

@@ -1,6 +1,6 @@
+import type {PublishedSegment} from '../elastic/index.js'
 import type {Clock, Logger} from '../foundation/index.js'
 import {reserveHostMemory, type PageReserve} from '../memory/index.js'
-import type {SegmentStore} from '../segments/index.js'
 import {constantTiming, type ConstantTiming} from './core/timing/constant.js'
 import {linearTiming, type LinearTiming} from './core/timing/linear.js'
 import {rooflineTiming, type RooflineTiming} from './core/timing/roofline.js'
@@ -42,7 +42,7 @@ export interface EngineOptions extends SchedulerOptions {
   /** Checks every row of a sequence before each token; damage anywhere then changes the text. Slow. */
   readonly verifyKv: boolean
   /** Where use is published and limits come from; null runs without. */
-  readonly segment: {readonly store: SegmentStore; readonly name: string} | null
+  readonly segment: PublishedSegment | null
   /** A `VirtualClock` runs as fast as the machine can. */
   readonly clock: Clock
   readonly logger: Logger

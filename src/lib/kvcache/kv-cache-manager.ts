@@ -100,6 +100,21 @@ export class KvCacheManager {
     return this.#pages.counts
   }
 
+  /** Allocated blocks that {@link tryToReserve} keeps aside. */
+  get reservedBlocks(): number {
+    return this.#reservedBlocks.length
+  }
+
+  /** Pages that could be opened now, those of the reserve included. */
+  get openPages(): number {
+    return this.#pages.openPages
+  }
+
+  /** Allocated blocks of a page; 0 when it is not in use. */
+  blocksOnPage(pageId: number): number {
+    return this.#byId.get(pageId)?.allocatedCount ?? 0
+  }
+
   get allocatedBlocks(): number {
     return this.#allocated
   }

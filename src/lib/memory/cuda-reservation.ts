@@ -66,6 +66,15 @@ export function reserveCudaMemory(
   return new CudaReservation(options, driver, system)
 }
 
+/** All memory of a device. @throws ResourceError `CUDA_UNAVAILABLE` */
+export function cudaMemoryBytes(driver: Cuda, device: number): number {
+  try {
+    return driver.deviceTotalMem(openDevice(driver, device))
+  } catch (error) {
+    throw explain(error, device, 0)
+  }
+}
+
 class CudaReservation implements Reservation {
   readonly pageBytes: number
   readonly pageCount: number
@@ -119,6 +128,10 @@ class CudaReservation implements Reservation {
       this.#giveBack()
       throw explain(error, device, total)
     }
+  }
+
+  get address(): bigint {
+    return this.#base
   }
 
   map(page: number): void {

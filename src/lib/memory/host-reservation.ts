@@ -70,6 +70,10 @@ class HostReservation implements Reservation {
     })
   }
 
+  get address(): bigint {
+    return this.#base
+  }
+
   map(page: number): void {
     this.#checkPage(page)
     if (this.#isMapped[page] === 1) return

@@ -8,6 +8,8 @@ export type PageReserve = (pages: {readonly pageBytes: number; readonly pageCoun
 export interface Reservation {
   readonly pageBytes: number
   readonly pageCount: number
+  /** Where the range begins: an address of this process, or of the GPU. Nothing keeps what is there alive. */
+  readonly address: bigint
   /**
    * Gives a page zeroed memory, ready to be written without further faults. A page that has some keeps it.
    *

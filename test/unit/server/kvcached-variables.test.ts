@@ -1,11 +1,18 @@
 import {expect} from 'chai'
 import {kvcachedVariables} from '../../../src/server/kvcached-variables.js'
 
+const defaults = {
+  kv: {rowBytes: 2048, pageBytes: 2 * 2 ** 20},
+  minReservedPages: 5,
+  maxReservedPages: 10,
+  memoryUtilization: 0.95,
+}
+
 describe("kvcached's variables", () => {
   it('change nothing where they are not set or empty', () => {
     expect(
       kvcachedVariables({KVCACHED_PAGE_SIZE_MB: '', KVCACHED_PAGE_PREALLOC_ENABLED: ''}, 16),
-    ).to.deep.equal({})
+    ).to.deep.equal(defaults)
   })
 
   it('give the page in bytes and the reserve in pages', () => {
@@ -15,17 +22,18 @@ describe("kvcached's variables", () => {
       KVCACHED_MAX_RESERVED_PAGES: '0',
     }
     expect(kvcachedVariables(environment, 16)).to.deep.equal({
+      ...defaults,
       kv: {rowBytes: 2048, pageBytes: 4 * 2 ** 20},
       minReservedPages: 2,
       maxReservedPages: 0,
     })
   })
 
-  it('map nothing ahead unless KVCACHED_PAGE_PREALLOC_ENABLED is true, in any case', () => {
+  it('map nothing ahead when KVCACHED_PAGE_PREALLOC_ENABLED is false, in any case', () => {
     const reserve = (value: string): unknown =>
       kvcachedVariables({KVCACHED_PAGE_PREALLOC_ENABLED: value, KVCACHED_MIN_RESERVED_PAGES: '3'}, 16)
-    expect(reserve('TRUE')).to.deep.equal({minReservedPages: 3})
-    expect(reserve('1')).to.deep.equal({minReservedPages: 0})
+    expect(reserve('TRUE')).to.deep.equal({...defaults, minReservedPages: 3})
+    expect(reserve('false')).to.deep.equal({...defaults, minReservedPages: 0})
   })
 
   for (const [tokens, blocks] of [
@@ -36,6 +44,7 @@ describe("kvcached's variables", () => {
   ] as const) {
     it(`keep ${tokens} cached tokens as ${blocks ?? 'any number of'} blocks of 16`, () => {
       expect(kvcachedVariables({KVCACHED_MAX_CACHED_TOKENS: tokens}, 16)).to.deep.equal({
+        ...defaults,
         maxCachedBlocks: blocks,
       })
     })

@@ -1,7 +1,13 @@
 import type {UsagePort} from '../kvcache/index.js'
-import type {EngineOptions} from './options.js'
+import type {SegmentStore} from '../segments/index.js'
 
 const WATCH_INTERVAL_MS = 100
+
+/** A segment to make, and where. */
+export interface PublishedSegment {
+  readonly store: SegmentStore
+  readonly name: string
+}
 
 /**
  * The engine's side of its segment: figures are only noted while a step runs and written after it without waiting; the limit
@@ -9,7 +15,7 @@ const WATCH_INTERVAL_MS = 100
  * probes see this engine.
  */
 export class UsagePublisher implements UsagePort {
-  readonly #segment: EngineOptions['segment']
+  readonly #segment: PublishedSegment | null
   readonly #onLimit: () => void
   readonly #onFailure: (error: unknown) => void
   #usedBytes = 0
@@ -20,7 +26,7 @@ export class UsagePublisher implements UsagePort {
   #reading: Promise<void> | null = null
 
   /** @param onLimit called when the limit changed; what it is then, {@link limitBytes} says */
-  constructor(segment: EngineOptions['segment'], onLimit: () => void, onFailure: (error: unknown) => void) {
+  constructor(segment: PublishedSegment | null, onLimit: () => void, onFailure: (error: unknown) => void) {
     this.#segment = segment
     this.#onLimit = onLimit
     this.#onFailure = onFailure
@@ -54,6 +60,8 @@ export class UsagePublisher implements UsagePort {
       this.flush()
       this.#reading ??= this.#readLimit().finally(() => (this.#reading = null))
     }, WATCH_INTERVAL_MS)
+    // A program that has nothing else to do may end; the segment goes with its exit.
+    this.#watch.unref()
   }
 
   /** Writes what changed, unless somebody has the lock: then the next call does. */

@@ -1,0 +1,18 @@
+export type {DType, Elements} from './dtype.js'
+export {ElasticKvCacheManager, type MemoryUnit, type PoolSnapshot} from './elastic-kv-cache-manager.js'
+export {
+  createKvcached,
+  shortOfBlocks,
+  type PoolOptions,
+  type SglangInterfaces,
+  type VllmInitOptions,
+  type VllmInterfaces,
+  type VmmOps,
+} from './interfaces.js'
+export type {KvTensor} from './kv-tensor.js'
+export type {InitOptions, RuntimeSnapshot} from './kvcached.js'
+export {ElasticMHATokenToKVPool, type MhaTokenToKvPoolOptions} from './mha-token-to-kv-pool.js'
+export type {ElasticParts, KvDevice} from './parts.js'
+export {serveRankExchange} from './ranks/index.js'
+export {cachedBlocks, readKvcachedSettings} from './settings.js'
+export {UsagePublisher, type PublishedSegment} from './usage-publisher.js'
