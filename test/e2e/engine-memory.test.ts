@@ -90,6 +90,21 @@ describe('the memory of a running engine', function () {
     await Promise.all(streams)
   })
 
+  it('is told in the words of kvcached on the page of metrics', async () => {
+    const page = await (await fetch(`${url}/metrics`)).text()
+    const figure = (key: string): number =>
+      Number(
+        new RegExp(`^kvcached_pool_${key}{pool_name="block_pool",group_id="0"} (.*)$`, 'm').exec(page)![1],
+      )
+    const bundle = figure('page_size_bytes') * figure('num_layers') * figure('num_kv_buffers')
+    expect(bundle).to.equal(4 * MIB)
+    expect(figure('mapped_bytes')).to.equal(figure('inuse_pages') * bundle)
+    expect(figure('inuse_pages') + figure('free_pages')).to.equal(figure('total_pages'))
+    expect(figure('allocated_blocks')).to.be.at.least(1)
+    expect(figure('in_shrink')).to.equal(0)
+    expect((figure('inuse_pages') + figure('reserved_pages')) * bundle).to.equal(memoryFileBytes(pid))
+  })
+
   it('goes back to the machine while the engine sleeps, and requests wait until it wakes', async () => {
     const post = async (path: string): Promise<number> => (await fetch(url + path, {method: 'POST'})).status
     const before = await answer('what was said before', 20)

@@ -1,5 +1,6 @@
 import {ConfigurationError} from '../foundation/index.js'
 import type {KvCacheManager, PageCounts} from '../kvcache/index.js'
+import {poolSnapshot, type PoolFacts, type PoolSnapshot} from './pool-snapshot.js'
 import type {UsagePublisher} from './usage-publisher.js'
 
 /** How often pages are mapped ahead, and a limit that fell is obeyed without traffic. */
@@ -9,49 +10,6 @@ const SLICE_MS = 4
 
 const UNITS = {bytes: 1, kb: 2 ** 10, mb: 2 ** 20, gb: 2 ** 30} as const
 export type MemoryUnit = keyof typeof UNITS
-
-/** What kvcached's observability says of one pool, key by key. */
-export interface PoolSnapshot {
-  readonly schema_version: 'kvcached.observability.v1'
-  readonly pool_type: 'kv_cache'
-  readonly integration: string
-  readonly pool_name: string
-  readonly group_id: number
-  readonly num_layers: number
-  readonly num_kv_buffers: number
-  readonly page_size_bytes: number
-  readonly block_size_bytes: number
-  readonly total_blocks: number
-  readonly available_blocks: number
-  readonly allocated_blocks: number
-  readonly reserved_blocks: number
-  readonly available_bytes: number
-  readonly allocated_bytes: number
-  readonly reserved_bytes: number
-  readonly null_block_reserved: boolean
-  readonly virtual_per_layer_bytes: number
-  readonly virtual_total_bytes: number
-  readonly mapped_bytes: number
-  readonly total_pages: number
-  readonly free_pages: number
-  readonly inuse_pages: number
-  readonly reserved_pages: number
-  readonly effective_free_pages: number
-  readonly in_shrink: boolean
-  readonly shrink_target_blocks: number | null
-}
-
-export interface PoolFacts {
-  readonly integration: 'vllm' | 'sglang'
-  readonly poolName: string
-  readonly groupId: number
-  readonly numBlocks: number
-  readonly blockBytes: number
-  readonly pageBytes: number
-  readonly numLayers: number
-  readonly buffers: number
-  readonly reservesNullBlock: boolean
-}
 
 /**
  * A pool of KV blocks as kvcached hands it to engines: block ids for the pages of one group of tensors, within the limit
@@ -149,43 +107,9 @@ export class ElasticKvCacheManager {
     return this.#pool.pageCounts
   }
 
-  /** @see ovg-project/kvcached:kvcached/observability.py — the same keys, but for two that only its driver can tell */
+  /** What kvcached's observability says of a pool. */
   observabilitySnapshot(): PoolSnapshot {
-    const {numLayers, buffers, blockBytes, pageBytes, numBlocks, ...facts} = this.#facts
-    const {total, inUse, reserved, free} = this.#pool.pageCounts
-    const {inShrink} = this.#pool.shrinkState()
-    const blockBundle = blockBytes * numLayers * buffers
-    const [available, allocated] = [this.availableSize(), this.#pool.allocatedBlocks]
-    const perLayer = numBlocks * blockBytes * buffers
-    return {
-      schema_version: 'kvcached.observability.v1',
-      pool_type: 'kv_cache',
-      integration: facts.integration,
-      pool_name: facts.poolName,
-      group_id: facts.groupId,
-      num_layers: numLayers,
-      num_kv_buffers: buffers,
-      page_size_bytes: pageBytes,
-      block_size_bytes: blockBytes,
-      total_blocks: numBlocks,
-      available_blocks: available,
-      allocated_blocks: allocated,
-      reserved_blocks: this.#pool.reservedBlocks,
-      available_bytes: available * blockBundle,
-      allocated_bytes: allocated * blockBundle,
-      reserved_bytes: this.#pool.reservedBlocks * blockBundle,
-      null_block_reserved: facts.reservesNullBlock,
-      virtual_per_layer_bytes: perLayer,
-      virtual_total_bytes: perLayer * numLayers,
-      mapped_bytes: this.getMappedMemorySize(),
-      total_pages: total,
-      free_pages: free + reserved,
-      inuse_pages: inUse,
-      reserved_pages: reserved,
-      effective_free_pages: this.#pool.openPages,
-      in_shrink: inShrink,
-      shrink_target_blocks: inShrink ? this.#pool.capacityBlocks() : null,
-    }
+    return poolSnapshot(this.#pool, this.#facts)
   }
 
   /** Ends the pool and removes its segment. Does nothing the second time. */

@@ -1,5 +1,6 @@
 export type {DType, Elements} from './dtype.js'
-export {ElasticKvCacheManager, type MemoryUnit, type PoolSnapshot} from './elastic-kv-cache-manager.js'
+export {ElasticKvCacheManager, type MemoryUnit} from './elastic-kv-cache-manager.js'
+export {poolSnapshot, type PoolFacts, type PoolSnapshot} from './pool-snapshot.js'
 export {
   createKvcached,
   shortOfBlocks,

@@ -1,6 +1,7 @@
 import {ConfigurationError, ResourceError} from '../foundation/index.js'
 import {parseDtype} from './dtype.js'
-import type {ElasticKvCacheManager, PoolSnapshot} from './elastic-kv-cache-manager.js'
+import type {ElasticKvCacheManager} from './elastic-kv-cache-manager.js'
+import type {PoolSnapshot} from './pool-snapshot.js'
 import {checkAttention, sglangLayout, vllmLayout, type AttentionType, type StridedView} from './kv-layout.js'
 import type {KvTensor as Tensor} from './kv-tensor.js'
 import {KvTensor} from './kv-tensor.js'
@@ -35,7 +36,7 @@ export interface VllmInterfaces {
    * @param kvLayout NHD
    * @param kernelBlockSize tokens that a kernel takes for a block, a divisor of `blockSize`
    * @throws ConfigurationError `ATTENTION_UNSUPPORTED`, `KV_LAYOUT_UNSUPPORTED`, `KV_SHAPE_UNSUPPORTED`, `KV_BLOCK_TOO_LARGE`
-   * @throws ResourceError `KVCACHED_NOT_INITIALIZED`
+   * @throws ResourceError `NOT_INITIALIZED`
    */
   allocKvCache(
     kvcacheShape: readonly number[],

@@ -4,13 +4,14 @@ import {KvCacheManager, type PageMapper} from '../kvcache/index.js'
 import {parseDevice} from '../memory/index.js'
 import {defaultSegmentName, processGroupId} from '../segments/index.js'
 import {itemBytesOf, parseDtype, type DType} from './dtype.js'
-import {ElasticKvCacheManager, type PoolSnapshot} from './elastic-kv-cache-manager.js'
+import {ElasticKvCacheManager} from './elastic-kv-cache-manager.js'
 import {cleanUpOnEnd} from './end-of-process.js'
 import type {PoolGeometry} from './kv-layout.js'
 import {KvRanges} from './kv-ranges.js'
 import {KvTensor} from './kv-tensor.js'
 import {askRanks, BlockingRanks, listenAsRank, type RankAddress, type RankListener} from './ranks/index.js'
 import type {ElasticParts, KvDevice} from './parts.js'
+import type {PoolSnapshot} from './pool-snapshot.js'
 import {readKvcachedSettings, type KvcachedSettings} from './settings.js'
 import {UsagePublisher} from './usage-publisher.js'
 
@@ -172,7 +173,7 @@ export class Kvcached {
     throw new ResourceError('KV_TENSORS_MISSING', `no KV tensors of group ${groupId} exist`)
   }
 
-  /** What fixes the layout of a pool of this dtype. @throws ResourceError `KVCACHED_NOT_INITIALIZED` */
+  /** What fixes the layout of a pool of this dtype. @throws ResourceError `NOT_INITIALIZED` */
   geometryFor(numLayers: number, dtypeName: string): {dtype: DType; geometry: PoolGeometry} {
     const {geometry} = this.#opened()
     const dtype = parseDtype(dtypeName)
@@ -184,7 +185,7 @@ export class Kvcached {
     return this.#opened().groups.get(groupId)!.ranges
   }
 
-  /** @throws ResourceError `KVCACHED_NOT_INITIALIZED`; ConfigurationError when it is another device than that of `init` */
+  /** @throws ResourceError `NOT_INITIALIZED`; ConfigurationError when it is another device than that of `init` */
   checkDevice(name: string | null): string {
     const {device} = this.#opened()
     if (name === null || name === device.name || (name === 'cuda' && device.name.startsWith('cuda:')))
@@ -378,7 +379,7 @@ export class Kvcached {
   #opened(): Session {
     if (this.#session) return this.#session
     throw new ResourceError(
-      'KVCACHED_NOT_INITIALIZED',
+      'NOT_INITIALIZED',
       'kvcached is not initialized. Please call initKvcached() first.',
     )
   }

@@ -162,6 +162,7 @@ export class EmbeddedEngine implements Engine {
         isShrinking: manager.shrinkState().inShrink,
         movedBlocks: this.#memory.movedBlocks,
       },
+      kvPool: this.#memory.snapshot,
       timing: {
         mode: timing.mode,
         speedup: pace.speedup,

@@ -1,3 +1,4 @@
+import {poolSnapshot, type PoolFacts, type PoolSnapshot} from '../elastic/index.js'
 import {ConfigurationError} from '../foundation/index.js'
 import {KvCacheManager, type BlockMove, type UsagePort} from '../kvcache/index.js'
 import {pageMapper, type PageReserve, type Reservation} from '../memory/index.js'
@@ -36,6 +37,7 @@ export class KvMemory {
   readonly reservation: Reservation
   readonly manager: KvCacheManager
   readonly source: BlockSource
+  readonly #facts: PoolFacts
   #movedBlocks = 0
 
   /** @throws ConfigurationError when rows, blocks and pages do not fit each other; ResourceError without memory */
@@ -49,6 +51,17 @@ export class KvMemory {
     const pages = Math.ceil(numBlocks / (kv.pageBytes / blockBytes))
     const reservation = options.reserve({pageBytes: kv.pageBytes * BUFFERS, pageCount: pages})
     this.reservation = reservation
+    this.#facts = {
+      integration: 'kvctl',
+      poolName: 'block_pool',
+      groupId: 0,
+      numBlocks: (pages * kv.pageBytes) / blockBytes,
+      blockBytes,
+      pageBytes: kv.pageBytes,
+      numLayers: 1,
+      buffers: BUFFERS,
+      reservesNullBlock: true,
+    }
     this.manager = new KvCacheManager(pageMapper(reservation, options.memoryUtilization), usage, {
       numBlocks: (pages * kv.pageBytes) / blockBytes,
       blockBytes,
@@ -61,6 +74,11 @@ export class KvMemory {
       defersUnmapping: true,
     })
     this.source = elasticSource(this.manager, numBlocks, (pages * kv.pageBytes) / blockBytes)
+  }
+
+  /** What kvcached's observability would say of this pool. */
+  get snapshot(): PoolSnapshot {
+    return poolSnapshot(this.manager, this.#facts)
   }
 
   get movedBlocks(): number {

@@ -1,4 +1,5 @@
 import type {FinishedRequest, GenerationEnd, GenerationRequest} from './core/generation.js'
+import type {PoolSnapshot} from '../elastic/index.js'
 import type {PauseMode, SleepLevel, SleepSeries, SleepTag} from './core/sleep-state.js'
 
 export type {
@@ -91,6 +92,8 @@ export interface EngineState {
     readonly isShrinking: boolean
     readonly movedBlocks: number
   }
+  /** The pool of pages in the words of kvcached's observability. */
+  readonly kvPool: PoolSnapshot
   readonly timing: {
     readonly mode: 'constant' | 'linear' | 'roofline'
     readonly speedup: number

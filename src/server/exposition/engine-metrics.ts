@@ -1,4 +1,5 @@
 import {Counter, Gauge, Registry} from 'prom-client'
+import type {PoolSnapshot} from '../../lib/elastic/index.js'
 import type {EngineObserver} from '../../lib/engine/index.js'
 import type {ServedEngine} from '../served-engine.js'
 import {processSeries} from './process-series.js'
@@ -56,6 +57,34 @@ export function createEngineMetrics(options: EngineMetricsOptions): EngineMetric
   }
 }
 
+/**
+ * Every figure of kvcached's observability, which upstream only a Python program can read: `kvcached_pool_` and its key.
+ *
+ * @see ovg-project/kvcached:kvcached/observability.py
+ */
+function kvPoolSeries(registers: Registry[], engine: ServedEngine): void {
+  const now = (): PoolSnapshot => engine.state().kvPool
+  const labelNames = ['pool_name', 'group_id']
+  const keys = Object.entries(now()).flatMap(([key, value]) =>
+    typeof value === 'string' || key === 'group_id' ? [] : [key],
+  )
+  for (const key of keys) {
+    new Gauge({
+      name: `kvcached_pool_${key}`,
+      help: `The ${key.replaceAll('_', ' ')} of kvcached's pool snapshot.`,
+      labelNames,
+      registers,
+      collect() {
+        const {pool_name: name, group_id: group, ...pool} = now()
+        const value = pool[key as keyof typeof pool]
+        this.reset()
+        // Without a shrink there is no target.
+        if (value !== null) this.set({pool_name: name, group_id: String(group)}, Number(value))
+      },
+    })
+  }
+}
+
 /** What vLLM does not export: the pool by state, and the real memory under it. */
 function engineSeries(registers: Registry[], {engine, requestsInFlight}: EngineMetricsOptions): void {
   const gauge = (name: string, help: string, read: () => number): void => {
@@ -90,6 +119,7 @@ function engineSeries(registers: Registry[], {engine, requestsInFlight}: EngineM
       this.inc(engine.state().pool.evictions)
     },
   })
+  kvPoolSeries(registers, engine)
   gauge('kvctl_engine_kv_limit_bytes', 'What the segment allows.', () => engine.state().memory.limitBytes)
   gauge('kvctl_engine_kv_used_bytes', 'Pages in use.', () => engine.state().memory.usedBytes)
   gauge('kvctl_engine_kv_resident_bytes', 'Memory that the system has given.', () => {
