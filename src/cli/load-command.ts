@@ -15,6 +15,7 @@ import {
 } from './bench-flags.js'
 import {runDirOf} from './flags.js'
 import {KvctlCommand} from './kvctl-command.js'
+import {sloFlag, sloOf} from './slo-flag.js'
 import {createProgressLine} from './progress-line.js'
 
 const everyFlag = {
@@ -25,6 +26,7 @@ const everyFlag = {
   ...requestBodyFlags,
   ...limitFlags,
   ...runFlags,
+  slo: sloFlag,
 }
 type Flags = Interfaces.InferredFlags<typeof everyFlag>
 
@@ -59,7 +61,12 @@ export abstract class LoadCommand extends KvctlCommand {
     const plan = planBench(options, workload)
     const {workers = 1, transport = 'socket', model = null} = flags
     const how = {...common, workers, transport, urls, model}
-    return {...how, plan, resume: null, notes: {...notes, profile, args: [...this.argv]}}
+    return {
+      ...how,
+      plan,
+      resume: null,
+      notes: {...notes, profile, slo: sloOf(flags.slo), args: [...this.argv]},
+    }
   }
 
   protected async measure(ask: BenchAsk, outputDir: string | null): Promise<BenchOutcome> {

@@ -2,6 +2,7 @@ import {join, resolve} from 'node:path'
 import {Flags} from '@oclif/core'
 import {runDirFlag, runDirOf} from '../cli/flags.js'
 import {KvctlCommand} from '../cli/kvctl-command.js'
+import {sloFlag, sloOf} from '../cli/slo-flag.js'
 import {validationLines} from '../cli/validation-lines.js'
 import type {RunResults} from '../lib/runs/index.js'
 
@@ -21,6 +22,7 @@ files give the same bytes. Also reads requests.csv of kserve-vllm-mini. With --j
       description: 'the file for the analysis output (default analysis.json in the run directory)',
       helpValue: 'FILE',
     }),
+    slo: sloFlag,
     namespace: Flags.string({description: "the service's Kubernetes namespace, for the run's metadata"}),
     service: Flags.string({description: "the InferenceService that was measured, for the run's metadata"}),
   }
@@ -32,7 +34,12 @@ files give the same bytes. Also reads requests.csv of kserve-vllm-mini. With --j
     const run = await openRunDirectory(runDirOf(flags['run-dir']))
     const analysisPath = resolve(flags.output ?? join(run.path, RUN_FILES.analysis))
     const {namespace, service} = flags
-    const {results} = await analyzeRun(run, {analysisPath, namespace, service})
+    const {results} = await analyzeRun(run, {
+      analysisPath,
+      namespace,
+      service,
+      slo: sloOf(flags.slo) ?? undefined,
+    })
     if (namespace !== undefined || service !== undefined) {
       this.note('Warning: no cluster is asked; cold starts and resources come from the run directory alone')
     }

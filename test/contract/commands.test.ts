@@ -76,12 +76,12 @@ describe('the commands', () => {
   })
 
   it('that do not exist are a usage mistake with the nearest name, in text and JSON', async () => {
-    const text = await runCli(['complet'])
+    const text = await runCli(['completio'])
     expect(text).to.include({code: 2, stdout: ''})
     expect(text.stderr).to.equal(
-      "Error: 'complet' is not a kvctl command\n  Try: kvctl completion\n  Try: kvctl --help\n",
+      "Error: 'completio' is not a kvctl command\n  Try: kvctl completion\n  Try: kvctl --help\n",
     )
-    const json = await runCli(['complet', '--json'])
+    const json = await runCli(['completio', '--json'])
     expect(json).to.include({code: 2, stderr: ''})
     expect(JSON.parse(json.stdout)).to.have.nested.property('error.code', 'UNKNOWN_COMMAND')
   })

@@ -54,6 +54,8 @@ const FAILURES: Failure[] = [
   },
   {args: ['cache', 'store', '0', '1', '--url', 'http://127.0.0.1:1'], code: network, names: /127\.0\.0\.1:1/},
   {args: ['cache', 'workers', '--url', 'ftp://host'], code: configuration, names: /ftp:\/\/host/},
+  {args: ['compare', 'FOLDER/none', 'FOLDER/none'], code: resource, names: /FOLDER\/none/},
+  {args: ['compare', 'a', 'b', '--metric', 'speed'], code: configuration, names: /speed/},
   {args: ['completion', 'tcsh'], code: configuration, names: /tcsh/},
   {args: ['completion'], code: configuration, names: /shell/},
   {args: ['cost', '--run-dir', 'FOLDER/none'], code: resource, names: /FOLDER\/none/},

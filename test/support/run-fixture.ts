@@ -19,6 +19,10 @@ export interface RunFixtureOptions {
   readonly model: string
   /** Text of the failures; every 25th measured request is one. */
   readonly failure: string
+  /** Of its random numbers; 11 unless given. */
+  readonly seed?: number
+  /** Factor of every TTFT; 1 unless given. */
+  readonly ttftFactor?: number
 }
 
 const ORIGIN_EPOCH_MS = Date.UTC(2026, 0, 31, 14, 30, 15)
@@ -66,7 +70,7 @@ export async function writeRunFixture(path: string, options: RunFixtureOptions):
 
 /** A closed loop: a slot sends as soon as its last request has ended. */
 function fixtureRecords(options: RunFixtureOptions): RequestRecord[] {
-  const random = seededRandom(11)
+  const random = seededRandom(options.seed ?? 11)
   const slots = new Float64Array(options.concurrency).fill(5)
   const total = options.warmupRequests + options.requests
   return Array.from({length: total}, (_, index): RequestRecord => {
@@ -101,7 +105,8 @@ function fixtureRecords(options: RunFixtureOptions): RequestRecord[] {
         },
       })
     }
-    const firstTokenAtMs = sentAtMs + 30 + random.exponential(20)
+    const ttftMs = (30 + random.exponential(20)) * (options.ttftFactor ?? 1)
+    const firstTokenAtMs = sentAtMs + ttftMs
     const gapsUs = Uint32Array.from({length: options.tokens - 1}, () => 8000 + random.integer(0, 4000))
     const lastTokenAtMs = firstTokenAtMs + gapsUs.reduce((sum, gap) => sum + gap, 0) / 1000
     slots[slot] = lastTokenAtMs + 1

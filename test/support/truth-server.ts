@@ -19,6 +19,14 @@ export const TRUTH_MODES = [
   'noise',
   /** Three tokens a chunk. */
   'several_tokens',
+  /** Two chunks of reasoning before the answer. */
+  'reasoning',
+  /** A tool call: its name, then its arguments in pieces. */
+  'tool_call',
+  /** One token, then the end. */
+  'single_token',
+  /** Usage in every chunk; every second one has no text, because a parser keeps it. */
+  'hidden_text',
   /** All events in one write. */
   'one_write',
   /** Every event in pieces of seven bytes. */
@@ -88,13 +96,14 @@ function event(value: unknown): string {
   return `data: ${typeof value === 'string' ? value : JSON.stringify(value)}\n\n`
 }
 
-function chunk(delta: unknown, finishReason: string | null = null): string {
+function chunk(delta: unknown, finishReason: string | null = null, usage?: object): string {
   return event({
     id: 'chatcmpl-truth',
     object: 'chat.completion.chunk',
     created: 1,
     model: 'truth',
     choices: [{index: 0, delta, logprobs: null, finish_reason: finishReason, token_ids: null}],
+    ...(usage && {usage}),
   })
 }
 
@@ -142,7 +151,8 @@ class Answer {
     this.#asked = {body: body as Record<string, unknown>, headers: request.headers}
     this.#prompt = body.messages?.[0]?.content ?? body.prompt ?? ''
     this.#promptTokens = promptTokens(body) - (options.tokenizes === true ? 0 : TEMPLATE_TOKENS)
-    this.#maxTokens = Math.min(options.tokens, body.max_tokens ?? Infinity)
+    const wanted = Math.min(options.tokens, body.max_tokens ?? Infinity)
+    this.#maxTokens = mode === 'single_token' ? 1 : wanted
     this.#isChunked = mode !== 'close_delimited'
   }
 
@@ -206,10 +216,32 @@ class Answer {
     if (mode === 'noise')
       this.#body(': ping\n\n' + chunk({content: ''}) + 'event: message\nid: 7\nretry: 10\n')
     this.#tokenMs.push(nowMs())
-    this.#body(chunk({content: index % 5 === 3 ? ` "é\\${index}\n` : ` t${index}`}))
+    this.#body(this.#tokenChunk(index, index % 5 === 3 ? ` "é\\${index}\n` : ` t${index}`))
     this.#writtenMs.push(nowMs())
     if (isLast) this.#finishStream()
     else setTimeout(() => this.#token(index + 1), gapMs)
+  }
+
+  #tokenChunk(index: number, text: string): string {
+    switch (this.#mode) {
+      case 'reasoning':
+        return chunk(index < 2 ? {reasoning_content: text} : {content: text})
+      case 'tool_call': {
+        const call = index === 0 ? {name: 'clock', arguments: ''} : {arguments: `"${index}"`}
+        return chunk({tool_calls: [{index: 0, id: 'call-1', type: 'function', function: call}]})
+      }
+      case 'hidden_text': {
+        const [prompt, completion] = [this.#promptTokens, index + 1]
+        const usage = {
+          prompt_tokens: prompt,
+          completion_tokens: completion,
+          total_tokens: prompt + completion,
+        }
+        return chunk({content: index % 2 === 0 ? text : ''}, null, usage)
+      }
+      default:
+        return chunk({content: text})
+    }
   }
 
   /** @returns whether the stream ends here */

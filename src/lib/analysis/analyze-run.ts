@@ -1,7 +1,7 @@
 import {join} from 'node:path'
 import {ResourceError} from '../foundation/index.js'
 import {clientAdvice} from './client-advice.js'
-import {clientLimits, niceBins, percentile, type MeasureWindow} from '../metrics/index.js'
+import {clientLimits, niceBins, percentile, type MeasureWindow, type SloLimits} from '../metrics/index.js'
 import {
   metaSchema,
   readMeta,
@@ -20,6 +20,7 @@ import {doubts} from './doubts.js'
 import {errorList} from './error-list.js'
 import {flatKeys} from './flat-keys.js'
 import {readIoProbe} from './io-probe.js'
+import {goodputBlock} from './goodput.js'
 import {measuredRequests, type MeasuredRequests} from './measured-requests.js'
 import {metricsBlock} from './metrics-block.js'
 import {readResources} from './resources.js'
@@ -27,6 +28,7 @@ import {rounded} from './rounding.js'
 import {measureWindows} from './measure-windows.js'
 import {lengthMs, tokenTotals, wholeSpan, windowFigures} from './run-figures.js'
 import {seedBlocks} from './seed-blocks.js'
+import {stabilityOf} from './stability.js'
 import {slicesOf} from './slices.js'
 import {timeline} from './timeline.js'
 import {readTokenArrivals} from './token-arrivals.js'
@@ -43,6 +45,8 @@ export interface AnalyzeOptions {
   /** Replace what `meta.json` says. */
   readonly namespace?: string | undefined
   readonly service?: string | undefined
+  /** Replaces the goals of `meta.json`. */
+  readonly slo?: SloLimits | undefined
 }
 
 /**
@@ -70,11 +74,13 @@ export async function computeRunFigures(
     ...asked,
     namespace: options.namespace ?? asked.namespace,
     service: options.service ?? asked.service,
+    slo: options.slo ?? asked.slo,
   }
   const table = await readRequests(run, originOf(meta), meta.parts)
   const measured = measuredRequests(table)
   const windows = measureWindows(measured, meta)
   const slices = slicesOf(table)
+  const stability = stabilityOf(measured, windows)
   const arrivals = await readTokenArrivals(run, measured, windows, slices)
   const distributions = distributionsOf(measured, arrivals.maxGapUs, meta.mode)
   const span = wholeSpan(measured)
@@ -128,19 +134,23 @@ export async function computeRunFigures(
     tpot_p95_ms: rounded(distributions.tpot.summary.percentiles.p95),
     itl_estimated: arrivals.isItlEstimated,
     measure_window: windowJson(windows),
-    metrics: metricsBlock({
-      measured,
-      distributions,
-      arrivals,
-      window: windowFigures(measured, windows, arrivals.tokensInWindow, distributions.e2e.summary.mean),
-      span,
-      completionTokens: tokens.completion,
-      resources,
-    }),
+    metrics: {
+      ...metricsBlock({
+        measured,
+        distributions,
+        arrivals,
+        window: windowFigures(measured, windows, arrivals.tokensInWindow, distributions.e2e.summary.mean),
+        span,
+        completionTokens: tokens.completion,
+        resources,
+      }),
+      ...goodputBlock(measured, arrivals.maxGapUs, windows, meta.slo, meta.mode),
+    },
     outcomes: countNames(measured, table.outcome, table.outcomeNames),
     finish_reasons: countNames(measured, table.finishReason, table.finishReasonNames),
     timeline: timeline(measured, arrivals, slices),
     validation: validationJson({...flat, success_rate}, meta.profile),
+    stability,
     instrument,
     client_limited: limits.length > 0,
     unavailable: unavailable(
@@ -154,6 +164,7 @@ export async function computeRunFigures(
       arrivals,
       resources,
       tokensSource,
+      isUnstable: stability?.is_unstable === true,
       clientLimits: limits,
       clientAdvice:
         limits.length > 0 ? clientAdvice(instrumentFigures, instrument, meta.client?.cpus ?? null) : '',

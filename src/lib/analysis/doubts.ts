@@ -11,6 +11,7 @@ export interface DoubtInputs {
   readonly arrivals: TokenArrivals
   readonly resources: ResourceMeans
   readonly tokensSource: string
+  readonly isUnstable: boolean
   readonly clientLimits: readonly string[]
   /** What would help; empty when nothing is known. */
   readonly clientAdvice: string
@@ -58,6 +59,11 @@ export function doubts(inputs: DoubtInputs): RunWarning[] {
       arrivals.isItlEstimated,
       'itl_estimated',
       "chunks carry several tokens: itl spreads a request's tokens evenly over its chunks",
+    ],
+    [
+      inputs.isUnstable,
+      'unstable',
+      'TTFT and requests in flight grew all the time: the server was offered more than it can do, and percentiles depend on how long the run was',
     ],
     [
       inputs.clientLimits.length > 0,

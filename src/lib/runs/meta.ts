@@ -121,6 +121,12 @@ export const metaSchema = z.looseObject({
   /** In order; empty in files of other tools and until the clock of the first part starts. */
   parts: z.array(partSchema).default([]),
   warmup_requests: z.int().nonnegative().default(0),
+  /** What a good request takes at most, ms; null without goals. */
+  slo: z
+    .object({ttft: z.number(), tpot: z.number(), max_gap: z.number(), e2e: z.number()})
+    .partial()
+    .nullable()
+    .default(null),
   /** Load processes, and what they read answers with. */
   workers: z.int().positive().default(1),
   transport: z.enum(['socket', 'undici']).default('socket'),

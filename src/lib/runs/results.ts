@@ -177,6 +177,8 @@ const flatKeys = {
   energy_wh_per_1k_tokens: figure,
 }
 
+const trendSchema = z.object({slope: z.number(), ci95: z.tuple([z.number(), z.number()])})
+
 const ownKeys = {
   schema_version: z.literal(1),
   run_id: z.string(),
@@ -242,6 +244,14 @@ const ownKeys = {
         }),
       ),
     })
+    .nullable()
+    .default(null),
+  /**
+   * Growth of the medians of TTFT, of requests in flight and of completions over the window, as shares of their means, each with
+   * its 95 % interval; null when the window is too short to tell.
+   */
+  stability: z
+    .object({ttft: trendSchema, concurrency: trendSchema, throughput: trendSchema, is_unstable: z.boolean()})
     .nullable()
     .default(null),
   instrument: instrumentSchema.nullable(),
