@@ -22,10 +22,13 @@ export type Access = 'read' | 'read-quiet' | 'write'
 /** No segment of that name; knows the others, so that a door can list them. */
 export class SegmentNotFoundError extends ResourceError {
   readonly segment: string
+  /** The file that is not there, as kvcached's own error names it. */
+  readonly path: string
 
-  constructor(segment: string) {
+  constructor(segment: string, path: string) {
     super('SEGMENT_NOT_FOUND', `IPC '${segment}' not found.`)
     this.segment = segment
+    this.path = path
   }
 }
 
@@ -96,7 +99,7 @@ function openFile(path: string, name: string, access: Access): number {
   } catch (error) {
     // O_NOATIME is the owner's privilege.
     if (access === 'read-quiet' && isSystemError(error, 'EPERM')) return openFile(path, name, 'read')
-    if (isSystemError(error, 'ENOENT')) throw new SegmentNotFoundError(name)
+    if (isSystemError(error, 'ENOENT')) throw new SegmentNotFoundError(name, path)
     if (isSystemError(error, 'ELOOP')) throw foreign(name, 'is a symbolic link')
     if (isSystemError(error, 'EISDIR', 'ENXIO')) throw foreign(name, 'is not a regular file')
     if (isSystemError(error, 'EACCES', 'EPERM')) {

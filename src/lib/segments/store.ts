@@ -301,10 +301,11 @@ function recalled(
 }
 
 function unlink(directory: string, name: string): void {
+  const path = `${directory}/${name}`
   try {
-    unlinkSync(`${directory}/${name}`)
+    unlinkSync(path)
   } catch (error) {
-    if (isSystemError(error, 'ENOENT')) throw new SegmentNotFoundError(name)
+    if (isSystemError(error, 'ENOENT')) throw new SegmentNotFoundError(name, path)
     if (isSystemError(error, 'EACCES', 'EPERM')) throw forbidden(name, 'remove', error)
     throw error
   }

@@ -109,6 +109,14 @@ describe('the segment store', () => {
     )
   })
 
+  it('names the whole path of a segment that is not there', async () => {
+    for (const act of [() => folder.store.read('gone'), () => folder.store.remove('gone')]) {
+      const error = await failureOf(act)
+      expect(error).to.include({code: 'SEGMENT_NOT_FOUND', segment: 'gone'})
+      expect(error).to.have.property('path', `${folder.store.directory}/gone`)
+    }
+  })
+
   it('never brings a removed segment back', async () => {
     const path = folder.put('vllm', GIB)
     unlinkSync(path)
