@@ -200,7 +200,10 @@ export const ACTIVITY: readonly Question<GpuActivity>[] = [
   alone('opticalFlowPercent', (nvml, gpu) => nvml.ofaUtilization(gpu)),
   alone('temperatureCelsius', (nvml, gpu) => nvml.temperature(gpu)),
   alone('powerWatts', (nvml, gpu) => kilo(nvml.powerUsage(gpu))),
-  alone('energyJoules', (nvml, gpu) => kilo(nvml.totalEnergyConsumption(gpu))),
+  together(['energyJoules', 'energySource'], (nvml, gpu) => {
+    const energyJoules = kilo(nvml.totalEnergyConsumption(gpu))
+    return {energyJoules, energySource: energyJoules === null ? null : 'counter'}
+  }),
   alone('fanPercent', (nvml, gpu) => nvml.fanSpeed(gpu)),
   alone('graphicsClockMhz', (nvml, gpu) => nvml.clock(gpu, NVML_CLOCK.graphics)),
   alone('smClockMhz', (nvml, gpu) => nvml.clock(gpu, NVML_CLOCK.sm)),

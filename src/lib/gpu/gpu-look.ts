@@ -75,6 +75,8 @@ export interface GpuActivity extends MemoryFigures {
   readonly powerInstantWatts: number | null
   /** Since the driver was loaded; falls when it is loaded anew. */
   readonly energyJoules: number | null
+  /** The GPU's own counter, or power added up from look to look since sampling began. */
+  readonly energySource: 'counter' | 'integrated_power' | null
   readonly fanPercent: number | null
   readonly graphicsClockMhz: number | null
   readonly smClockMhz: number | null

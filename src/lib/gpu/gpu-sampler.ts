@@ -22,6 +22,8 @@ export interface GpuSampler {
    * @throws the signal's reason when aborted first
    */
   look(signal?: AbortSignal): Promise<GpusLook>
+  /** How often the driver was asked so far. */
+  rounds(): number
   /** Ends the process without waiting for it. */
   close(): void
 }
@@ -50,6 +52,7 @@ export function createGpuSampler(options: GpuSamplerOptions): GpuSampler {
   let process: {worker: Worker<GpuOrder, GpuReport>; reports: AsyncGenerator<GpuReport, void>} | null = null
   let current: Promise<GpusLook> | null = null
   let trouble: {look: GpusLook; untilMs: number} | null = null
+  let rounds = 0
   const grudges = new Map<number, Grudge>()
   const lastSeen = new Map<number, GpuLook>()
   const nowMs = (): number => clock.nowNs() / 1e6
@@ -68,6 +71,7 @@ export function createGpuSampler(options: GpuSamplerOptions): GpuSampler {
   }
 
   const askRound = async (skip: readonly number[]): Promise<Round> => {
+    rounds++
     const {worker, reports} = open()
     worker.send({kind: 'look', skip})
     let driver: DriverLook | null = null
@@ -141,6 +145,7 @@ export function createGpuSampler(options: GpuSamplerOptions): GpuSampler {
         stop.abort()
       }
     },
+    rounds: () => rounds,
     close: abandon,
   }
 }

@@ -3,6 +3,7 @@ import {join} from 'node:path'
 import {NativeError} from '../../native/native-error.js'
 import {NVML_EVENT, type Nvml, type NvmlDevice} from '../../native/nvml.js'
 import {driverTrouble} from './driver-state.js'
+import {EnergyMeter} from './energy-meter.js'
 import {
   ACTIVITY,
   askAll,
@@ -70,6 +71,7 @@ export class GpuSession {
   #startedAtMs = 0
   readonly #gpus = new Map<number, KnownGpu>()
   readonly #xids = new Map<number, XidEvent[]>()
+  readonly #energy = new EnergyMeter()
   #smUse = new SmUseReader()
 
   constructor(load: () => Nvml, options: GpuSessionOptions) {
@@ -160,7 +162,7 @@ export class GpuSession {
     if (this.#isAsleep(known)) return this.#unreadable(index, known, 'asleep')
 
     const nvml = this.#nvml!
-    const activity = askAll<GpuActivity>(ACTIVITY, nvml, known.device)
+    const activity = this.#withEnergy(index, askAll<GpuActivity>(ACTIVITY, nvml, known.device))
     if (Object.values(activity.unavailable).includes('gpu_lost')) {
       return this.#unreadable(index, known, 'gpu_lost')
     }
@@ -194,6 +196,16 @@ export class GpuSession {
         ...(known.withoutXids === null ? {} : {xids: known.withoutXids}),
       },
     }
+  }
+
+  #withEnergy(index: number, activity: Answer<GpuActivity>): Answer<GpuActivity> {
+    const {energyJoules, powerWatts} = activity.values
+    if (energyJoules !== null || powerWatts === null) return activity
+    const joules = this.#energy.add(index, powerWatts, performance.now())
+    if (joules === null) return activity
+    const energy = {energyJoules: joules, energySource: 'integrated_power'} as const
+    const reasons = Object.entries(activity.unavailable).filter(([figure]) => !(figure in energy))
+    return {values: {...activity.values, ...energy}, unavailable: Object.fromEntries(reasons)}
   }
 
   #meet(index: number): KnownGpu {

@@ -48,6 +48,7 @@ describeWith(['gcc|cc'], 'a look through the driver', () => {
       powerLimitWatts: 700,
       enforcedPowerLimitWatts: 650,
       energyJoules: 123_456.789,
+      energySource: 'counter',
       throttleReasons: ['software_power_cap', 'hardware_thermal'],
       nvlinkSentBytes: 1000 * 1024,
       isRowRemapPending: true,
@@ -101,6 +102,24 @@ describeWith(['gcc|cc'], 'a look through the driver', () => {
       expect(gpu!.unavailable[name]).to.equal('no_data')
     }
     expect(gpu!.processes![0]).to.include({pid: 7, usedBytes: null, gpuInstanceId: null})
+  })
+
+  it('adds up power where a GPU does not count its energy, from the second look on', async () => {
+    const {session, driver} = open({
+      ...bareDriver(1),
+      ...fullGpu(0),
+      'gpu.0.nvmlDeviceGetTotalEnergyConsumption': '!3',
+    })
+    const first = gpusOf(look(session))[0]!
+    expect(first).to.include({energyJoules: null, energySource: null})
+    expect(first.unavailable).to.include({energyJoules: 'not_supported', energySource: 'not_supported'})
+    await new Promise(resolve => setTimeout(resolve, 20))
+    const second = gpusOf(look(session))[0]!
+    expect(second.energySource).to.equal('integrated_power')
+    expect(second.energyJoules).to.be.greaterThan(0.02 * 412)
+    expect(second.unavailable).to.deep.equal({})
+    driver.change({'gpu.0.nvmlDeviceGetPowerUsage': '!3'})
+    expect(gpusOf(look(session))[0]!.energyJoules).to.equal(null)
   })
 
   it('gives the SM share of a process in the time since the look before, 0 without a sample', () => {
