@@ -6,6 +6,7 @@ import type {Logger} from './lib/foundation/index.js'
 import type {GpuSampler, ProbeOrder, ProbeReport} from './lib/gpu/index.js'
 import type {Device, PageReserve} from './lib/memory/index.js'
 import type {ControllerConfig, Router} from './lib/router/index.js'
+import type {Machine} from './lib/machine/index.js'
 import type {SegmentStore} from './lib/segments/index.js'
 import type {CacheFigures, CacheWorker, RemoteWorkers} from './lib/tiers/index.js'
 import type {Tokenizer} from './lib/tokens/index.js'
@@ -76,6 +77,32 @@ export async function doctorParts(logger: Logger, timeoutMs: number): Promise<Do
     segmentFolder: process.env['KVCTL_SHM_DIR'] || SEGMENT_DIRECTORY,
     http: createHttpClient({timeoutMs: 2000}),
     limitMs: timeoutMs - 500,
+  }
+}
+
+/**
+ * GPUs, segments and engines of this host as one; `close` gives back what it holds.
+ *
+ * @param engineUrls where engines are; none looks for them
+ */
+export async function machine(
+  engineUrls: readonly string[],
+  logger: Logger,
+): Promise<Machine & {readonly sampler: GpuSampler; readonly segments: SegmentStore}> {
+  const {systemClock} = await import('./lib/foundation/index.js')
+  const {createHttpClient} = await import('./lib/http/index.js')
+  const {createEngineWatch, createMachine} = await import('./lib/machine/index.js')
+  const http = createHttpClient()
+  const [sampler, segments] = await Promise.all([gpuSampler(), segmentStore(logger)])
+  const engines = createEngineWatch({configured: engineUrls, http, clock: systemClock, procFolder: '/proc'})
+  const machine = createMachine({sampler, segments, engines, logger})
+  return {
+    ...machine,
+    ...{sampler, segments},
+    close() {
+      machine.close()
+      void http.close()
+    },
   }
 }
 

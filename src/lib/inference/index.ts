@@ -1,6 +1,7 @@
 export {countPromptTokens} from './count-tokens.js'
 export {startEmbeddedEngine, type EmbeddedEngine} from './embedded-engine.js'
 export {engineFiguresOf, type EngineFigures} from './engine-figures.js'
-export {fetchMetricsText, fetchVersion} from './server-pages.js'
+export {kvPageOf, usedBlocks, type KvPage, type KvPool} from './kv-pools.js'
+export {fetchMetricsText, fetchModelRoot, fetchVersion} from './server-pages.js'
 export {bearer, findTarget, type InferenceTarget, type TargetQuery} from './target.js'
 export {isEngineSleeping, sleepEngine, wakeEngine, type SleepyEngine} from './engine-sleep.js'

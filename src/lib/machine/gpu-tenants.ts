@@ -1,6 +1,7 @@
 import type {GpuLook, GpuProcess, GpusLook, MigLook} from '../gpu/index.js'
 import {readProcessIdentity, seesHostPids, type ProcessIdentity} from '../processes/index.js'
 import type {OwnedLook} from '../segments/index.js'
+import {engineRoleOf, type EngineRole} from './process-role.js'
 
 /** A process on a GPU, and who it is. */
 export interface GpuTenant extends GpuProcess {
@@ -12,6 +13,8 @@ export interface GpuTenant extends GpuProcess {
   /** Null also where it runs in none. */
   readonly containerId: string | null
   readonly podUid: string | null
+  /** What it does within an engine; null for other programs too. */
+  readonly role: EngineRole | null
   /** The segment that it owns, if any. */
   readonly segment: string | null
   /** Why the figures above are null: the driver's pids mean nothing in this container, or it has ended. */
@@ -62,6 +65,7 @@ export async function identifyTenants(
     return {
       ...process,
       ...(identity ?? NOBODY),
+      role: engineRoleOf(identity?.command ?? null),
       segment: identity === null ? null : (owned?.name ?? null),
       unidentified: identity === null ? reason : null,
     }

@@ -8,3 +8,11 @@ export {openRunDelay, type RunDelay} from './run-delay.js'
 export {startWorker, WorkerError, type Worker} from './worker.js'
 export {runProgram, type RunOptions, type RunResult} from './run-program.js'
 export {whoHasOpen} from './open-files.js'
+export {processFamilies, type ProcessFamily} from './process-families.js'
+export {
+  firstEphemeralPort,
+  listeningSockets,
+  parseTcpTable,
+  socketInodesOf,
+  type ListeningSocket,
+} from './listening-sockets.js'

@@ -120,6 +120,7 @@ function engineSeries(registers: Registry[], {engine, requestsInFlight}: EngineM
     },
   })
   kvPoolSeries(registers, engine)
+  gauge('kvctl_engine_block_bytes', 'Real bytes of one KV block.', () => engine.state().memory.bytesPerBlock)
   gauge('kvctl_engine_kv_limit_bytes', 'What the segment allows.', () => engine.state().memory.limitBytes)
   gauge('kvctl_engine_kv_used_bytes', 'Pages in use.', () => engine.state().memory.usedBytes)
   gauge('kvctl_engine_kv_resident_bytes', 'Memory that the system has given.', () => {

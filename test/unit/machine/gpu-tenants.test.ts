@@ -61,6 +61,7 @@ describe('the processes of GPUs', () => {
       startTicks: 19,
       containerId: ID,
       podUid: null,
+      role: {engine: 'vllm', role: 'engine_core', rank: null},
       segment: 'vllm-0',
       unidentified: null,
     })
