@@ -48,10 +48,14 @@ export const decimalFlag = Flags.custom<number, {min?: number; max?: number}>({
   helpValue: 'X',
 })
 
+export function isHttpUrl(text: string): boolean {
+  return /^https?:\/\/[^/]/i.test(text) && URL.canParse(text)
+}
+
 /** An http:// or https:// address. */
 export const urlFlag = Flags.custom({
   parse: async (text, _, {name}) => {
-    if (/^https?:\/\/[^/]/i.test(text) && URL.canParse(text)) return text
+    if (isHttpUrl(text)) return text
     throw new ConfigurationError('USAGE', `--${name} takes an http:// or https:// address, not '${text}'`)
   },
   helpValue: 'URL',

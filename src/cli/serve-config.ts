@@ -8,10 +8,12 @@ import {
   type ControllerConfig,
 } from '../lib/router/index.js'
 import {FAMILY_NAMES} from '../server/api-families.js'
+import {isHttpUrl} from './flags.js'
 import {HIGHEST_PORT, isOrigin} from './serve-flags.js'
 
 const family = z.enum(FAMILY_NAMES)
 const port = z.int().min(0).max(HIGHEST_PORT)
+const url = z.string().refine(isHttpUrl, {error: 'takes an http:// or https:// address'})
 const origin = z.string().refine(isOrigin, {error: "takes an origin such as http://localhost:3000, or '*'"})
 const duration = z.union([z.string(), z.number()]).transform((value, context) => {
   try {
@@ -32,6 +34,8 @@ const serveConfig = z
     token: z.string().min(1),
     no_auth: z.boolean(),
     cors_origin: z.array(origin),
+    engine_url: z.array(url),
+    dcgm_metrics: z.boolean(),
     drain_timeout: duration,
     cache_worker: z.array(z.url({protocol: /^https?$/})),
     cache_config: z.string().min(1),

@@ -69,6 +69,15 @@ export const serveFlags = {
     multiple: true,
     multipleNonGreedy: true,
   }),
+  'engine-url': urlFlag({
+    description:
+      'engine whose KV cache is shown; may be repeated (also KVCTL_ENGINE_URLS; default: http://localhost:8000 and where GPU processes listen)',
+    multiple: true,
+    multipleNonGreedy: true,
+  }),
+  'dcgm-metrics': Flags.boolean({
+    description: "also give /metrics under the names of NVIDIA's dcgm-exporter",
+  }),
   'drain-timeout': durationFlag({
     description: 'how long running requests may go on after Ctrl-C (default 1.5s)',
   }),

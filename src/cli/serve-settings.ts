@@ -1,5 +1,6 @@
 import {ConfigurationError} from '../lib/foundation/index.js'
 import {FAMILY_NAMES, type FamilyName} from '../server/api-families.js'
+import {engineUrlsOf} from './engine-urls.js'
 import {checkMayListen} from './may-listen.js'
 import type {ServeConfig} from './serve-config.js'
 import type {ServeFlags} from './serve-flags.js'
@@ -23,6 +24,9 @@ export interface ServeSettings {
     readonly allowedPaths: readonly string[]
     readonly socketPath: string | null
   }
+  /** None: engines are looked for. */
+  readonly engineUrls: readonly string[]
+  readonly hasDcgmNames: boolean
 }
 
 const DRAIN_MS = 1500
@@ -55,6 +59,8 @@ export function serveSettings(
     token,
     isOpen,
     corsOrigins: flags['cors-origin'] ?? file.cors_origin ?? [],
+    engineUrls: flags['engine-url'] ?? engineUrlsOf(environment) ?? file.engine_url ?? [],
+    hasDcgmNames: flags['dcgm-metrics'] || file.dcgm_metrics === true,
     drainMs: flags['drain-timeout'] ?? file.drain_timeout ?? DRAIN_MS,
     cache: {
       urls: flags['cache-worker'] ?? file.cache_worker ?? [],

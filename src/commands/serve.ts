@@ -8,7 +8,7 @@ import {packageVersion, systemClock} from '../lib/foundation/index.js'
 import type {Router} from '../lib/router/index.js'
 import type {FamilyName} from '../server/api-families.js'
 import type {ListeningApi} from '../server/api-server.js'
-import {cacheWorker, routerFor, segmentStore} from '../wiring.js'
+import {cacheWorker, machine, routerFor} from '../wiring.js'
 
 const LIMITS = {maxRequests: 256, maxProxied: 8192, maxStreams: 512}
 const SEGMENT_INTERVAL_MS = 1000
@@ -16,17 +16,19 @@ const SLOW_CLIENT_MS = 60_000
 
 export default class Serve extends KvctlCommand {
   static override summary =
-    'serve what kvctl knows over HTTP: segments, the tiered KV cache, health, metrics, OpenAPI, many models behind one door'
-  static override description = `Families of routes: segments (GET /segments, GET, PUT and DELETE /segments/NAME, GET /segments/stream), system (/health,
-/metrics, /api/v1/version, /openapi.json, /docs), cache (LMCache's worker API over a KV buffer and tiers of its own) and
-router (/v1/* to the engines that --config FILE names, /models, /traffic/stats, /sleep/status, /action/sleep/MODEL). Failures
-are problem documents (RFC 9457), on the router's routes those of OpenAI and of kvcached's controller. Ctrl-C lets running requests
+    'serve what kvctl knows over HTTP: GPUs, engines, segments, the tiered KV cache, metrics, many models behind one door'
+  static override description = `Families of routes: vram (GET /vram, /vram/stream, as Blackbox), stats (GET /proxy/stats, as vllm-chill), segments (GET /segments,
+GET, PUT and DELETE /segments/NAME, GET /segments/stream), system (/health, /metrics, /api/v1/version, /openapi.json, /docs), cache
+(LMCache's worker API over a KV buffer and tiers of its own) and router (/v1/* to the engines that --config FILE names, /models,
+/traffic/stats, /sleep/status, /action/sleep/MODEL). Failures are problem documents (RFC 9457), on the routes of vram, stats and
+router those of Blackbox, of vllm-chill, and of OpenAI and kvcached's controller. Ctrl-C lets running requests
 end. With --json the first line is {"url","pid","listeners"}, and a stdin that is a pipe ends the server when it closes.`
   static override examples = [
     '<%= config.bin %> <%= command.id %>',
     '<%= config.bin %> <%= command.id %> --api segments --port 0 --json',
     'KVCTL_TOKEN=secret <%= config.bin %> <%= command.id %> --host 0.0.0.0 --listen system=9100',
     '<%= config.bin %> <%= command.id %> --cors-origin http://localhost:3000',
+    '<%= config.bin %> <%= command.id %> --listen stats=8080 --engine-url http://localhost:8001',
     '<%= config.bin %> <%= command.id %> --config kvctl.yaml',
     '<%= config.bin %> <%= command.id %> --listen cache=7000 --cache-config lmcache.yaml',
   ]
@@ -49,8 +51,11 @@ end. With --json the first line is {"url","pid","listeners"}, and a stdin that i
     const {createApiContext} = await import('../server/api-context.js')
     const {serveApi} = await import('../server/api-server.js')
     const cache = settings.families.includes('cache') ? await cacheWorker(settings.cache, logger) : null
+    const host = await machine(settings.engineUrls, logger)
     const context = createApiContext({
-      segments: await segmentStore(logger),
+      machine: host,
+      sampler: host.sampler,
+      segments: host.segments,
       cache: cache?.worker ?? null,
       cacheFigures: cache?.figures ?? null,
       router,
@@ -60,9 +65,10 @@ end. With --json the first line is {"url","pid","listeners"}, and a stdin that i
       limits: LIMITS,
       segmentIntervalMs: SEGMENT_INTERVAL_MS,
       slowClientMs: SLOW_CLIENT_MS,
+      hasDcgmNames: settings.hasDcgmNames,
     })
-    const {token, isOpen, corsOrigins} = settings
     try {
+      const {token, isOpen, corsOrigins} = settings
       const api = await serveApi(context, settings.host, listeners, {
         token,
         isForThisMachine: token === null && !isOpen,
@@ -75,6 +81,7 @@ end. With --json the first line is {"url","pid","listeners"}, and a stdin that i
       stopWatching?.()
       await api.close(settings.drainMs)
     } finally {
+      host.close()
       await cache?.close()
     }
   }
@@ -109,6 +116,8 @@ end. With --json the first line is {"url","pid","listeners"}, and a stdin that i
     this.log(`kvctl ${packageVersion} serves`)
     for (const {url, families} of listeners) this.log(`  ${url}  ${families.join(', ')}`)
     this.log('\nTry')
+    if (families.includes('vram')) this.log(`  curl ${url}/vram?blocks=none`)
+    if (families.includes('stats')) this.log(`  curl ${url}/proxy/stats`)
     if (families.includes('segments')) this.log(`  curl ${url}/segments`)
     if (families.includes('cache')) this.log(`  curl -X POST '${url}/cache/store?tokens_mock=0,1024'`)
     if (families.includes('router')) this.log(`  curl ${url}/v1/models`)

@@ -5,14 +5,19 @@ import type {FamilyName} from './api-families.js'
 import {hasKey} from './api-key.js'
 import {isLoopback} from './loopback.js'
 import {describeApi} from './openapi.js'
+import {isBlackboxPath, sendPlain} from './plain-errors.js'
 import {HttpRefusal, PROBLEM_TYPE, problemOf} from './problem.js'
 import {cacheRoutes} from './routes/cache.js'
 import {routerRoutes} from './routes/router.js'
 import {segmentRoutes} from './routes/segments.js'
+import {statsRoutes} from './routes/stats.js'
 import {systemRoutes} from './routes/system.js'
+import {vramRoutes} from './routes/vram.js'
 
 /** What we serve. */
 const FAMILIES: Readonly<Record<FamilyName, (app: FastifyInstance, context: ApiContext) => void>> = {
+  vram: vramRoutes,
+  stats: statsRoutes,
   segments: segmentRoutes,
   system: systemRoutes,
   cache: cacheRoutes,
@@ -38,6 +43,8 @@ const MAX_HEADER_BYTES = 16 * 1024
 const MAX_CONNECTIONS = 16_384
 /** A file name of 255 bytes, each percent-encoded. */
 const MAX_PARAM_LENGTH = 3 * 255
+/** What Blackbox answers in plain text; the rest it does not know. */
+const PLAIN_CODES: ReadonlySet<string> = new Set(['NOT_FOUND', 'METHOD_NOT_ALLOWED', 'UNEXPECTED'])
 /** The one path that asks for no token and answers while the server drains. */
 const HEALTH = '/health'
 
@@ -47,9 +54,12 @@ export async function createApiApp(
   {families, token, isForThisMachine, corsOrigins}: ApiAppOptions,
 ): Promise<FastifyInstance> {
   const {traffic, metrics, logger} = context
+  const isBlackbox = families.join() === 'vram'
   const sendProblem = (error: unknown, reply: FastifyReply): FastifyReply => {
     const problem = problemOf(error)
+    const isPlain = isBlackbox || isBlackboxPath(pathOf(reply.request.url))
     if (problem.code === 'UNEXPECTED') logger.error(error instanceof Error ? error.stack! : String(error))
+    if (isPlain && PLAIN_CODES.has(problem.code)) return sendPlain(reply, problem.status)
     if (problem.status === 503) reply.header('retry-after', '1')
     return reply.code(problem.status).type(PROBLEM_TYPE).send(problem)
   }
@@ -104,7 +114,7 @@ export async function createApiApp(
   })
   app.setErrorHandler((error, _, reply) => sendProblem(error, reply))
   app.setNotFoundHandler((request, reply) => {
-    const path = request.url.split('?', 1)[0]!
+    const path = pathOf(request.url)
     const allowed = routes.filter(({pattern}) => pattern.test(path)).map(({method}) => method)
     if (allowed.length === 0)
       return sendProblem(new HttpRefusal(404, 'NOT_FOUND', `There is no ${path} here.`), reply)
@@ -125,6 +135,10 @@ function tokenHeader({headers}: FastifyRequest, isProxied: boolean): string | un
   if (!isProxied) return headers.authorization
   const own = headers['x-kvctl-token']
   return typeof own === 'string' ? `Bearer ${own}` : undefined
+}
+
+function pathOf(url: string): string {
+  return url.split('?', 1)[0]!
 }
 
 /** `/segments/:name` as what it matches. */

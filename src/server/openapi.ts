@@ -19,6 +19,8 @@ export async function describeApi(app: FastifyInstance, version: string, hasToke
         license: {name: 'Apache-2.0', identifier: 'Apache-2.0'} as {name: string},
       },
       tags: [
+        {name: 'vram', description: 'GPU memory, as Blackbox serves it'},
+        {name: 'stats', description: 'GPU statistics, as vllm-chill serves them'},
         {name: 'segments', description: "kvcached's segments: limits and use"},
         {name: 'system', description: 'the server itself'},
         {name: 'cache', description: "LMCache's worker API"},

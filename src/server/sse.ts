@@ -56,8 +56,8 @@ export function openSseStream(
     if (!isOver) listener.drained()
   })
   raw.writeHead(200, {
-    ...headers,
     'content-type': 'text/event-stream; charset=utf-8',
+    ...headers,
     'cache-control': 'no-cache',
     'x-accel-buffering': 'no',
   })

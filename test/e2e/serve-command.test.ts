@@ -55,7 +55,8 @@ describe('kvctl serve', function () {
       const {url, pid, listeners, child} = await serve()
       expect(pid).to.equal(child.pid)
       expect(url).to.match(/^http:\/\/127\.0\.0\.1:\d+$/)
-      expect(listeners).to.deep.equal([{url, families: ['segments', 'system', 'cache', 'router']}])
+      const families = ['vram', 'stats', 'segments', 'system', 'cache', 'router']
+      expect(listeners).to.deep.equal([{url, families}])
       const segments = (await (await fetch(`${url}/segments`)).json()) as {ipc: string; percent: number}[]
       expect(segments.map(({ipc, percent}) => [ipc, percent])).to.deep.equal([['a', 75]])
       const health = (await (await fetch(`${url}/health`)).json()) as {status: string; version: string}
@@ -94,7 +95,7 @@ describe('kvctl serve', function () {
   it('opens families on ports of their own', async () => {
     const {listeners, url} = await serve(['--listen', 'segments=0'])
     expect(listeners.map(({families}) => families)).to.deep.equal([
-      ['segments', 'system', 'cache'],
+      ['vram', 'stats', 'segments', 'system', 'cache'],
       ['segments'],
     ])
     const own = listeners[1]!.url

@@ -1,3 +1,5 @@
+import type {GpuSampler, GpusLook} from '../../src/lib/gpu/index.js'
+import {createEngineWatch, createMachine} from '../../src/lib/machine/index.js'
 import {silentLogger, systemClock} from '../../src/lib/foundation/index.js'
 import {createHttpClient, createRelayPool} from '../../src/lib/http/index.js'
 import {emptyControllerConfig, Router, type ControllerConfig} from '../../src/lib/router/index.js'
@@ -17,18 +19,45 @@ export interface ApiServer {
   close(drainMs?: number): Promise<void>
 }
 
+const NO_DRIVER: GpusLook = {
+  takenAtMs: 0,
+  tookMs: 0,
+  driver: {state: 'no_library', problem: 'none', driverVersion: null, nvmlVersion: null, cudaVersion: null},
+  gpus: [],
+}
+
+/** A machine whose driver says what a test wants. */
+export function samplerOf(look: () => Promise<GpusLook> | GpusLook): GpuSampler {
+  let rounds = 0
+  return {
+    async look() {
+      rounds++
+      return look()
+    },
+    rounds: () => rounds,
+    close() {},
+  }
+}
+
 /** The HTTP surface of `kvctl serve` on a real socket of 127.0.0.1, over whatever store a test brings. */
 export async function serveStore(
   segments: SegmentStore,
-  overrides: Partial<ApiContextOptions & ApiAppOptions & {readonly controller: ControllerConfig}> = {},
+  overrides: Partial<ApiContextOptions & ApiAppOptions & {readonly controller: ControllerConfig}> & {
+    readonly engineUrls?: readonly string[]
+  } = {},
 ): Promise<ApiServer> {
+  const {sampler = samplerOf(() => NO_DRIVER), engineUrls = ['http://127.0.0.1:1']} = overrides
+  const http = createHttpClient()
+  const engines = createEngineWatch({configured: engineUrls, http, clock: systemClock, procFolder: '/proc'})
   const worker = await openSmallWorker()
   const router = new Router(overrides.controller ?? emptyControllerConfig, {
     ...{http: createHttpClient(), createPool: createRelayPool},
     ...{clock: overrides.clock ?? systemClock, logger: overrides.logger ?? silentLogger},
   })
   const context = createApiContext({
-    ...{segments, router},
+    ...{segments, router, sampler},
+    machine: createMachine({sampler, segments, engines, logger: silentLogger}),
+    hasDcgmNames: false,
     cache: embeddedCacheWorker(worker),
     cacheFigures: cacheFigures(worker),
     clock: systemClock,
@@ -62,6 +91,8 @@ export async function serveStore(
     async close(drainMs = 0) {
       await api.close(drainMs)
       await worker.close()
+      // A test may end its server before the one that ends all of them.
+      await http.close().catch(() => undefined)
     },
   }
 }

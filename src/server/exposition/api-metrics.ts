@@ -1,15 +1,20 @@
 import {Counter, Gauge, Registry} from 'prom-client'
 import type {Logger} from '../../lib/foundation/index.js'
+import type {GpuSampler} from '../../lib/gpu/index.js'
 import {lookAtSegments, type OwnedLook, type SegmentStore} from '../../lib/segments/index.js'
 import type {Router, RouterObserver} from '../../lib/router/index.js'
 import type {CacheFigures} from '../../lib/tiers/index.js'
+import type {MachineFeed} from '../machine-feed.js'
 import type {Traffic} from '../traffic.js'
 import {cacheSeries} from './cache-series.js'
+import {dcgmSeries} from './dcgm-series.js'
+import {enginesSeries} from './engines-series.js'
+import {gpuSeries} from './gpu-series.js'
 import {processSeries} from './process-series.js'
 import {routerSeries} from './router-series.js'
 
 export interface ApiMetrics {
-  /** Looks at the segments and gives the page, in text format 0.0.4. */
+  /** Looks at segments, GPUs and engines and gives the page, in text format 0.0.4. */
   page(): Promise<string>
   readonly contentType: string
   /** Zeroes what the cache counted. */
@@ -24,20 +29,21 @@ export interface ApiMetricsOptions {
   readonly segments: SegmentStore
   readonly cacheFigures: CacheFigures | null
   readonly router: Router
+  readonly feed: MachineFeed
+  readonly sampler: Pick<GpuSampler, 'rounds'>
   readonly version: string
   readonly traffic: Traffic
+  /** Also under the names of NVIDIA's exporter. */
+  readonly hasDcgmNames: boolean
   readonly logger: Logger
 }
 
+/** A scrape gives up sooner than Prometheus does, which waits 10 s unless told otherwise. */
+const PATIENCE_MS = 2000
+
 /** The `/metrics` page of `kvctl serve`; docs/api.md lists every name. */
-export function createApiMetrics({
-  segments,
-  cacheFigures,
-  router,
-  version,
-  traffic,
-  logger,
-}: ApiMetricsOptions): ApiMetrics {
+export function createApiMetrics(options: ApiMetricsOptions): ApiMetrics {
+  const {segments, cacheFigures, router, feed, sampler, version, traffic, hasDcgmNames, logger} = options
   const registry = new Registry()
   const registers = [registry]
   new Gauge({
@@ -66,6 +72,20 @@ export function createApiMetrics({
       this.set(traffic.streams)
     },
   })
+  new Counter({
+    name: 'kvctl_gpu_looks_total',
+    help: 'Rounds of questions that the NVIDIA driver was asked.',
+    registers,
+    collect() {
+      this.reset()
+      this.inc(sampler.rounds())
+    },
+  })
+  const shown = [
+    gpuSeries(registers),
+    enginesSeries(registers),
+    ...(hasDcgmNames ? [dcgmSeries(registers)] : []),
+  ]
   processSeries(registers)
   const cache = cacheFigures === null ? null : cacheSeries(registers, cacheFigures)
   const routerObserver = routerSeries(registers, router)
@@ -75,6 +95,8 @@ export function createApiMetrics({
     resetCache: () => cache?.reset(),
     exchanged: (method, route, status) => exchanges.inc({method, route, status}),
     async page() {
+      const {look} = await feed.look(PATIENCE_MS)
+      for (const show of shown) show(look)
       try {
         showSegments((await lookAtSegments(segments, [])).looks)
         isReadable.set(1)

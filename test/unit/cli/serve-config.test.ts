@@ -16,6 +16,8 @@ token: from-file
 cors_origin:
   - http://page.test
 drain_timeout: 250ms
+engine_url: ['http://gpu-7:8000']
+dcgm_metrics: true
 `
 
 describe('the configuration file of kvctl serve', () => {
@@ -35,12 +37,18 @@ describe('the configuration file of kvctl serve', () => {
       isOpen: false,
       corsOrigins: ['http://page.test'],
       drainMs: 250,
+      engineUrls: ['http://gpu-7:8000'],
+      hasDcgmNames: true,
     })
   })
 
   it('gives way to the environment, and both to flags', async () => {
     const file = await read(FULL)
     expect(serveSettings(noFlags, {KVCTL_TOKEN: 'from-environment'}, file).token).to.equal('from-environment')
+    expect(serveSettings(noFlags, {KVCTL_ENGINE_URLS: 'http://a, http://b'}, file).engineUrls).to.deep.equal([
+      'http://a',
+      'http://b',
+    ])
     const flags = {port: 1, token: 'from-flag', listen: [], 'drain-timeout': 0} as unknown as ServeFlags
     expect(serveSettings(flags, {KVCTL_TOKEN: 'from-environment'}, file)).to.deep.include({
       port: 1,
@@ -59,6 +67,12 @@ describe('the configuration file of kvctl serve', () => {
     })
   })
 
+  it('and the environment name engines by address', () => {
+    expect(() => serveSettings(noFlags, {KVCTL_ENGINE_URLS: 'http://a,b'}, {}))
+      .to.throw("not 'b'")
+      .with.property('code', 'USAGE')
+  })
+
   it('may be empty', async () => {
     expect(await read('# nothing yet\n')).to.deep.equal({})
   })
@@ -66,6 +80,7 @@ describe('the configuration file of kvctl serve', () => {
   for (const [what, text, line] of [
     ['an unknown option', 'port: 1\nprot: 2\n', /kvctl\.yaml:2: prot: /],
     ['an unknown family', 'api:\n  - segments\n  - none\n', /kvctl\.yaml:3: api\.1: /],
+    ['an engine that has no address', 'engine_url: [localhost]\n', /kvctl\.yaml:1: engine_url\.0: .*http/],
     ['a port that is none', 'listen:\n  system: 65536\n', /kvctl\.yaml:2: listen\.system: /],
     ['a duration that is none', '\ndrain_timeout: soon\n', /kvctl\.yaml:2: drain_timeout: .*soon/],
     [

@@ -1,0 +1,194 @@
+import {spawn, type ChildProcess} from 'node:child_process'
+import {once} from 'node:events'
+import {mkdirSync, readlinkSync} from 'node:fs'
+import {join} from 'node:path'
+import {createInterface} from 'node:readline'
+import {expect} from 'chai'
+import {startCli} from '../support/cli.js'
+import {engineServer, type EnginePage} from '../support/engine-page.js'
+import {listenLow} from '../support/listen-low.js'
+import {bareDriver, fullGpu, migGpu} from '../support/nvml/driver-facts.js'
+import {standInDriver, type DriverFacts, type StandInDriver} from '../support/nvml/stand-in.js'
+import {describeWith} from '../support/requires.js'
+import {temporaryFolder} from '../support/temporary.js'
+
+interface Document {
+  readonly total_bytes: number
+  readonly used_percent: number
+  readonly allocated_blocks: number
+  readonly utilized_blocks: number
+  readonly devices: {state: string; mig_devices: unknown[]}[]
+  readonly engines: {url: string; source: string; pids: number[]; gpus: number[]}[]
+  readonly unavailable: Record<string, string>
+  readonly warnings: {code: string}[]
+}
+
+const NOWHERE = 'http://127.0.0.1:1'
+const LOOKED_FOR_MS = 20_000
+
+async function until(isSo: () => boolean | Promise<boolean>, what: string): Promise<void> {
+  const endMs = performance.now() + LOOKED_FOR_MS
+  while (!(await isSo())) {
+    if (performance.now() > endMs) throw new Error(`${what}: not within ${LOOKED_FOR_MS} ms`)
+    await new Promise(resolve => setTimeout(resolve, 20))
+  }
+}
+
+const full = (count: number): DriverFacts =>
+  Object.assign(
+    {},
+    bareDriver(count),
+    ...Array.from({length: count}, (_, index) => fullGpu(index)),
+  ) as DriverFacts
+
+describeWith(['gcc|cc'], 'kvctl serve on GPUs', () => {
+  const folder = temporaryFolder()
+  const children: ChildProcess[] = []
+  const engines: EnginePage[] = []
+  let driver: StandInDriver
+  afterEach(() => {
+    for (const child of children.splice(0)) child.kill('SIGKILL')
+    for (const engine of engines.splice(0)) engine.close()
+  })
+
+  const serve = async (
+    env: NodeJS.ProcessEnv,
+    ...args: string[]
+  ): Promise<{url: string; child: ChildProcess}> => {
+    mkdirSync(join(folder(), 'shm'), {recursive: true})
+    const child = startCli(['serve', '--port', '0', '--json', ...args], {
+      env: {
+        KVCTL_SHM_DIR: join(folder(), 'shm'),
+        KVCTL_STATE_DIR: join(folder(), 'state'),
+        KVCTL_ENGINE_URLS: NOWHERE,
+        ...env,
+      },
+    })
+    children.push(child)
+    const [line] = (await once(createInterface(child.stdout!), 'line')) as [string]
+    return {url: (JSON.parse(line) as {url: string}).url, child}
+  }
+  const onDriver = async (
+    facts: DriverFacts,
+    env: NodeJS.ProcessEnv = {},
+    ...args: string[]
+  ): ReturnType<typeof serve> => {
+    driver = standInDriver(folder(), facts)
+    return serve({...driver.env, ...env}, ...args)
+  }
+  const vram = async (url: string, query = '?blocks=none'): Promise<Document> => {
+    const response = await fetch(`${url}/vram${query}`)
+    expect(response.status).to.equal(200)
+    return (await response.json()) as Document
+  }
+  const engineOf = async (facts: Parameters<typeof engineServer>[0]): Promise<EnginePage> => {
+    const engine = await engineServer(facts)
+    engines.push(engine)
+    return engine
+  }
+
+  for (const [what, env, stats] of [
+    ['no driver', {KVCTL_NVML_PATH: '/nowhere/libnvidia-ml.so.1'}, 'NVML not initialized'],
+    ['a driver that is not loaded', {nvmlInit_v2: '!9'}, 'NVML not initialized'],
+    ['a driver without GPUs', {}, 'no GPUs found'],
+  ] as const) {
+    it(`answers with ${what}: zeros and a warning at /vram, 500 and why at /proxy/stats`, async () => {
+      const {url} = 'KVCTL_NVML_PATH' in env ? await serve(env) : await onDriver({...bareDriver(0), ...env})
+      const document = await vram(url)
+      expect(document).to.include({total_bytes: 0, allocated_blocks: 0})
+      expect(document.unavailable).to.have.property('total_bytes')
+      expect(document.warnings.map(({code}) => code)).to.include.oneOf(['NVML_UNAVAILABLE', 'GPU_NOT_FOUND'])
+      const response = await fetch(`${url}/proxy/stats`)
+      expect([response.status, await response.text()]).to.deep.equal([
+        500,
+        `{"error":"Failed to query GPU: ${stats}"}`,
+      ])
+      expect(await (await fetch(`${url}/metrics`)).text()).to.contain('kvctl_gpu_driver_up')
+    })
+  }
+
+  for (const count of [1, 3, 8]) {
+    it(`shows ${count} of ${count} GPUs, one lost midway, one in MIG mode`, async () => {
+      const {url} = await onDriver({...full(count), ...(count > 1 && migGpu(count - 1))})
+      expect((await vram(url)).total_bytes).to.equal(count * 80 * 2 ** 30)
+      driver.change({'gpu.0': '!15'})
+      await until(async () => (await vram(url)).devices[0]!.state === 'lost', 'the loss')
+      const {devices, total_bytes: total} = await vram(url)
+      expect(devices.map(({state}) => state)).to.deep.equal([
+        'lost',
+        ...new Array<string>(count - 1).fill('ok'),
+      ])
+      expect(total).to.equal((count - 1) * 80 * 2 ** 30)
+      if (count > 1) expect(devices.at(-1)!.mig_devices).to.have.length(2)
+      driver.change({'gpu.0': null})
+    })
+  }
+
+  it('KVCTL_ENGINE_URLS: the engines that are shown', async () => {
+    const [one, two] = [
+      await engineOf({blocks: '1000', usage: 0.5}),
+      await engineOf({blocks: '500', usage: 0.1}),
+    ]
+    const both = await onDriver(full(1), {KVCTL_ENGINE_URLS: `${one.url},${two.url}`})
+    expect(await vram(both.url)).to.include({allocated_blocks: 1500, utilized_blocks: 550})
+    const flag = await onDriver(full(1), {KVCTL_ENGINE_URLS: one.url}, '--engine-url', two.url)
+    expect(await vram(flag.url)).to.include({allocated_blocks: 500, utilized_blocks: 50})
+  })
+
+  it('finds an engine by the port on which the process with GPU memory listens', async function () {
+    if (readlinkSync('/proc/self/ns/pid') !== 'pid:[4026531836]') this.skip()
+    const engine = await engineServer({blocks: '1000', usage: 0.5})
+    engine.server.close()
+    const port = await listenLow(engine.server)
+    engines.push(engine)
+    const facts = {...full(1), 'gpu.0.compute': `${process.pid}:${4 * 2 ** 30}:-1:-1`}
+    const {url} = await onDriver(facts, {KVCTL_ENGINE_URLS: ''})
+    const found = (await vram(url)).engines.find(one => one.url === `http://127.0.0.1:${port}`)
+    expect(found).to.deep.include({source: 'listening', pids: [process.pid], gpus: [0]})
+  })
+
+  it('answers everything else, and ends when it is told to, while a call into the driver blocks', async () => {
+    const {url, child} = await onDriver({...full(2), 'delay.gpu.1.nvmlDeviceGetPowerUsage': 600_000})
+    const first = await vram(url)
+    expect(first.warnings.map(({code}) => code))
+      .to.include('NVML_UNAVAILABLE')
+      .and.include('LOOK_LATE')
+    for (const path of ['/health', '/segments', '/metrics', '/openapi.json'])
+      expect((await fetch(url + path)).status, path).to.equal(200)
+    expect((await fetch(`${url}/proxy/stats`)).status).to.be.oneOf([200, 500])
+    await until(async () => (await vram(url)).devices[1]?.state === 'hung', 'the GPU that hangs')
+    expect((await vram(url)).devices[0]!.state).to.equal('ok')
+    const again = fetch(`${url}/vram/stream`).then(response => response.body!.getReader().read())
+    expect(Buffer.from((await again).value).toString()).to.match(/^data: \{/)
+    child.kill('SIGTERM')
+    expect((await once(child, 'close'))[0]).to.equal(0)
+  })
+
+  describeWith(['python3'], 'for Python', () => {
+    it("is read by the loop of Blackbox's documentation", async () => {
+      const {url} = await onDriver(full(1))
+      const program = `
+import requests
+import json
+
+response = requests.get('${url}/vram/stream', stream=True)
+count = 0
+for line in response.iter_lines():
+    if line and line.startswith(b'data: '):
+        data = json.loads(line[6:])
+        print(f"Memory: {data['used_percent']:.2f}%", flush=True)
+        count += 1
+        if count == 3:
+            break
+`
+      const python = spawn('python3', ['-c', program], {stdio: ['ignore', 'pipe', 'pipe']})
+      children.push(python)
+      let [said, complained] = ['', '']
+      python.stdout.on('data', text => (said += String(text)))
+      python.stderr.on('data', text => (complained += String(text)))
+      expect((await once(python, 'close'))[0], complained).to.equal(0)
+      // (40 GiB + 600 MiB) / 80 GiB
+      expect(said).to.equal('Memory: 50.73%\n'.repeat(3))
+    })
+  })
+})
