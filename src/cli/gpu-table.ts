@@ -1,11 +1,11 @@
 import {formatSize} from '../lib/foundation/index.js'
 import type {GpuLook, MigLook} from '../lib/gpu/index.js'
 import type {GpuTenant, TenantsLook} from '../lib/machine/index.js'
+import {alignColumns, type Column} from './align-columns.js'
 
-type Align = 'left' | 'right'
 type Row = readonly string[]
 
-const GPU_COLUMNS: readonly (readonly [title: string, align: Align])[] = [
+const GPU_COLUMNS: readonly Column[] = [
   ['GPU', 'left'],
   ['Name', 'left'],
   ['Used', 'right'],
@@ -16,7 +16,7 @@ const GPU_COLUMNS: readonly (readonly [title: string, align: Align])[] = [
   ['Power', 'right'],
   ['State', 'left'],
 ]
-const PROCESS_COLUMNS: readonly (readonly [title: string, align: Align])[] = [
+const PROCESS_COLUMNS: readonly Column[] = [
   ['GPU', 'left'],
   ['PID', 'right'],
   ['Kind', 'left'],
@@ -90,16 +90,3 @@ function processRows(gpu: string, processes: readonly GpuTenant[] | null): Row[]
 
 const bytes = (value: number | null): string => (value === null ? 'N/A' : formatSize(BigInt(value)))
 const unit = (value: number | null, name: string): string => (value === null ? 'N/A' : `${value} ${name}`)
-
-function alignColumns(columns: readonly (readonly [string, Align])[], rows: readonly Row[]): string[] {
-  const all = [columns.map(([title]) => title), ...rows]
-  const widths = columns.map((_, column) => Math.max(...all.map(row => row[column]!.length)))
-  return all.map(row =>
-    row
-      .map((cell, column) =>
-        columns[column]![1] === 'left' ? cell.padEnd(widths[column]!) : cell.padStart(widths[column]!),
-      )
-      .join('  ')
-      .trimEnd(),
-  )
-}

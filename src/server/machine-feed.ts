@@ -10,10 +10,12 @@ export interface FedLook {
 
 /** Looks at this host that everybody shares, and for which nobody waits long. */
 export interface MachineFeed {
-  /** @param patienceMs after which the look before is given, or one that knows nothing */
+  /** @param patienceMs after which the look before is given; where there is none, one that knows nothing after 4 s */
   look(patienceMs: number): Promise<FedLook>
 }
 
+/** The driver and the process that asks it must start. */
+const FIRST_MS = 4000
 /** Looks that begin within this of each other are one. */
 const SHARED_MS = 100
 
@@ -34,7 +36,8 @@ export function createMachineFeed(machine: Pick<Machine, 'look'>, clock: Clock):
   return {
     async look(patienceMs) {
       let timer: NodeJS.Timeout | undefined
-      const late = new Promise<null>(resolve => (timer = setTimeout(resolve, patienceMs, null)))
+      const waitMs = latest === null ? Math.max(patienceMs, FIRST_MS) : patienceMs
+      const late = new Promise<null>(resolve => (timer = setTimeout(resolve, waitMs, null)))
       const look = take()
       // When nobody waits any more, it fails for nobody.
       look.catch(() => undefined)

@@ -32,6 +32,7 @@ export class HttpRefusal extends Error {
 const STATUS_OF_CODE: Readonly<Record<string, number>> = {
   SEGMENT_NOT_FOUND: 404,
   GPU_NOT_FOUND: 404,
+  BLOCKS_INVALID: 400,
   SEGMENT_FOREIGN: 404,
   SEGMENT_FORBIDDEN: 403,
   SEGMENT_LIVE: 409,

@@ -1,6 +1,6 @@
+import {ConfigurationError} from '../lib/foundation/index.js'
 import {vramDocument, vramDocument2, VramWriter, type BlockChoice} from '../lib/machine/index.js'
 import type {FedLook} from './machine-feed.js'
-import {HttpRefusal} from './problem.js'
 import type {VramQuery} from './schemas/vram.js'
 
 /** What a client wants to see of this host. */
@@ -12,12 +12,12 @@ export interface VramWish {
 
 const RANGE = /^(\d{1,9})-(\d{1,9})$/
 
-/** @throws HttpRefusal 400 for a choice of blocks that is none */
+/** @throws ConfigurationError `BLOCKS_INVALID` for a choice of blocks that is none */
 export function vramWish({gpu = 'all', blocks = 'all', schema = '1'}: VramQuery): VramWish {
   const [, from, to] = RANGE.exec(blocks) ?? []
   const isRange = from !== undefined && Number(from) <= Number(to)
   if (!isRange && blocks !== 'all' && blocks !== 'none' && blocks !== 'summary')
-    throw new HttpRefusal(400, 'REQUEST_INVALID', `blocks is all, none, summary or FROM-TO, not '${blocks}'`)
+    throw new ConfigurationError('BLOCKS_INVALID', `blocks is all, none, summary or FROM-TO, not '${blocks}'`)
   const choice = isRange ? {from: Number(from), to: Number(to)} : (blocks as 'all' | 'none' | 'summary')
   return {gpu, blocks: choice, schema: schema === '2' ? 2 : 1}
 }

@@ -96,6 +96,9 @@ const FAILURES: Failure[] = [
   {args: ['serve', '--config', 'FOLDER/bad.yaml'], code: configuration, names: /bad\.yaml:2/},
   {args: ['shell', '--none-such'], code: configuration, names: /--none-such/},
   {args: ['validate', '--profile', 'FOLDER/bad.yaml'], code: configuration, names: /bad\.yaml:2/},
+  {args: ['vram', '--url', 'http://127.0.0.1:1'], code: network, names: /127\.0\.0\.1:1/},
+  {args: ['vram', '--follow', '--interval', '1ms'], code: configuration, names: /1 ms/},
+  {args: ['vram', '--blocks', 'some'], code: configuration, names: /'some'/},
   {args: ['watch', '-n', 'often'], code: configuration, names: /often/},
 ]
 

@@ -95,7 +95,7 @@ describe('kvctl serve', function () {
   it('opens families on ports of their own', async () => {
     const {listeners, url} = await serve(['--listen', 'segments=0'])
     expect(listeners.map(({families}) => families)).to.deep.equal([
-      ['vram', 'stats', 'segments', 'system', 'cache'],
+      ['vram', 'stats', 'segments', 'system', 'cache', 'router'],
       ['segments'],
     ])
     const own = listeners[1]!.url

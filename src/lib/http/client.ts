@@ -98,7 +98,8 @@ function firstValues(
   )
 }
 
-function asNetworkError(url: string, error: unknown, isLate: boolean, limitMs: number): NetworkError {
+/** What a failure of undici's means to who asked for `url`. @param isLate whether our own time limit ended it */
+export function asNetworkError(url: string, error: unknown, isLate: boolean, limitMs: number): NetworkError {
   const isTimeout =
     isLate ||
     error instanceof errors.ConnectTimeoutError ||

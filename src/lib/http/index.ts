@@ -6,6 +6,8 @@ export {
   type HttpRequestOptions,
 } from './client.js'
 export {headersToForward} from './forward-headers.js'
+export {createEventClient, type EventClient, type EventsOptions} from './events.js'
+export {followEvents, type FollowOptions} from './follow-events.js'
 export {jsonOf} from './json-answer.js'
 export {
   createRelayPool,

@@ -105,8 +105,8 @@ describeWith(['gcc|cc'], 'GPUs over HTTP', () => {
 
     for (const [query, status, code] of [
       ['?gpu=7', 404, 'GPU_NOT_FOUND'],
-      ['?blocks=some', 400, 'REQUEST_INVALID'],
-      ['?blocks=9-3', 400, 'REQUEST_INVALID'],
+      ['?blocks=some', 400, 'BLOCKS_INVALID'],
+      ['?blocks=9-3', 400, 'BLOCKS_INVALID'],
       ['?schema=3', 400, 'REQUEST_INVALID'],
     ] as const) {
       it(`refuses ${query} with a problem document: ${status} ${code}`, async () => {
