@@ -120,6 +120,58 @@ const DOCUMENTED: Readonly<Record<string, readonly string[]>> = {
     'PUT /bypass/add',
     'PUT /bypass/remove',
   ],
+  'maxdcmn/blackbox': [
+    ...['GET /vram', 'total_bytes', 'used_bytes', 'free_bytes'],
+    ...['reserved_bytes', 'used_percent', 'allocated_blocks', 'utilized_blocks'],
+    ...['free_blocks', 'atomic_allocations_bytes', 'fragmentation_ratio', 'processes'],
+    ...['threads', 'blocks', 'nsight_metrics', 'processes[].pid'],
+    ...['processes[].name', 'processes[].used_bytes', 'processes[].reserved_bytes', 'threads[].thread_id'],
+    ...['threads[].allocated_bytes', 'threads[].state', 'blocks[].block_id', 'blocks[].address'],
+    ...['blocks[].size', 'blocks[].type', 'blocks[].allocated', 'blocks[].utilized'],
+    ...[
+      'nsight_metrics.PID.atomic_operations',
+      'nsight_metrics.PID.threads_per_block',
+      'nsight_metrics.PID.occupancy',
+      'nsight_metrics.PID.active_blocks',
+    ],
+    ...[
+      'nsight_metrics.PID.memory_throughput',
+      'nsight_metrics.PID.dram_read_bytes',
+      'nsight_metrics.PID.dram_write_bytes',
+      'nsight_metrics.PID.available',
+    ],
+    ...[
+      'GET /vram/stream',
+      'data: {…}',
+      'Content-Type: text/event-stream',
+      'curl http://localhost:6767/vram',
+    ],
+    ...[
+      'curl -N http://localhost:6767/vram/stream',
+      'requests.get(…, stream=True)',
+      '404 Not Found',
+      '500 Internal Server Error',
+    ],
+    ...['stream_with_reconnect'],
+  ],
+  'efortin/vllm-chill': [
+    ...['GET /proxy/stats', 'timestamp', 'gpus', 'index'],
+    ...['name', 'uuid', 'utilization_percent', 'memory_used_mb'],
+    ...['memory_total_mb', 'memory_util_percent', 'temperature_c', 'power_draw_w'],
+    ...['power_limit_w', 'fan_speed_percent', 'encoder_util_percent', 'decoder_util_percent'],
+    ...[
+      'X-Cache: HIT',
+      'X-Cache: MISS',
+      'curl http://localhost:8080/proxy/stats',
+      "fetch('http://vllm-chill:8080/proxy/stats')",
+    ],
+    ...[
+      "requests.get('http://localhost:8080/proxy/stats')",
+      'GPUStats',
+      'Failed to query GPU: no GPUs found',
+      'Failed to query GPU: NVML not initialized',
+    ],
+  ],
 }
 
 type Commands = Readonly<Record<string, {readonly flags: Readonly<Record<string, string>>}>>

@@ -1,9 +1,10 @@
-import {spawn, type ChildProcess} from 'node:child_process'
+import {spawn, spawnSync, type ChildProcess} from 'node:child_process'
 import {once} from 'node:events'
 import {mkdirSync, readlinkSync} from 'node:fs'
 import {join} from 'node:path'
 import {createInterface} from 'node:readline'
 import {expect} from 'chai'
+import {CHROMIUM, launchChromium} from '../support/chromium.js'
 import {startCli} from '../support/cli.js'
 import {engineServer, type EnginePage} from '../support/engine-page.js'
 import {listenLow} from '../support/listen-low.js'
@@ -174,8 +175,55 @@ describeWith(['gcc|cc'], 'kvctl serve on GPUs', () => {
     expect((await once(child, 'close'))[0]).to.equal(0)
   })
 
+  describeWith(['promtool'], 'for promtool', () => {
+    it('shows GPUs and engines without a complaint', async () => {
+      const engine = await engineOf({blocks: '1000', usage: 0.5})
+      const facts = {...full(2), ...migGpu(1), events: '0:8:31'}
+      // Without the cache, whose series have LMCache's names.
+      const {url} = await onDriver(facts, {KVCTL_ENGINE_URLS: engine.url}, '--api', 'vram,system')
+      await seen(url, document => document.allocated_blocks > 0)
+      const page = await (await fetch(`${url}/metrics`)).text()
+      expect(page).to.match(/^kvctl_gpu_xid_last\{gpu="0",uuid="GPU-.*"\} 31$/m)
+      const promtool = spawn('promtool', ['check', 'metrics'], {stdio: ['pipe', 'pipe', 'pipe']})
+      let said = ''
+      for (const stream of [promtool.stdout, promtool.stderr])
+        stream.on('data', text => (said += String(text)))
+      promtool.stdin.end(page)
+      expect([(await once(promtool, 'close'))[0], said]).to.deep.equal([0, ''])
+    })
+  })
+
+  describeWith([CHROMIUM], 'for a page', () => {
+    it('is read by an EventSource', async () => {
+      const {url} = await onDriver(full(1))
+      const browser = await launchChromium()
+      try {
+        const page = await browser.newPage()
+        await page.goto(`${url}/docs`)
+        const seenByPage = await page.evaluate(
+          async () =>
+            new Promise(resolve => {
+              const percents: number[] = []
+              const source = new EventSource('/vram/stream')
+              source.onmessage = ({data}) => {
+                percents.push((JSON.parse(String(data)) as {used_percent: number}).used_percent)
+                if (percents.length < 3) return
+                source.close()
+                resolve(percents)
+              }
+            }),
+        )
+        expect(seenByPage).to.deep.equal([50.73, 50.73, 50.73])
+      } finally {
+        await browser.close()
+      }
+    })
+  })
+
   describeWith(['python3'], 'for Python', () => {
-    it("is read by the loop of Blackbox's documentation", async () => {
+    it("is read by the loop of Blackbox's documentation", async function () {
+      const hasRequests = spawnSync('python3', ['-c', 'import requests']).status === 0
+      if (!hasRequests && process.env['KVCTL_TEST_REQUIRE'] !== 'all') this.skip()
       const {url} = await onDriver(full(1))
       const program = `
 import requests

@@ -73,6 +73,10 @@ describe('the configuration file of kvctl serve', () => {
       .with.property('code', 'USAGE')
   })
 
+  it('may be missing: then kvctl serve listens on port 6767 of the loopback', () => {
+    expect(serveSettings(noFlags, {}, {})).to.include({host: '127.0.0.1', port: 6767, token: null})
+  })
+
   it('may be empty', async () => {
     expect(await read('# nothing yet\n')).to.deep.equal({})
   })
