@@ -362,7 +362,7 @@ describe('the HTTP surface of kvctl serve', () => {
       slow.destroy()
       quick.destroy()
       await streaming.close()
-    }).timeout(20_000)
+    }).timeout(60_000)
   })
 
   describe('ends', () => {
