@@ -11,7 +11,6 @@ import {spawn, type ChildProcess} from 'node:child_process'
 import {once} from 'node:events'
 import {mkdtempSync, readFileSync, rmSync} from 'node:fs'
 import {Agent, get} from 'node:http'
-import {connect} from 'node:net'
 import {tmpdir} from 'node:os'
 import {join} from 'node:path'
 import {createInterface} from 'node:readline'
@@ -19,6 +18,7 @@ import {repositoryRoot} from '../test/support/cli.js'
 import {engineServer} from '../test/support/engine-page.js'
 import {bareDriver, fullGpu} from '../test/support/nvml/driver-facts.js'
 import {standInDriver, type DriverFacts} from '../test/support/nvml/stand-in.js'
+import {readStream} from './support/read-stream.js'
 
 const [seconds = 60, streams = 200, rate = 100] = process.argv.slice(2).map(Number)
 const GPUS = 8
@@ -71,33 +71,16 @@ const sleep = (ms: number): Promise<void> => new Promise(resolve => setTimeout(r
 const rank = (sorted: readonly number[], share: number): number =>
   sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? NaN
 
-/** Reads a stream on a bare socket and writes down when each event ended. */
-function readStream(url: string, arrivedMs: number[]): {stop: () => void; bytes: () => number} {
-  const socket = connect(Number(new URL(url).port), '127.0.0.1')
-  let bytes = 0
-  let end = ''
-  socket.write('GET /vram/stream?blocks=none HTTP/1.1\r\nhost: localhost\r\n\r\n')
-  socket.on('error', () => undefined)
-  socket.on('data', chunk => {
-    bytes += chunk.length
-    // An event ends with an empty line, wherever TCP cuts it.
-    const text = end + chunk.toString('latin1')
-    if (text.includes('}\n\n')) arrivedMs.push(performance.now())
-    end = text.endsWith('}\n\n') ? '' : text.slice(-2)
-  })
-  return {stop: () => void socket.pause(), bytes: () => bytes}
-}
-
 async function soakStreams({url, pid}: Server): Promise<string[]> {
-  const arrivals = Array.from({length: streams}, (): number[] => [])
-  const readers = arrivals.map(arrivedMs => readStream(url, arrivedMs))
-  const stopped = readStream(url, [])
+  const readers = Array.from({length: streams}, () => readStream(url))
+  const stopped = readStream(url)
   await sleep(3000)
-  stopped.stop()
+  stopped.socket.pause()
   const early = residentMib(pid)
   await sleep(seconds * 1000 - 3000)
   const late = residentMib(pid)
   // The first second is that of 200 connections.
+  const arrivals = readers.map(({arrivedMs}) => arrivedMs)
   const gaps = arrivals.flatMap(times => times.slice(2).map((time, index) => time - times[index + 1]!))
   gaps.sort((one, two) => one - two)
   const events = arrivals.reduce((sum, times) => sum + times.length, 0)
