@@ -7,6 +7,7 @@ import type {GpuSampler, ProbeOrder, ProbeReport} from './lib/gpu/index.js'
 import type {Device, PageReserve} from './lib/memory/index.js'
 import type {ControllerConfig, Router} from './lib/router/index.js'
 import type {Machine} from './lib/machine/index.js'
+import type {HostWatch, MonitorActions} from './lib/monitor/index.js'
 import type {SegmentStore} from './lib/segments/index.js'
 import type {CacheFigures, CacheWorker, RemoteWorkers} from './lib/tiers/index.js'
 import type {Tokenizer} from './lib/tokens/index.js'
@@ -238,5 +239,46 @@ export async function benchParts(
         ? createRunDirectory(process.env['KVMINI_OUTPUT_DIR'] || 'runs', new Date())
         : claimRunDirectory(outputDir),
     close: () => http.close(),
+  }
+}
+
+export interface MonitorParts {
+  readonly hosts: readonly HostWatch[]
+  readonly actions: MonitorActions
+  close(): Promise<void>
+}
+
+/**
+ * What kvtop looks at and acts on: this machine, or the servers given.
+ *
+ * @param names the segments to show; none means all
+ */
+export async function monitorParts(
+  logger: Logger,
+  urls: readonly string[],
+  names: readonly string[],
+): Promise<MonitorParts> {
+  const {systemClock} = await import('./lib/foundation/index.js')
+  const {actionsByHost, localActions, remoteActions, watchLocalHost, watchRemoteHost} =
+    await import('./lib/monitor/index.js')
+  if (urls.length > 0) {
+    const {createHttpClient} = await import('./lib/http/index.js')
+    const http = createHttpClient()
+    const token = process.env['KVCTL_TOKEN'] || process.env['KVMINI_TOKEN'] || null
+    const servers = urls.map(url => ({url: url.replace(/\/+$/, ''), token, http, clock: systemClock}))
+    return {
+      hosts: servers.map(server => watchRemoteHost(server, names)),
+      actions: actionsByHost(new Map(servers.map(server => [server.url, remoteActions(server)]))),
+      close: () => http.close(),
+    }
+  }
+  const {hostname} = await import('node:os')
+  const segments = await segmentStore(logger)
+  const gpus = await gpuSampler()
+  const host = hostname()
+  return {
+    hosts: [watchLocalHost({host, segments, gpus, clock: systemClock}, names)],
+    actions: actionsByHost(new Map([[host, localActions(segments)]])),
+    close: async () => gpus.close(),
   }
 }

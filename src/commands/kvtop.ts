@@ -1,11 +1,10 @@
-import {hostname} from 'node:os'
 import {Args, Flags} from '@oclif/core'
-import {durationFlag} from '../cli/flags.js'
+import {decimalFlag, durationFlag, urlFlag} from '../cli/flags.js'
 import {KvctlCommand} from '../cli/kvctl-command.js'
 import {canColor} from '../cli/table.js'
 import {ConfigurationError, systemClock} from '../lib/foundation/index.js'
-import type {HostWatch, MonitorActions, MonitorLook} from '../lib/monitor/index.js'
-import {gpuSampler, segmentStore} from '../wiring.js'
+import type {MonitorActions, MonitorLook, Recorder} from '../lib/monitor/index.js'
+import {monitorParts, type MonitorParts} from '../wiring.js'
 
 const SHORTEST_REFRESH_MS = 100
 const PLAIN_COLUMNS = 100
@@ -15,13 +14,17 @@ const ONCE_PATIENCE_MS = 7000
 export default class Kvtop extends KvctlCommand {
   static override summary = 'watch segments, GPUs and processes on a full screen'
   static override description = `Shows KV-cache segments (used, preallocated and free memory, limit, history), GPUs (memory, utilisation, power, temperature,
-throttling) and the processes behind both. Limits are set and segments deleted from it, each after a question. ? shows the keys; Ctrl-C or q leaves. --once prints what is there now, --json one
-object a look.`
+throttling) and the processes behind both. Limits are set and segments deleted from it, each after a question. ? shows the keys; Ctrl-C or q leaves.
+--once prints what is there now, --json one object a look. --url shows machines on which kvctl serve runs, side by side, in
+place of this one; one that does not answer keeps its last figures, with their age.`
   static override examples = [
     '<%= config.bin %> <%= command.id %>',
     '<%= config.bin %> <%= command.id %> --refresh 0.5 kvcached_vLLM_12345',
     '<%= config.bin %> <%= command.id %> --once',
     '<%= config.bin %> <%= command.id %> --json --count 60 > looks.jsonl',
+    '<%= config.bin %> <%= command.id %> --url http://gpu-1:6767 --url http://gpu-2:6767',
+    '<%= config.bin %> <%= command.id %> --record night.jsonl',
+    '<%= config.bin %> <%= command.id %> --replay night.jsonl --pace 10',
   ]
   static override enableJsonFlag = true
   static override args = {
@@ -40,6 +43,24 @@ object a look.`
     }),
     once: Flags.boolean({default: false, description: 'print one look and leave'}),
     count: Flags.integer({description: 'with --json: end after this many looks', min: 1, helpValue: 'N'}),
+    url: urlFlag({
+      multiple: true,
+      description: 'a kvctl serve to look at instead of this machine (repeatable; its token in KVCTL_TOKEN)',
+    }),
+    record: Flags.string({
+      description: 'also write each look to a new file, one a line',
+      helpValue: 'FILE',
+      exclusive: ['replay'],
+    }),
+    replay: Flags.string({
+      description: 'show the looks of such a file, as they came',
+      helpValue: 'FILE',
+      exclusive: ['url', 'once', 'count'],
+    }),
+    pace: decimalFlag({
+      description: 'with --replay: how many times as fast',
+      default: 1,
+    }),
     ascii: Flags.boolean({
       allowNo: true,
       description: 'draw with ASCII characters only (default: where the locale is not UTF-8)',
@@ -58,76 +79,108 @@ object a look.`
     const isDrawn = !flags.once && !this.jsonEnabled()
     if (isDrawn) refuseWithoutTerminal()
     const {signal} = this
-    const sampler = await gpuSampler()
+    const {createRecorder} = await import('../lib/monitor/index.js')
+    const recorder = flags.record === undefined ? null : createRecorder(flags.record)
+    let parts: MonitorParts | null = null
     try {
-      const {localActions, watchLocalHost} = await import('../lib/monitor/index.js')
-      const segments = await segmentStore(this.logger)
-      const parts = {host: hostname(), segments, gpus: sampler}
-      const hosts = [watchLocalHost({...parts, clock: systemClock}, args.name ?? [])]
-      if (isDrawn) await this.#draw(hosts, localActions(segments), flags, signal)
-      else await this.#print(hosts, flags, signal)
+      parts =
+        flags.replay === undefined ? await monitorParts(this.logger, flags.url ?? [], args.name ?? []) : null
+      const source = await this.#source(parts, flags, recorder)
+      if (isDrawn) await this.#draw(source, parts?.actions ?? null, flags, signal)
+      else if (flags.once && parts) await this.#once(parts, flags, recorder, signal)
+      else await this.#stream(source, flags.count ?? Infinity, signal)
     } catch (error) {
       if (!signal.aborted) throw error
     } finally {
-      sampler.close()
+      recorder?.close()
+      await parts?.close()
     }
   }
 
-  async #print(
-    hosts: readonly HostWatch[],
-    {
-      once,
-      count,
-      refresh,
-      ascii,
-    }: {once: boolean; count?: number | undefined; refresh: number; ascii?: boolean},
+  /** Looks at hosts, or those of a recording; what is shown is recorded if that was asked for. */
+  async #source(
+    parts: MonitorParts | null,
+    {refresh, replay: path, pace}: KvtopFlags,
+    recorder: Recorder | null,
+  ): Promise<LookSource> {
+    const {replay, watchHosts} = await import('../lib/monitor/index.js')
+    if (parts === null) return (onLook, signal) => replay(path!, pace, onLook, systemClock, signal)
+    return (onLook, signal) => {
+      const show = (look: MonitorLook): void => {
+        recorder?.add(look)
+        onLook(look)
+      }
+      return watchHosts(parts.hosts, refresh, show, systemClock, signal)
+    }
+  }
+
+  async #once(
+    {hosts}: MonitorParts,
+    {refresh, ascii}: KvtopFlags,
+    recorder: Recorder | null,
     signal: AbortSignal,
   ): Promise<void> {
-    const {lookAtHosts, monitorJson, watchHosts} = await import('../lib/monitor/index.js')
-    if (once) {
-      const look = await lookAtHosts(hosts, ONCE_PATIENCE_MS, signal)
-      if (this.jsonEnabled()) this.logJsonLine(monitorJson(look))
-      else this.log(await this.#text(look, ascii, refresh))
+    const {lookAtHosts, monitorJson} = await import('../lib/monitor/index.js')
+    const look = await lookAtHosts(hosts, ONCE_PATIENCE_MS, signal)
+    recorder?.add(look)
+    if (this.jsonEnabled()) {
+      this.logJsonLine(monitorJson(look))
       return
     }
+    const {renderOnce} = await import('../tui/render-once.js')
+    const columns = process.stdout.isTTY ? process.stdout.columns : PLAIN_COLUMNS
+    const hasColor = canColor(process.stdout, process.env)
+    this.log(renderOnce(look, columns, await glyphsFor(ascii), hasColor, {intervalMs: refresh, note: null}))
+  }
+
+  async #stream(source: LookSource, count: number, signal: AbortSignal): Promise<void> {
+    const {monitorJson} = await import('../lib/monitor/index.js')
     const enough = new AbortController()
-    let left = count ?? Infinity
+    let left = count
     const show = (look: MonitorLook): void => {
       if (left <= 0) return
       this.logJsonLine(monitorJson(look))
       left--
       if (left <= 0) enough.abort()
     }
-    await watchHosts(hosts, refresh, show, systemClock, AbortSignal.any([signal, enough.signal]))
-  }
-
-  async #text(look: MonitorLook, ascii: boolean | undefined, intervalMs: number): Promise<string> {
-    const {renderOnce} = await import('../tui/render-once.js')
-    const columns = process.stdout.isTTY ? process.stdout.columns : PLAIN_COLUMNS
-    const hasColor = canColor(process.stdout, process.env)
-    return renderOnce(look, columns, await glyphsFor(ascii), hasColor, {intervalMs, note: null})
+    await source(show, AbortSignal.any([signal, enough.signal]))
   }
 
   async #draw(
-    hosts: readonly HostWatch[],
-    actions: MonitorActions,
-    {refresh, ascii, mouse}: {refresh: number; ascii?: boolean; mouse: boolean},
+    looks: LookSource,
+    actions: MonitorActions | null,
+    {refresh, ascii, mouse, record, replay}: KvtopFlags,
     signal: AbortSignal,
   ): Promise<void> {
-    const {watchHosts} = await import('../lib/monitor/index.js')
+    const {actionsByHost} = await import('../lib/monitor/index.js')
     const {runKvtop} = await import('../tui/run-kvtop.js')
     await runKvtop({
       stdin: process.stdin,
       stdout: process.stdout,
-      looks: (onLook, ended) => watchHosts(hosts, refresh, onLook, systemClock, ended),
-      actions,
+      looks,
+      // The past cannot be acted on.
+      actions: actions ?? actionsByHost(new Map()),
       glyphs: await glyphsFor(ascii),
       hasColor: canColor(process.stdout, process.env),
-      facts: {intervalMs: refresh, note: null},
+      facts: {
+        intervalMs: refresh,
+        note: replay !== undefined ? 'replay' : record !== undefined ? 'recording' : null,
+      },
       hasMouse: mouse,
       signal,
     })
   }
+}
+
+type LookSource = (onLook: (look: MonitorLook) => void, signal: AbortSignal) => Promise<void>
+
+interface KvtopFlags {
+  readonly refresh: number
+  readonly pace: number
+  readonly mouse: boolean
+  readonly ascii?: boolean
+  readonly record?: string | undefined
+  readonly replay?: string | undefined
 }
 
 async function glyphsFor(ascii: boolean | undefined): Promise<import('../tui/draw/glyphs.js').Glyphs> {

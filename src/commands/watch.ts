@@ -1,12 +1,12 @@
 import {Args, Flags} from '@oclif/core'
 import {durationFlag, wideFlag} from '../cli/flags.js'
+import {createRedraw, type Redraw} from '../cli/redraw.js'
 import {SegmentCommand} from '../cli/segment-command.js'
 import {segmentTable, tableStyle} from '../cli/table.js'
 import {ConfigurationError} from '../lib/foundation/index.js'
 import {segmentJson, watchSegments, type SegmentsLook} from '../lib/segments/index.js'
 
 const SHORTEST_INTERVAL_MS = 10
-const HOME_AND_CLEAR_BELOW = '\u001B[H\u001B[J'
 
 export default class Watch extends SegmentCommand {
   static override summary = 'show KV-cache segments again and again'
@@ -46,7 +46,8 @@ export default class Watch extends SegmentCommand {
     }
     const store = await this.segments()
     const {signal} = this
-    await new Promise<void>((resolve, reject) => {
+    const redraw = process.stdout.isTTY && !this.jsonEnabled() ? createRedraw(process.stdout) : null
+    const watched = new Promise<void>((resolve, reject) => {
       signal.addEventListener('abort', () => resolve())
       const end = new AbortController()
       const fail = (error: unknown): void => {
@@ -54,7 +55,7 @@ export default class Watch extends SegmentCommand {
         reject(error instanceof Error ? error : new Error(String(error)))
       }
       const show = (look: SegmentsLook, sequence: number): void => {
-        this.#show(look, sequence, flags.wide)
+        this.#show(look, sequence, flags.wide, redraw)
         if (sequence !== flags.count) return
         end.abort()
         resolve()
@@ -62,9 +63,15 @@ export default class Watch extends SegmentCommand {
       const ticker = watchSegments(store, args.name ?? [], flags.interval, fail)
       ticker.subscribe(show, AbortSignal.any([signal, end.signal]))
     })
+    await watched.finally(() => redraw?.end())
   }
 
-  #show({looks, missing}: SegmentsLook, sequence: number, wide: boolean | undefined): void {
+  #show(
+    {looks, missing}: SegmentsLook,
+    sequence: number,
+    wide: boolean | undefined,
+    redraw: Redraw | null,
+  ): void {
     if (this.jsonEnabled()) {
       this.logJsonLine({
         time: new Date().toISOString(),
@@ -80,7 +87,7 @@ export default class Watch extends SegmentCommand {
       tableStyle(process.stdout, process.env, wide),
     )
     const text = isEmpty ? 'No active KVCached segments found.' : table
-    const before = process.stdout.isTTY ? HOME_AND_CLEAR_BELOW : sequence > 1 ? '\n' : ''
-    process.stdout.write(`${before}${text}\n`)
+    if (redraw) redraw.show(text)
+    else process.stdout.write(`${sequence > 1 ? '\n' : ''}${text}\n`)
   }
 }

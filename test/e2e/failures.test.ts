@@ -74,6 +74,7 @@ const FAILURES: Failure[] = [
   },
   {args: ['gate', '--objective', 'fast'], code: configuration, names: /'fast'/},
   {args: ['gpus', '--none-such'], code: configuration, names: /--none-such/},
+  {args: ['kvtop', '--once', '--record', 'FOLDER'], code: configuration, names: /FOLDER/},
   {args: ['kvtop', '--refresh', 'often'], code: configuration, names: /often/},
   {args: ['limit', 'none-such', '1G'], code: resource, names: /none-such/},
   {args: ['limit', 'none-such', 'plenty'], code: configuration, names: /plenty/},

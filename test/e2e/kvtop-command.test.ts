@@ -141,6 +141,39 @@ describeWith(['tmux', 'ps'], 'kvtop on a real terminal', () => {
   })
 })
 
+describeWith(['tmux', 'ps'], 'watch on a real terminal', () => {
+  const folder = temporaryFolder()
+
+  for (const [ending, end] of [
+    ['Ctrl-C', (tmux: Tmux) => tmux.press('C-c')],
+    ['SIGTERM', (tmux: Tmux) => process.kill(tmux.programPid, 'SIGTERM')],
+  ] as const) {
+    it(`redraws in place, follows the size, counts what does not fit, and gives the cursor back after ${ending}`, async () => {
+      const put = (at: number, usedBytes: bigint): void =>
+        writeFileSync(join(folder(), `segment-${at}`), recordBytes(GIB, usedBytes))
+      for (let at = 0; at < 8; at++) put(at, 0n)
+      const tmux = new Tmux({
+        rows: 20,
+        env: {KVCTL_SHM_DIR: folder(), KVCTL_STATE_DIR: join(folder(), 'state')},
+      })
+      try {
+        await tmux.start('watch -n 0.1')
+        await tmux.shows(/^IPC [^]*\nsegment-7 [^\n]*$/)
+        expect(tmux.state).to.include({isAlternate: false, hasCursor: false})
+        put(3, GIB / 2n)
+        await tmux.shows(/^segment-3 .* 50\.0 %/m)
+        tmux.resize(80, 6)
+        await tmux.shows(/^IPC [^]*\nsegment-2 [^\n]*\n\+5 more$/)
+        end(tmux)
+        await tmux.shows(/prompt>$/)
+        expect(tmux.state).to.include({hasCursor: true})
+      } finally {
+        tmux.close()
+      }
+    })
+  }
+})
+
 describe('kvtop without a terminal', () => {
   const folder = temporaryFolder()
   let env: NodeJS.ProcessEnv
@@ -169,6 +202,28 @@ describe('kvtop without a terminal', () => {
     expect(stdout).to.match(/^[ >]vllm-0 +\[#+=+-+\] +30\.0% 11\.0 GB +1\.00 GB 40\.0 GB 28\.0 GB/m)
     expect(stdout).to.contain('GPU memory info unavailable: ')
     expect(stdout).to.not.contain('\u001B')
+  })
+
+  it('records looks and gives the same ones again', async () => {
+    const file = join(folder(), 'looks.jsonl')
+    const recorded = await runCli(['kvtop', '--json', '--count', '3', '-r', '0.1', '--record', file], {env})
+    expect(recorded).to.include({code: 0, stderr: ''})
+    expect(readFileSync(file, 'utf8')).to.equal(recorded.stdout)
+    const replayed = await runCli(['kvtop', '--replay', file, '--json'], {
+      env: {...env, KVCTL_SHM_DIR: '/none'},
+    })
+    expect(replayed).to.include({code: 0, stderr: '', stdout: recorded.stdout})
+    const again = await runCli(['kvtop', '--once', '--record', file], {env})
+    expect([again.code, again.stderr]).to.deep.equal([
+      2,
+      `Error: cannot record into ${file}: it exists already\n`,
+    ])
+  })
+
+  it('shows a server that does not answer, and why', async () => {
+    const {code, stdout} = await runCli(['kvtop', '--once', '--url', 'http://127.0.0.1:1/'], {env})
+    expect(code).to.equal(0)
+    expect(stdout).to.match(/^http:\/\/127\.0\.0\.1:1 is .* old: .*cannot be reached/m)
   })
 
   it('prints one look a line with --json, until it has enough or a missing segment is there', async () => {

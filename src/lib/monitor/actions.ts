@@ -1,3 +1,4 @@
+import {ResourceError} from '../foundation/index.js'
 import {
   pruneSegments,
   removeSegment,
@@ -44,4 +45,18 @@ export function undoOf({before, startupBytes}: Pick<LimitChange, 'before' | 'sta
   const wasRestored = startupBytes !== null && before.limitBytes - startupBytes === RESTORE_MARGIN_BYTES
   const isStartup = before.limitBytes === startupBytes || wasRestored
   return isStartup ? {limitBytes: null, isForced: false} : {limitBytes: before.limitBytes, isForced: true}
+}
+
+/** Actions on several machines, by the name that their looks have. @throws ResourceError `HOST_UNKNOWN` for any other */
+export function actionsByHost(hosts: ReadonlyMap<string, MonitorActions>): MonitorActions {
+  const at = (host: string): MonitorActions => {
+    const actions = hosts.get(host)
+    if (actions) return actions
+    throw new ResourceError('HOST_UNKNOWN', `nothing can be done to ${host} from here`)
+  }
+  return {
+    setLimit: async (host, ...rest) => at(host).setLimit(host, ...rest),
+    remove: async (host, ...rest) => at(host).remove(host, ...rest),
+    prune: async (host, ...rest) => at(host).prune(host, ...rest),
+  }
 }

@@ -1,5 +1,7 @@
 export type {DeviceFigures, HostLook, MonitorLook, ProcessFigures, SegmentFigures} from './host-look.js'
-export {localActions, undoOf, type MonitorActions} from './actions.js'
+export {actionsByHost, localActions, undoOf, type MonitorActions} from './actions.js'
+export {createRecorder, readRecording, replay, type Recorder} from './recording.js'
+export {remoteActions, watchRemoteHost, type RemoteServer} from './remote-server.js'
 export type {HostWatch} from './host-watch.js'
 export {watchLocalHost, type LocalHostParts} from './local-host.js'
 export {lookAtHosts, watchHosts} from './watch-hosts.js'

@@ -1,3 +1,4 @@
+import {formatDurationMs} from '../../lib/foundation/index.js'
 import {arrangeTables, focusedTable, type ArrangedTable} from '../state/arrange.js'
 import type {KvtopEvent} from '../state/reduce.js'
 import {VIEWS, type KvtopState} from '../state/state.js'
@@ -42,7 +43,7 @@ const LEAST_LINES = 3
 export function drawFrame(state: KvtopState, size: ScreenSize, glyphs: Glyphs, facts: FrameFacts): Frame {
   const tables = arrangeTables(state)
   const tabs = drawTabs(state, tables, size.columns, glyphs)
-  const head = [drawTitle(state, size.columns, facts), tabs.line]
+  const head = [drawTitle(state, size.columns, facts), tabs.line, ...drawTroubles(state)]
   const foot = drawFoot(state, size.columns, glyphs)
   const room = Math.max(0, size.rows - head.length - foot.length)
   const body = drawBody(state, tables, {...size, rows: room}, glyphs)
@@ -72,6 +73,15 @@ function drawTitle({look, isPaused}: KvtopState, columns: number, {intervalMs, n
   const right = parts.join('  ')
   const gap = Math.max(1, columns - widthOf(title) - widthOf(right))
   return line(span(title, 'title'), span(' '.repeat(gap)), span(right, isPaused ? 'warn' : 'dim'))
+}
+
+/** Which hosts did not answer, why, and how old their figures are. */
+function drawTroubles({look}: KvtopState): Line[] {
+  return (look?.hosts ?? []).flatMap(({host, trouble, takenAtMs}) => {
+    if (trouble === null) return []
+    const age = formatDurationMs(Math.max(0, look!.takenAtMs - takenAtMs))
+    return [line(span(`${printable(host)} is ${age} old: ${printable(trouble)}`, 'bad'))]
+  })
 }
 
 function drawTabs(
