@@ -1,3 +1,4 @@
+import type {Balancer} from './lib/balance/index.js'
 import type {BenchParts} from './lib/bench/index.js'
 import type {DoctorParts} from './lib/doctor/index.js'
 import type {KvDevice} from './lib/elastic/index.js'
@@ -5,7 +6,7 @@ import type {Engine} from './lib/engine/index.js'
 import type {Logger} from './lib/foundation/index.js'
 import type {GpuSampler, ProbeOrder, ProbeReport} from './lib/gpu/index.js'
 import type {Device, PageReserve} from './lib/memory/index.js'
-import type {ControllerConfig, Router} from './lib/router/index.js'
+import type {BalanceConfig, ControllerConfig, Router} from './lib/router/index.js'
 import type {Machine} from './lib/machine/index.js'
 import type {HostWatch, MonitorActions} from './lib/monitor/index.js'
 import type {SegmentStore} from './lib/segments/index.js'
@@ -124,6 +125,20 @@ export async function embeddedEngine(
     segment: segment === null ? null : {store: await segmentStore(logger), name: segment},
   })
   return {engine, tokenizer}
+}
+
+/** The balancer of segment limits, with connections of its own that `close` ends. */
+export async function balancerFor(
+  config: BalanceConfig,
+  logger: Logger,
+): Promise<Balancer & {close(): Promise<void>}> {
+  const {Balancer} = await import('./lib/balance/index.js')
+  const {systemClock} = await import('./lib/foundation/index.js')
+  const {createHttpClient} = await import('./lib/http/index.js')
+  const http = createHttpClient()
+  const segments = await segmentStore(logger)
+  const balancer = new Balancer({segments, http, clock: systemClock, logger}, config)
+  return Object.assign(balancer, {close: () => http.close()})
 }
 
 /** The router over its own connections. */

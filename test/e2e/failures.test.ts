@@ -19,6 +19,7 @@ const {configuration, network, resource} = EXIT
 const FAILURES: Failure[] = [
   {args: ['analyze', '--run-dir', 'FOLDER/none'], code: resource, names: /FOLDER\/none/},
   {args: ['analyze', '--run-dir', 'FOLDER'], code: resource, names: /FOLDER/},
+  {args: ['balance', '-f', 'FOLDER/none.yaml'], code: configuration, names: /none\.yaml/},
   {args: ['bench', '--url', 'http://127.0.0.1:1'], code: network, names: /127\.0\.0\.1:1/},
   {args: ['bench', '--url', 'ftp://host'], code: configuration, names: /ftp:\/\/host/},
   {args: ['bench', '--requests', '0'], code: configuration, names: /'0'/},
@@ -86,6 +87,8 @@ const FAILURES: Failure[] = [
   {args: ['load-test', '--concurrency', 'many'], code: configuration, names: /many/},
   {args: ['nsight', 'true', '--launch-count', '0'], code: configuration, names: /'0'/},
   {args: ['nsight', 'true', '--metrics', 'a b'], code: configuration, names: /'a b'/},
+  {args: ['models', '--url', 'http://127.0.0.1:1'], code: network, names: /127\.0\.0\.1:1/},
+  {args: ['models', '--threshold', 'long'], code: configuration, names: /long/},
   {args: ['profiles', 'show', 'none-such'], code: configuration, names: /none-such/},
   {args: ['profiles', 'validate', 'FOLDER/bad.yaml'], code: configuration, names: /bad\.yaml:2/},
   {args: ['prune', '--none-such'], code: configuration, names: /--none-such/},
@@ -96,10 +99,14 @@ const FAILURES: Failure[] = [
   {args: ['serve', '--host', '0.0.0.0'], code: configuration, names: /0\.0\.0\.0/},
   {args: ['serve', '--config', 'FOLDER/bad.yaml'], code: configuration, names: /bad\.yaml:2/},
   {args: ['shell', '--none-such'], code: configuration, names: /--none-such/},
+  {args: ['sleep'], code: configuration, names: /--status/},
+  {args: ['sleep', 'm', '--url', 'http://127.0.0.1:1'], code: network, names: /127\.0\.0\.1:1/},
+  {args: ['traffic', '--url', 'http://127.0.0.1:1'], code: network, names: /127\.0\.0\.1:1/},
   {args: ['validate', '--profile', 'FOLDER/bad.yaml'], code: configuration, names: /bad\.yaml:2/},
   {args: ['vram', '--url', 'http://127.0.0.1:1'], code: network, names: /127\.0\.0\.1:1/},
   {args: ['vram', '--follow', '--interval', '1ms'], code: configuration, names: /1 ms/},
   {args: ['vram', '--blocks', 'some'], code: configuration, names: /'some'/},
+  {args: ['wake', 'm', '--url', 'http://127.0.0.1:1'], code: network, names: /127\.0\.0\.1:1/},
   {args: ['watch', '-n', 'often'], code: configuration, names: /often/},
 ]
 

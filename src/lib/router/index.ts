@@ -1,9 +1,12 @@
 export {
   controllerConfigOf,
   emptyControllerConfig,
+  type BalanceBounds,
+  type BalanceConfig,
   type ControllerConfig,
   type ModelConfig,
 } from './config/controller-config.js'
+export {createControllerClient, type ControllerClient} from './controller-client.js'
 export {CONTROLLER_KEYS} from './config/schema.js'
 export {LONGEST_WINDOW_MS, prefixHashes, type Decision, type ModelLook} from './core/index.js'
 export type {RouteRequest, RouteSink, RouteStory} from './exchange.js'

@@ -118,8 +118,8 @@ instances:
 balance: {total: 8G, interval_seconds: 1, segments: {sa: {floor: 1G, ceiling: 6G}}}`)
     expect(balance).to.deep.include({totalBytes: 8n << 30n, intervalMs: 1000, stepShare: 0.05})
     expect(balance!.bounds).to.deep.equal([
-      {segment: 'sa', floorBytes: 1n << 30n, ceilingBytes: 6n << 30n},
-      {segment: 'sb', floorBytes: null, ceilingBytes: null},
+      {segment: 'sa', url: 'http://a:1', floorBytes: 1n << 30n, ceilingBytes: 6n << 30n},
+      {segment: 'sb', url: 'http://b:1', floorBytes: null, ceilingBytes: null},
     ])
   })
 

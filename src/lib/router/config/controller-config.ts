@@ -44,6 +44,8 @@ export interface RouterLimits {
 /** One segment that `balance` moves the limit of. */
 export interface BalanceBounds {
   readonly segment: string
+  /** Of the engine behind it, whose metrics tell its demand; null when the file does not say. */
+  readonly url: string | null
   readonly floorBytes: bigint | null
   readonly ceilingBytes: bigint | null
 }
@@ -231,6 +233,7 @@ function balanceOf(
     stepShare: balance.step_percent / 100,
     bounds: segments.map(segment => ({
       segment,
+      url: instances.find(one => one.segment === segment)?.url ?? null,
       floorBytes: bytes(balance.segments[segment]?.floor, ['segments', segment, 'floor']),
       ceilingBytes: bytes(balance.segments[segment]?.ceiling, ['segments', segment, 'ceiling']),
     })),

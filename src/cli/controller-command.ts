@@ -1,0 +1,37 @@
+import {Flags} from '@oclif/core'
+import {createControllerClient, type ControllerClient} from '../lib/router/index.js'
+import {KvctlCommand} from './kvctl-command.js'
+import {urlFlag} from './flags.js'
+
+const DEFAULT_URL = 'http://127.0.0.1:6767'
+
+export const controllerFlags = {
+  url: urlFlag({
+    description: `where the controller listens (default ${DEFAULT_URL}; also KVCTL_URL)`,
+  }),
+  token: Flags.string({description: 'its bearer token (also KVCTL_TOKEN)', helpValue: 'TOKEN'}),
+}
+
+/** What the commands share that ask a controller. */
+export abstract class ControllerCommand extends KvctlCommand {
+  protected async ask<T>(
+    flags: {readonly url?: string | undefined; readonly token?: string | undefined},
+    question: (controller: ControllerClient) => Promise<T>,
+  ): Promise<T> {
+    const {createHttpClient} = await import('../lib/http/index.js')
+    const http = createHttpClient()
+    const url = flags.url ?? (process.env['KVCTL_URL'] || DEFAULT_URL)
+    const token = flags.token ?? (process.env['KVCTL_TOKEN'] || null)
+    try {
+      return await question(createControllerClient(http, url, token, this.signal))
+    } finally {
+      await http.close()
+    }
+  }
+}
+
+/** A query string of what is given. */
+export function queryOf(parts: Readonly<Record<string, number | undefined>>): string {
+  const given = Object.entries(parts).filter(([, value]) => value !== undefined)
+  return given.length === 0 ? '' : `?${given.map(([name, value]) => `${name}=${value! / 1000}`).join('&')}`
+}
