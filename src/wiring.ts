@@ -207,6 +207,41 @@ export async function cacheWorker(
   return {worker: embeddedCacheWorker(worker), figures: cacheFigures(worker), close: () => worker.close()}
 }
 
+/** The tiers behind an engine: from now on it loads prompts from there and stores them. `close` it after the engine. */
+export async function engineCacheWorker(
+  engine: Engine,
+  {
+    configPath,
+    model,
+    blockSize,
+  }: {readonly configPath: string; readonly model: string; readonly blockSize: number},
+  logger: Logger,
+): Promise<{readonly worker: CacheWorker; readonly figures: CacheFigures; close(): Promise<void>}> {
+  const {ConfigurationError, packageVersion} = await import('./lib/foundation/index.js')
+  const tiers = await import('./lib/tiers/index.js')
+  const settings = await tiers.loadCacheSettings(configPath, process.env, logger)
+  const chunkTokens = settings.number('chunk_size')
+  if (chunkTokens % blockSize !== 0) {
+    throw new ConfigurationError(
+      'CACHE_CONFIG_INVALID',
+      `chunk_size is ${chunkTokens}, no multiple of the engine's blocks of ${blockSize} tokens`,
+    )
+  }
+  const kv = engine.pagedKv
+  const asked = tiers.identityOf(settings.extraObject, {...tiers.DEFAULT_IDENTITY, model})
+  const worker = await tiers.EmbeddedWorker.open({
+    ...{settings, version: packageVersion, allowedPaths: [], logger, retryMs: 1000},
+    identity: {...asked, shape: kv.shape, slots: kv.slots, blockSize},
+    kv: tiers.readOnlyKv(kv),
+  })
+  engine.attachTiers(tiers.engineTiers(worker, kv))
+  return {
+    worker: tiers.embeddedCacheWorker(worker),
+    figures: tiers.cacheFigures(worker),
+    close: () => worker.close(),
+  }
+}
+
 interface CacheSource {
   readonly urls: readonly string[]
   readonly configPath: string | null

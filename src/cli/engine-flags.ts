@@ -56,6 +56,17 @@ export const engineFlags = {
     description: 'address to listen on; any but the loopback needs --api-key or --no-auth',
     default: '127.0.0.1',
   }),
+  'cache-config': Flags.string({
+    description:
+      "YAML file of LMCache's settings: KV goes through the tiers that it names (also LMCACHE_CONFIG_FILE; default no tiers)",
+    helpValue: 'FILE',
+  }),
+  'cache-port': Flags.integer({
+    description: "with tiers: port of LMCache's worker API; 0 takes a free one",
+    default: 7000,
+    min: 0,
+    max: 65_535,
+  }),
   port: Flags.integer({
     helpGroup: SERVER,
     description: 'port to listen on; 0 takes a free one',

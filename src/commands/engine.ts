@@ -3,8 +3,9 @@ import {apiKeysFor, engineFlags, faultRates, toEngineFlags} from '../cli/engine-
 import {KvctlCommand} from '../cli/kvctl-command.js'
 import {untilEnd} from '../cli/until-end.js'
 import {packageVersion} from '../lib/foundation/index.js'
+import type {ListeningApi} from '../server/api-server.js'
 import type {EngineServer} from '../server/engine-server.js'
-import {embeddedEngine, freeSegmentName} from '../wiring.js'
+import {embeddedEngine, engineCacheWorker, freeSegmentName, machine, routerFor} from '../wiring.js'
 
 const MAX_BODY_BYTES = 16 * 2 ** 20
 const SLOW_CLIENT_MS = 60_000
@@ -22,6 +23,7 @@ stdin that is a pipe ends the engine when it closes.`
     '<%= config.bin %> <%= command.id %> Qwen/Qwen3-8B --gpu-type L40S --port 8001',
     '<%= config.bin %> <%= command.id %> --ttft-ms 50 --itl-ms 10 --num-gpu-blocks-override 512',
     '<%= config.bin %> <%= command.id %> --port 0 --json --speedup 10',
+    '<%= config.bin %> <%= command.id %> --cache-config lmcache.yaml',
   ]
   static override enableJsonFlag = true
   static override args = {
@@ -48,7 +50,15 @@ stdin that is a pipe ends the engine when it closes.`
     const segment = flags['no-segment'] ? null : (flags['ipc-name'] ?? (await freeSegmentName(this.logger)))
     const {engine, tokenizer} = await embeddedEngine(settings, {segment, device: flags.device}, this.logger)
     process.once('exit', () => engine.removeSync())
+    const cachePath = flags['cache-config'] ?? (process.env['LMCACHE_CONFIG_FILE'] || null)
+    let cache: Awaited<ReturnType<typeof engineCacheWorker>> | null = null
+    let cacheApi: ListeningApi | null = null
     try {
+      if (cachePath !== null) {
+        const about = {configPath: cachePath, model: settings.root, blockSize: engine.stats().blockSize}
+        cache = await engineCacheWorker(engine, about, this.logger)
+        cacheApi = await this.#serveCache(cache, flags, apiKeys[0] ?? null)
+      }
       const {createEngineApp} = await import('../server/engine-app.js')
       const {listen} = await import('../server/engine-server.js')
       const {TOOL_FORMATS} = await import('../server/generation/tool-format.js')
@@ -85,22 +95,49 @@ stdin that is a pipe ends the engine when it closes.`
         logger: this.logger,
       })
       const server = await listen(app, flags.host, flags.port, this.logger)
-      this.#announce(server, settings.names[0], engine.segment)
+      this.#announce(server, settings.names[0], engine.segment, cacheApi?.listeners[0]?.url ?? null)
       await untilEnd(signal, this.jsonEnabled() ? process.stdin : null)
       await server.close(flags['drain-timeout'])
     } finally {
+      await cacheApi?.close(0)
       await engine.close()
+      // What ended requests left is written first.
+      await cache?.close()
     }
   }
 
-  #announce({url}: EngineServer, model: string, segment: string | null): void {
+  async #serveCache(
+    cache: Awaited<ReturnType<typeof engineCacheWorker>>,
+    flags: {readonly host: string; readonly 'cache-port': number},
+    token: string | null,
+  ): Promise<ListeningApi> {
+    const {serveCache} = await import('../server/cache-server.js')
+    const {emptyControllerConfig} = await import('../lib/router/index.js')
+    const host = await machine([], this.logger)
+    const router = await routerFor(emptyControllerConfig, this.logger)
+    const api = await serveCache({
+      ...{worker: cache.worker, figures: cache.figures, host: flags.host, port: flags['cache-port'], token},
+      parts: {segments: host.segments, sampler: host.sampler, machine: host, router},
+      logger: this.logger,
+    })
+    return {
+      ...api,
+      async close(drainMs) {
+        await api.close(drainMs)
+        host.close()
+      },
+    }
+  }
+
+  #announce({url}: EngineServer, model: string, segment: string | null, cacheUrl: string | null): void {
     if (this.jsonEnabled()) {
-      this.logJsonLine({url, pid: process.pid, segment})
+      this.logJsonLine({url, pid: process.pid, segment, ...(cacheUrl !== null && {cache_url: cacheUrl})})
       return
     }
     this.log(`kvctl engine ${packageVersion} serves ${model}`)
     this.log(`  URL      ${url}`)
     this.log(`  segment  ${segment ?? 'none'}`)
+    if (cacheUrl !== null) this.log(`  cache    ${cacheUrl}`)
     this.log('\nTry')
     const body = `{"model":"${model}","messages":[{"role":"user","content":"Hello"}],"stream":true,"max_tokens":40}`
     this.log(`  curl -N ${url}/v1/chat/completions -H 'content-type: application/json' -d '${body}'`)

@@ -17,11 +17,17 @@ interface Listening {
 
 describe('kvctl serve with the cache family', function () {
   this.timeout(60_000)
-  const folder = temporaryFolder()
   const started: ChildProcess[] = []
-  afterEach(() => {
-    for (const child of started.splice(0)) child.kill('SIGKILL')
+  // Before that of the folder.
+  afterEach(async () => {
+    for (const child of started.splice(0)) {
+      if (child.exitCode !== null || child.signalCode !== null) continue
+      child.kill('SIGKILL')
+      // Before its folder is removed, into which it may still write.
+      await once(child, 'close')
+    }
   })
+  const folder = temporaryFolder()
   const serve = async (args: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<Listening> => {
     mkdirSync(join(folder(), 'shm'), {recursive: true})
     const child = startCli(['serve', '--port', '0', '--json', ...args], {
@@ -48,11 +54,8 @@ describe('kvctl serve with the cache family', function () {
   it('answers on a port of its own, and on a Unix socket', async () => {
     const socketPath = join(folder(), 'run', 'cache.sock')
     const {listeners} = await serve(['--listen', 'cache=0', '--cache-socket', socketPath])
-    expect(listeners.map(({families}) => families)).to.deep.equal([
-      ['segments', 'system', 'cache'],
-      ['cache'],
-      ['cache'],
-    ])
+    expect(listeners[0]!.families).to.include('cache')
+    expect(listeners.slice(1).map(({families}) => families)).to.deep.equal([['cache'], ['cache']])
     expect(await ask('GET', `${listeners[1]!.url}/freeze/status`)).to.include({
       status: 'success',
       freeze: false,

@@ -2,6 +2,9 @@ import {ResourceError, VirtualClock} from '../foundation/index.js'
 import type {EngineCore, EngineEvent} from './core/engine-core.js'
 import {kvBytesPerToken} from './core/catalog/model-shape.js'
 import type {KvMemory} from './kv-memory.js'
+import {slotsOf, type KvTiers} from './kv-tiers.js'
+import {EnginePagedKv} from './paged-kv.js'
+import type {PagedKv} from '../tiers/index.js'
 import {Sleeper} from './sleeper.js'
 import {tidyMemory} from './tidy-memory.js'
 import type {EngineOptions} from './options.js'
@@ -45,6 +48,7 @@ export class EmbeddedEngine implements Engine {
   readonly #sleeper: Sleeper
   readonly #sinks = new Map<string, TokenSink>()
   readonly #observers: EngineObserver[] = []
+  #tiers: KvTiers | null = null
   #timer: NodeJS.Timeout | NodeJS.Immediate | null = null
   #nextDeadlineNs = Infinity
   #state: 'open' | 'failed' | 'closed' = 'open'
@@ -72,9 +76,12 @@ export class EmbeddedEngine implements Engine {
 
   submit(request: GenerationRequest, sink: TokenSink): Submission {
     if (this.#state !== 'open') throw this.#closedError()
-    this.#core.add(request, this.#options.clock.nowNs())
+    // What has a salt is not to be shared with anybody.
+    const tiers = request.cacheSalt === null ? this.#tiers : null
+    this.#core.add(request, this.#options.clock.nowNs(), tiers !== null)
     this.#sinks.set(request.id, sink)
-    if (this.#nextDeadlineNs === Infinity) this.#runSoon()
+    if (tiers !== null) void this.#loadThenAdmit(tiers, request)
+    else if (this.#nextDeadlineNs === Infinity) this.#runSoon()
     return {
       abort: reason => {
         if (this.#sinks.get(request.id) !== sink) return
@@ -86,6 +93,20 @@ export class EmbeddedEngine implements Engine {
 
   observe(observer: EngineObserver): void {
     this.#observers.push(observer)
+  }
+
+  get pagedKv(): PagedKv {
+    return new EnginePagedKv(this.#memory)
+  }
+
+  attachTiers(tiers: KvTiers): void {
+    const {blockSize} = this.#options
+    this.#tiers = tiers
+    this.#core.beforeRelease = ({request, blocks, tokens, computedTokens, promptLength}) => {
+      if (request.cacheSalt !== null) return
+      const slots = slotsOf(blocks, blockSize).slice(0, computedTokens)
+      tiers.store(tokens.slice(0, computedTokens), promptLength, slots)
+    }
   }
 
   lookup(promptTokens: readonly number[], cacheSalt: string | null): number {
@@ -203,6 +224,33 @@ export class EmbeddedEngine implements Engine {
   /** The limit changed: obey it now unless a step is under way, whose end is soon enough. */
   limitChanged(): void {
     if (this.#nextDeadlineNs === Infinity) this.#runSoon()
+  }
+
+  /** Loads the part of a prompt that is stored and not in the prefix cache into it; the request starts in any case. */
+  async #loadThenAdmit(tiers: KvTiers, {id, promptTokens}: GenerationRequest): Promise<void> {
+    try {
+      const loaded = await tiers.load(promptTokens, this.lookup(promptTokens, null))
+      if (loaded !== null) {
+        const {blockSize} = this.#options
+        // Other requests may have computed some of it meanwhile.
+        const known = this.lookup(promptTokens, null)
+        const isOfUse = this.#state === 'open' && this.#core.admission === 'open' && known < loaded.end
+        if (isOfUse && known >= loaded.start) {
+          this.#core.scheduler.adopt(
+            promptTokens,
+            [loaded.start / blockSize, loaded.end / blockSize],
+            ids => {
+              loaded.copyTo(slotsOf(ids, blockSize))
+            },
+          )
+        }
+        loaded.release()
+      }
+    } catch (error) {
+      this.#options.logger.warn(`nothing was loaded from the tiers: ${String(error)}`)
+    }
+    this.#core.admit(id)
+    this.#runSoon()
   }
 
   #abortAll(): void {

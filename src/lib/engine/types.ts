@@ -1,6 +1,8 @@
+import type {PagedKv} from '../tiers/index.js'
 import type {FinishedRequest, GenerationEnd, GenerationRequest} from './core/generation.js'
 import type {PoolSnapshot} from '../elastic/index.js'
 import type {PauseMode, SleepLevel, SleepSeries, SleepTag} from './core/sleep-state.js'
+import type {KvTiers} from './kv-tiers.js'
 
 export type {
   FinishedRequest,
@@ -133,6 +135,10 @@ export interface Engine {
   stats(): EngineStats
   state(): EngineState
   observe(observer: EngineObserver): void
+  /** Its KV pages by slot, for whoever stores and loads them. */
+  readonly pagedKv: PagedKv
+  /** From now on prompts are loaded from there as far as they are stored, and stored when they end. */
+  attachTiers(tiers: KvTiers): void
   /** How many leading tokens of such a prompt the prefix cache holds now. */
   lookup(promptTokens: readonly number[], cacheSalt: string | null): number
   /**

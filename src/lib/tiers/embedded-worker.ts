@@ -8,6 +8,7 @@ import {combinedChecksums, layerChecksums} from './core/kv-checksum.js'
 import {chunkLayout, type ChunkLayout} from './core/memory-format.js'
 import {planChunks, type PlannedChunk} from './core/plan-chunks.js'
 import {DTYPES} from './core/dtypes.js'
+import type {MemoryObject} from './cpu-pool.js'
 import {LocalCpuBackend} from './local-cpu-backend.js'
 import {openTiers, type TierSite} from './open-tiers.js'
 import type {PagedKv} from './paged-kv.js'
@@ -183,6 +184,39 @@ export class EmbeddedWorker {
     for (const observer of this.#observers) observer.retrieved(seconds, hitTokens, hitTokens / tokens.length)
     this.#observeChunks(tokens, requestId, before)
     return hitTokens
+  }
+
+  /**
+   * Whole chunks of a prompt from the one on in which token `fromTokens` lies, as far as they are stored one after the other;
+   * each is held for the caller.
+   *
+   * @returns null when there is none, or too few by `min_retrieve_tokens`
+   */
+  async loadChunks(
+    tokens: ArrayLike<number>,
+    fromTokens: number,
+  ): Promise<{
+    readonly start: number
+    readonly end: number
+    readonly objects: readonly MemoryObject[]
+  } | null> {
+    const before = performance.now()
+    const whole = this.keysOf(tokens).filter(({chunk: {start, end}}) => end - start === this.chunkTokens)
+    const wanted = whole.slice(Math.floor(fromTokens / this.chunkTokens))
+    const start = wanted[0]?.chunk.start
+    if (start === undefined) return null
+    const objects = await this.store.retrieve(wanted.map(({key}) => key))
+    const end = start + objects.length * this.chunkTokens
+    const isWorthIt = objects.length > 0 && end >= this.settings.number('min_retrieve_tokens')
+    const hitTokens = isWorthIt ? end - start : 0
+    this.#count({retrieveRequests: 1, requestedTokens: tokens.length - start, hitTokens})
+    const seconds = (performance.now() - before) / 1000
+    for (const observer of this.#observers)
+      observer.retrieved(seconds, hitTokens, hitTokens / (tokens.length - start))
+    this.#observeChunks(tokens, 'engine', before)
+    if (isWorthIt) return {start, end, objects}
+    for (const object of objects) object.release()
+    return null
   }
 
   /** Tokens of the longest stored prefix; nothing is loaded. @param pinId holds it until `store.unpin` */

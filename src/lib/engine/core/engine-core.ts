@@ -61,10 +61,14 @@ const MAX_CATCH_UP_NS = 100e6
 export class EngineCore {
   readonly scheduler: Scheduler
   admission: Admission = 'open'
+  /** Called with every sequence that ends, while its blocks still hold its KV. */
+  beforeRelease: ((sequence: Sequence) => void) | null = null
   readonly #options: EngineCoreOptions
   readonly #runner: ModelRunner
   readonly #timer: StepTimer
   readonly #sequences = new Map<string, Sequence>()
+  /** Waiting for what somebody loads for them. */
+  readonly #held = new Set<Sequence>()
   /** Not yet with the scheduler, in order of arrival. */
   readonly #ingress: Sequence[] = []
   #inFlight: {
@@ -98,7 +102,7 @@ export class EngineCore {
 
   /** Waiting for admission, those still on their way to the scheduler included. */
   get waitingCount(): number {
-    return this.scheduler.waiting.length + this.#ingress.length
+    return this.scheduler.waiting.length + this.#ingress.length + this.#held.size
   }
 
   /** A step is under way, or sequences run. */
@@ -118,20 +122,28 @@ export class EngineCore {
   /**
    * Takes a request; it starts in a later {@link step}.
    *
+   * @param isHeld whether it starts only after {@link admit}
    * @throws ConfigurationError for what can never run
    */
-  add(request: GenerationRequest, nowNs: number): void {
+  add(request: GenerationRequest, nowNs: number, isHeld = false): void {
     this.#check(request)
     const sequence = new Sequence(request, this.#arrivals++, nowNs)
     this.#sequences.set(request.id, sequence)
-    if (this.#timer.ingressNs > 0) this.#ingress.push(sequence)
-    else this.scheduler.waiting.add(sequence)
+    if (isHeld) this.#held.add(sequence)
+    else this.#enter(sequence)
+  }
+
+  /** Lets a held request start; nothing happens where it has ended. */
+  admit(id: string): void {
+    const sequence = this.#sequences.get(id)
+    if (sequence !== undefined && this.#held.delete(sequence)) this.#enter(sequence)
   }
 
   /** Ends a request at once; the event comes with the next {@link step}. @returns false when there is none such */
   abort(id: string, nowNs: number, reason: 'abort' | 'stop' = 'abort'): boolean {
     const sequence = this.#sequences.get(id)
     if (!sequence) return false
+    this.#held.delete(sequence)
     const index = this.#ingress.indexOf(sequence)
     if (index >= 0) this.#ingress.splice(index, 1)
     this.#finish(sequence, reason, null, nowNs, this.#pending)
@@ -238,6 +250,7 @@ export class EngineCore {
     nowNs: number,
     events: EngineEvent[],
   ): void {
+    if (sequence.computedTokens > 0) this.beforeRelease?.(sequence)
     this.scheduler.remove(sequence)
     this.#sequences.delete(sequence.id)
     events.push({
@@ -246,6 +259,16 @@ export class EngineCore {
       end: {reason, stopTokenId, cachedTokens: sequence.cachedTokens ?? 0, message: null},
       summary: summarize(sequence, reason, nowNs),
     })
+  }
+
+  /** Held ones come late, so the order of arrival has to be kept. */
+  #enter(sequence: Sequence): void {
+    if (this.#timer.ingressNs === 0) {
+      this.scheduler.waiting.add(sequence)
+      return
+    }
+    const behind = this.#ingress.findLastIndex(({arrivalNs}) => arrivalNs <= sequence.arrivalNs)
+    this.#ingress.splice(behind + 1, 0, sequence)
   }
 
   #admitArrived(nowNs: number): void {

@@ -108,6 +108,28 @@ export class Scheduler {
     return this.pool.findPrefix(hashes, Math.floor((tokens.length - 1) / blockSize)).length * blockSize
   }
 
+  /**
+   * Puts KV from elsewhere into the prefix cache, for blocks `first` to `last` − 1 of a prompt.
+   *
+   * @param write fills the blocks, by id
+   * @returns false when there is no room for all of it; then nothing has changed
+   */
+  adopt(
+    tokens: readonly number[],
+    [first, last]: readonly [first: number, last: number],
+    write: (blockIds: readonly number[]) => void,
+  ): boolean {
+    const hashes: string[] = []
+    this.#extendHashes(hashes, tokens, null)
+    const ids = last - first > this.pool.freeBlocks ? null : this.pool.allocate(last - first)
+    if (ids === null) return false
+    write(ids)
+    ids.forEach((id, index) => this.pool.publish(id, hashes[first + index]!))
+    // The tail first, so that it is evicted first.
+    this.pool.release(ids.toReversed())
+    return true
+  }
+
   /** Blocks were moved to other ids; every table that names one is rewritten. */
   relocate(moves: readonly {readonly from: number; readonly to: number}[]): void {
     const target = new Map(moves.map(({from, to}) => [from, to]))
