@@ -5,7 +5,8 @@
  *     npm run build && npm run build:test && node build/bench/soak-vram.js [SECONDS [STREAMS [RATE]]]
  *
  * Prints what was seen, and leaves with 1 where intervals are not 500 ± 50 ms from the 1st to the 99th percentile, memory
- * grows, a reader that stops costs anything, an answer is not 200, or the driver was asked more than once a second.
+ * grows, a reader that stops costs anything, an answer is not 200, or the driver was asked more than once a second. With
+ * KVCTL_SOAK_TIMING=report the intervals are only told: on a machine that others use they say more about those.
  */
 import {spawn, type ChildProcess} from 'node:child_process'
 import {once} from 'node:events'
@@ -21,6 +22,7 @@ import {standInDriver, type DriverFacts} from '../test/support/nvml/stand-in.js'
 import {readStream} from './support/read-stream.js'
 
 const [seconds = 60, streams = 200, rate = 100] = process.argv.slice(2).map(Number)
+const isTimed = process.env['KVCTL_SOAK_TIMING'] !== 'report'
 const GPUS = 8
 const INTERVAL_MS = 500
 const TOLERANCE_MS = 50
@@ -93,10 +95,10 @@ async function soakStreams({url, pid}: Server): Promise<string[]> {
   console.log(`  memory       ${early.toFixed(0)} MiB after 3 s, ${late.toFixed(0)} MiB at the end`)
   const expected = streams * Math.floor((seconds * 1000) / INTERVAL_MS)
   return [
-    ...(low < INTERVAL_MS - TOLERANCE_MS || high > INTERVAL_MS + TOLERANCE_MS
+    ...(isTimed && (low < INTERVAL_MS - TOLERANCE_MS || high > INTERVAL_MS + TOLERANCE_MS)
       ? [`intervals are not ${INTERVAL_MS} ± ${TOLERANCE_MS} ms`]
       : []),
-    ...(events < expected * 0.95 ? [`${events} events, ${expected} were due`] : []),
+    ...(events < expected * (isTimed ? 0.95 : 0.5) ? [`${events} events, ${expected} were due`] : []),
     ...(late > early * MOST_GROWTH ? ['memory grew'] : []),
   ]
 }
