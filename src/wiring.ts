@@ -69,8 +69,8 @@ export async function doctorParts(logger: Logger, timeoutMs: number): Promise<Do
   return {
     root: '/',
     environment: process.env,
-    probeNvml: () => probeNvml({...probe, libraryPath: process.env['KVCTL_NVML_PATH'] || null}),
-    probeCuda: () => probeCuda({...probe, libraryPath: process.env['KVCTL_CUDA_PATH'] || null}),
+    probeNvml: signal => probeNvml({...probe, signal, libraryPath: process.env['KVCTL_NVML_PATH'] || null}),
+    probeCuda: signal => probeCuda({...probe, signal, libraryPath: process.env['KVCTL_CUDA_PATH'] || null}),
     loadNative: async () => {
       const {libc} = await import('./native/libc.js')
       libc.close(libc.open('/dev/null', 0))

@@ -99,14 +99,18 @@ be read is told on stderr, under --json as "warnings" and "unavailable".`
         return this.#once(vramText({look, lateMs: null}, chosen, writer))
       }
       const feed = createMachineFeed(host, systemClock)
-      // The first look is waited for: the driver starts.
-      await feed.look(FIRST_LOOK_MS)
       // Not AbortSignal.any, which Node 20 may collect as garbage with its listeners.
       const end = new AbortController()
       const leave = (): void => end.abort()
       if (signal.aborted) leave()
       else signal.addEventListener('abort', leave, {once: true})
       const until = end.signal
+      const ended = new Promise<void>(resolve => {
+        if (until.aborted) resolve()
+        else until.addEventListener('abort', () => resolve(), {once: true})
+      })
+      // The first look is waited for, since the driver starts, but not beyond Ctrl-C.
+      await Promise.race([feed.look(FIRST_LOOK_MS), ended])
       let failure: unknown = null
       const fail = (error: unknown): void => {
         failure = error
@@ -116,7 +120,7 @@ be read is told on stderr, under --json as "warnings" and "unavailable".`
       ticker.subscribe(look => {
         if (!show(vramText(look, chosen, writer))) end.abort()
       }, until)
-      if (!until.aborted) await new Promise(resolve => until.addEventListener('abort', resolve, {once: true}))
+      await ended
       if (failure !== null) throw failure as Error
       return undefined
     } finally {

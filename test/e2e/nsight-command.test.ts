@@ -18,7 +18,8 @@ describe('kvctl nsight', () => {
       TMPDIR: scratch,
     }
     const result = await runCli(['nsight', ...args], {env})
-    return {...result, scratch: readdirSync(scratch)}
+    // What Node 24 compiled stays, as it does for every program.
+    return {...result, scratch: readdirSync(scratch).filter(name => name !== 'node-compile-cache')}
   }
 
   it('runs a command under ncu, and adds its kernels up', async () => {

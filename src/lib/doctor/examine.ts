@@ -15,8 +15,8 @@ import {judgeNativeCalls, judgeNode, judgeNsight} from './judge-tools.js'
 import {readSurroundings, type Places} from './surroundings.js'
 
 export interface DoctorParts extends Places {
-  readonly probeNvml: () => Promise<NvmlProbe>
-  readonly probeCuda: () => Promise<CudaLook>
+  readonly probeNvml: (signal: AbortSignal) => Promise<NvmlProbe>
+  readonly probeCuda: (signal: AbortSignal) => Promise<CudaLook>
   /** Loads the foreign function library. @throws what it throws */
   readonly loadNative: () => Promise<void>
   readonly segments: () => Promise<SegmentStore>
@@ -65,7 +65,9 @@ export async function examine(
       judgeNativeCalls(await problemOf(parts.loadNative)),
     ]),
     within('driver', async () =>
-      judgeDriver(...(await Promise.all([readSurroundings(parts), parts.probeNvml(), parts.probeCuda()]))),
+      judgeDriver(
+        ...(await Promise.all([readSurroundings(parts), parts.probeNvml(signal), parts.probeCuda(signal)])),
+      ),
     ),
     within('cached-sample', async () => {
       const {statsUrl, token} = questions

@@ -12,6 +12,8 @@ export interface DriverProbeOptions {
   readonly libraryPath: string | null
   /** How long all calls together may take before the process is killed. */
   readonly patienceMs: number
+  /** Ends the process at once; the answer is then that of a driver that hangs. */
+  readonly signal?: AbortSignal
 }
 
 /** What NVML said when asked once, and how long each call took. */
@@ -59,7 +61,7 @@ export async function probeCuda(options: DriverProbeOptions): Promise<CudaLook> 
 /** @param take gets each report; true ends it */
 async function hear(
   library: ProbeOrder['library'],
-  {startProcess, libraryPath, patienceMs}: DriverProbeOptions,
+  {startProcess, libraryPath, patienceMs, signal}: DriverProbeOptions,
   take: (report: ProbeReport) => boolean,
 ): Promise<{readonly ending: 'done' | 'hung' | 'crashed'; readonly lastCall: string}> {
   const worker = startProcess()
@@ -76,12 +78,15 @@ async function hear(
     }
     return 'crashed'
   }
-  let timer: NodeJS.Timeout | undefined
+  const over = new AbortController()
   const late = new Promise<'hung'>(resolve => {
-    timer = setTimeout(resolve, patienceMs, 'hung')
+    const timer = setTimeout(resolve, patienceMs, 'hung')
+    over.signal.addEventListener('abort', () => clearTimeout(timer))
+    signal?.addEventListener('abort', () => resolve('hung'), {signal: over.signal})
+    if (signal?.aborted) resolve('hung')
   })
   const ending = await Promise.race([listen(), late])
-  clearTimeout(timer)
+  over.abort()
   worker.abandon()
   return {ending, lastCall}
 }
