@@ -18,7 +18,7 @@ export interface Instance {
   readonly engineEnv: Readonly<Record<string, string>>
   readonly kvcachedEnv: Readonly<Record<string, string>>
   readonly venvPath: string | null
-  /** Whether `kvctl launch` starts it: a `url` without arguments is an engine that runs already. */
+  /** Whether the file says how to start it: a `url` without arguments is an engine that runs already. */
   readonly isLaunched: boolean
 }
 
