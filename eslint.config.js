@@ -1,7 +1,7 @@
 import tseslint from 'typescript-eslint'
 
 export default tseslint.config(
-  {ignores: ['dist/**', 'build/**', 'coverage/**', 'runs/**', '**/*.js']},
+  {ignores: ['dist/**', 'build/**', 'coverage/**', 'runs/**', '**/*.{js,cjs}']},
   ...tseslint.configs.strictTypeChecked,
   {
     languageOptions: {parserOptions: {project: './test/tsconfig.json', tsconfigRootDir: import.meta.dirname}},
