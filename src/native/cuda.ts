@@ -4,7 +4,7 @@ import {CUDA_PROTOTYPES, type CudaFunction, type CudaParameter, type CudaPrototy
 import {CUDA, cudaError} from './cuda-status.js'
 import {CUDA_STRUCTS, readAllocationProp, uuidText, type CuMemAllocationProp} from './cuda-structs.js'
 import type {Address} from './libc.js'
-import type {NativeError} from './native-error.js'
+import {openLibrary, quietly} from './open-library.js'
 
 export {CUDA, isFatalCudaStatus} from './cuda-status.js'
 export {
@@ -98,7 +98,9 @@ export type Cuda = ReturnType<typeof loadCuda>
  */
 export function loadCuda(path: string | null) {
   const koffi = createRequire(import.meta.url)('koffi') as Koffi
-  const library = openLibrary(koffi, path)
+  const library = openLibrary(koffi, path === null ? LIBRARIES : [path], words =>
+    cudaError('dlopen', CUDA.sharedObjectInitFailed, words),
+  )
   const bound = new Map<CudaFunction, ForeignFunction | null>()
 
   /** cuGetProcAddress of CUDA 11.3, and of 12.0 with one parameter more. */
@@ -335,27 +337,5 @@ export function loadCuda(path: string | null) {
       call('cuEventElapsedTime', one, from, to)
       return one.readFloatLE()
     },
-  }
-}
-
-function openLibrary(koffi: Koffi, path: string | null): ReturnType<Koffi['load']> {
-  const failures: NativeError[] = []
-  for (const candidate of path === null ? LIBRARIES : [path]) {
-    try {
-      return koffi.load(candidate)
-    } catch (error) {
-      const why = (error as Error).message.replace(/^Failed to load shared library: /, '')
-      failures.push(cudaError('dlopen', CUDA.sharedObjectInitFailed, `${candidate}: ${why}`))
-    }
-  }
-  throw failures[0]!
-}
-
-/** koffi throws where a symbol is missing, which here is an answer. */
-function quietly<T>(find: () => T): T | null {
-  try {
-    return find()
-  } catch {
-    return null
   }
 }

@@ -1,6 +1,5 @@
 import {createRequire} from 'node:module'
 import type koffiModule from 'koffi'
-import type {NativeError} from './native-error.js'
 import {MARKER_SYMBOLS, PROTOTYPES, type NvmlFunction, type Parameter} from './nvml-functions.js'
 import {
   LARGEST_RECORD_BYTES,
@@ -20,6 +19,7 @@ import {
   type Decoded,
   type Struct,
 } from './nvml-structs.js'
+import {openLibrary, quietly} from './open-library.js'
 
 export {type NvmlProcess} from './nvml-processes.js'
 export {NVML} from './nvml-status.js'
@@ -114,7 +114,9 @@ export function loadNvml(
   watch: (name: NvmlFunction, call: NvmlCall) => NvmlCall = (_, call) => call,
 ) {
   const koffi = createRequire(import.meta.url)('koffi') as Koffi
-  const library = openLibrary(koffi, path)
+  const library = openLibrary(koffi, path === null ? LIBRARIES : [path], words =>
+    nvmlError('dlopen', NVML.libraryNotFound, words),
+  )
   const bound = new Map<string, NvmlCall | null>()
 
   const find = (symbol: NvmlFunction): NvmlCall | null => {
@@ -407,27 +409,5 @@ export function loadNvml(
         ? LARGEST_RECORD_BYTES
         : STRUCTS.nvmlProcessInfo_v2_t.bytes
     return readProcesses(records, count, processRecordBytes(records, count, assumed))
-  }
-}
-
-function openLibrary(koffi: Koffi, path: string | null): ReturnType<Koffi['load']> {
-  const failures: NativeError[] = []
-  for (const candidate of path === null ? LIBRARIES : [path]) {
-    try {
-      return koffi.load(candidate)
-    } catch (error) {
-      const why = (error as Error).message.replace(/^Failed to load shared library: /, '')
-      failures.push(nvmlError('dlopen', NVML.libraryNotFound, `${candidate}: ${why}`))
-    }
-  }
-  throw failures[0]!
-}
-
-/** koffi throws where a symbol is missing, which here is an answer. */
-function quietly<T>(find: () => T): T | null {
-  try {
-    return find()
-  } catch {
-    return null
   }
 }
