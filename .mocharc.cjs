@@ -4,4 +4,5 @@ module.exports = {
   reporter: 'spec',
   'forbid-only': true,
   retries: process.env.CI ? 1 : 0,
+  require: ['./build/test/support/serializable-bigints.js'],
 }

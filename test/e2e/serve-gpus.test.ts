@@ -182,8 +182,13 @@ describeWith(['gcc|cc'], 'kvctl serve on GPUs', () => {
       // Without the cache, whose series have LMCache's names.
       const {url} = await onDriver(facts, {KVCTL_ENGINE_URLS: engine.url}, '--api', 'vram,system')
       await seen(url, document => document.allocated_blocks > 0)
-      const page = await (await fetch(`${url}/metrics`)).text()
-      expect(page).to.match(/^kvctl_gpu_xid_last\{gpu="0",uuid="GPU-.*"\} 31$/m)
+      // The driver tells an event at a look of its own, after the first figures.
+      let page = ''
+      const hasXid = async (): Promise<boolean> => {
+        page = await (await fetch(`${url}/metrics`)).text()
+        return /^kvctl_gpu_xid_last\{gpu="0",uuid="GPU-.*"\} 31$/m.test(page)
+      }
+      await until(hasXid, 'Xid 31 of GPU 0')
       const promtool = spawn('promtool', ['check', 'metrics'], {stdio: ['pipe', 'pipe', 'pipe']})
       let said = ''
       for (const stream of [promtool.stdout, promtool.stderr])
