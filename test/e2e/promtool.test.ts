@@ -1,19 +1,7 @@
-import {spawn} from 'node:child_process'
-import {once} from 'node:events'
 import {expect} from 'chai'
 import {endEngine, startEngine} from '../support/engine-process.js'
+import {checkMetrics} from '../support/promtool.js'
 import {describeWith} from '../support/requires.js'
-
-/** What `promtool check metrics` says of a page. */
-async function check(page: string): Promise<{status: number; complaints: string[]}> {
-  const child = spawn('promtool', ['check', 'metrics'], {stdio: ['pipe', 'pipe', 'pipe']})
-  let said = ''
-  for (const stream of [child.stdout, child.stderr])
-    stream.setEncoding('utf8').on('data', (text: string) => (said += text))
-  child.stdin.end(page)
-  const [status] = (await once(child, 'close')) as [number]
-  return {status, complaints: said.split('\n').filter(line => line !== '')}
-}
 
 /** promtool's status for a page that parses, with remarks on style. @see prometheus/prometheus:cmd/promtool/main.go — lintErrExitCode */
 const ONLY_STYLE = 3
@@ -35,7 +23,7 @@ describeWith(['promtool'], 'promtool on /metrics of kvctl engine', () => {
   })
 
   it('objects to nothing but names that are vLLM’s', async () => {
-    const {status, complaints} = await check(page)
+    const {status, complaints} = await checkMetrics(page)
     const colons = complaints.filter(line => /^vllm:\w+ metric names should not contain ':'$/.test(line))
     const series = [...page.matchAll(/^# TYPE (vllm:\w+) /gm)].map(match => match[1])
     expect(colons.map(line => line.split(' ')[0]).sort()).to.deep.equal([...series].sort())
@@ -50,11 +38,11 @@ describeWith(['promtool'], 'promtool on /metrics of kvctl engine', () => {
     const respelled = page
       .replaceAll('vllm:iteration_tokens_total', 'vllm:iteration_tokens')
       .replaceAll('vllm:', 'vllm_')
-    expect(await check(respelled)).to.deep.equal({status: 0, complaints: []})
+    expect(await checkMetrics(respelled)).to.deep.equal({status: 0, complaints: []})
   })
 
   it('would see a page that is broken', async () => {
-    const {status, complaints} = await check(`${page}vllm:broken{engine="0" 1\n`)
+    const {status, complaints} = await checkMetrics(`${page}vllm:broken{engine="0" 1\n`)
     expect(status).to.equal(1)
     expect(complaints.join(' ')).to.match(/parsing/)
   })

@@ -3,7 +3,8 @@ import {expect} from 'chai'
 import {Redis} from 'ioredis'
 import type {EmbeddedWorker} from '../../src/lib/tiers/index.js'
 import {bytesOf, eventually, openSmallWorker, slotsUpTo, wipe} from '../support/cache-worker.js'
-import {freePort, startRedis, type RedisServer} from '../support/redis.js'
+import {freePort} from '../support/free-port.js'
+import {startRedis, type RedisServer} from '../support/redis.js'
 import {describeWith} from '../support/requires.js'
 
 /** A client that keeps what happens to its connection to itself. */

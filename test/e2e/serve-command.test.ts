@@ -1,4 +1,4 @@
-import {spawn, type ChildProcess} from 'node:child_process'
+import type {ChildProcess} from 'node:child_process'
 import {once} from 'node:events'
 import {mkdirSync, writeFileSync} from 'node:fs'
 import {createServer, type AddressInfo} from 'node:net'
@@ -6,6 +6,8 @@ import {join} from 'node:path'
 import {createInterface} from 'node:readline'
 import {expect} from 'chai'
 import {runCli, startCli} from '../support/cli.js'
+import {startPrometheus} from '../support/prometheus.js'
+import {checkMetrics} from '../support/promtool.js'
 import {describeWith} from '../support/requires.js'
 import {GIB, recordBytes} from '../support/segments.js'
 import {temporaryFolder} from '../support/temporary.js'
@@ -177,13 +179,7 @@ describe('kvctl serve', function () {
       const {url} = await serve(['--api', 'segments,system'])
       await fetch(`${url}/segments`)
       const page = await (await fetch(`${url}/metrics`)).text()
-      const promtool = spawn('promtool', ['check', 'metrics'], {stdio: ['pipe', 'pipe', 'pipe']})
-      let said = ''
-      for (const stream of [promtool.stdout, promtool.stderr])
-        stream.on('data', text => (said += String(text)))
-      promtool.stdin.end(page)
-      const [code] = (await once(promtool, 'close')) as [number]
-      expect([code, said]).to.deep.equal([0, ''])
+      expect(await checkMetrics(page)).to.deep.equal({status: 0, complaints: []})
       expect(page).to.match(/^kvctl_segment_used_bytes\{segment="a"\} 6442450944$/m)
       expect(page).to.match(/^kvctl_http_requests_total\{method="GET",route="\/segments",status="200"\} 1$/m)
     })
@@ -192,42 +188,11 @@ describe('kvctl serve', function () {
   describeWith(['prometheus'], 'for Prometheus', () => {
     it('is scraped, with its token', async () => {
       const {url} = await serve([], {KVCTL_TOKEN: 'secret'})
-      const config = join(folder(), 'prometheus.yml')
-      writeFileSync(
-        config,
-        `scrape_configs:
-  - job_name: kvctl
-    scrape_interval: 200ms
-    scrape_timeout: 200ms
-    authorization: {credentials: secret}
-    static_configs: [{targets: ['${new URL(url).host}']}]
-`,
-      )
-      const holder = createServer().listen(0, '127.0.0.1')
-      await once(holder, 'listening')
-      const address = `127.0.0.1:${(holder.address() as AddressInfo).port}`
-      holder.close()
-      const prometheus = spawn(
-        'prometheus',
-        [
-          `--config.file=${config}`,
-          `--web.listen-address=${address}`,
-          `--storage.tsdb.path=${folder()}/tsdb`,
-        ],
-        {stdio: 'ignore'},
-      )
-      started.push(prometheus)
-      const query = async (): Promise<string | null> => {
-        const path = `/api/v1/query?query=${encodeURIComponent('kvctl_segment_limit_bytes{segment="a"}')}`
-        const response = await fetch(`http://${address}${path}`).catch(() => null)
-        if (response?.status !== 200) return null
-        const {data} = (await response.json()) as {data: {result: {value: [number, string]}[]}}
-        return data.result[0]?.value[1] ?? null
-      }
-      let value: string | null = null
-      while ((value = await query()) === null) await new Promise(resolve => setTimeout(resolve, 50))
+      const prometheus = await startPrometheus(folder(), url, 'secret')
+      started.push(prometheus.child)
+      const value = await prometheus.valueOf('kvctl_segment_limit_bytes{segment="a"}')
       expect(value).to.equal(String(8n * GIB))
-      await end(prometheus, 'SIGTERM')
+      await end(prometheus.child, 'SIGTERM')
     })
   })
 })

@@ -8,8 +8,10 @@ import {CHROMIUM, launchChromium} from '../support/chromium.js'
 import {startCli} from '../support/cli.js'
 import {engineServer, type EnginePage} from '../support/engine-page.js'
 import {listenLow} from '../support/listen-low.js'
-import {bareDriver, fullGpu, migGpu} from '../support/nvml/driver-facts.js'
+import {bareDriver, fullGpu, gpuUuid, migGpu} from '../support/nvml/driver-facts.js'
 import {standInDriver, type DriverFacts, type StandInDriver} from '../support/nvml/stand-in.js'
+import {startPrometheus} from '../support/prometheus.js'
+import {checkMetrics} from '../support/promtool.js'
 import {describeWith} from '../support/requires.js'
 import {temporaryFolder} from '../support/temporary.js'
 
@@ -22,6 +24,19 @@ interface Document {
   readonly engines: {url: string; source: string; pids: number[]; gpus: number[]}[]
   readonly unavailable: Record<string, string>
   readonly warnings: {code: string}[]
+}
+
+interface Stats {
+  readonly gpus?: {index: number}[]
+  readonly error?: string
+}
+
+const STATS_OF_FULL = {
+  ...{index: 0, name: 'NVIDIA H100 80GB HBM3', uuid: gpuUuid(0), utilization_percent: 85},
+  // 40 GiB used and 600 MiB reserved, of 80 GiB
+  ...{memory_used_mb: 41_560, memory_total_mb: 81_920, memory_util_percent: (41_560 / 81_920) * 100},
+  ...{temperature_c: 61, power_draw_w: 412.5, power_limit_w: 700, fan_speed_percent: 45},
+  ...{encoder_util_percent: 5, decoder_util_percent: 6},
 }
 
 const NOWHERE = 'http://127.0.0.1:1'
@@ -88,6 +103,8 @@ describeWith(['gcc|cc'], 'kvctl serve on GPUs', () => {
     await until(async () => isSo((document = await vram(url))), 'the document')
     return document
   }
+  const stats = async (url: string): Promise<Stats> =>
+    (await (await fetch(`${url}/proxy/stats`)).json()) as Stats
   const engineOf = async (facts: Parameters<typeof engineServer>[0]): Promise<EnginePage> => {
     const engine = await engineServer(facts)
     engines.push(engine)
@@ -119,8 +136,16 @@ describeWith(['gcc|cc'], 'kvctl serve on GPUs', () => {
       const {url} = await onDriver({...full(count), ...(count > 1 && migGpu(count - 1))})
       const all = await seen(url, document => document.devices.length > 0)
       expect(all.total_bytes).to.equal(count * 80 * 2 ** 30)
+      const rows = await stats(url)
+      expect(rows.gpus?.map(({index}) => index)).to.deep.equal(Array.from({length: count}, (_, at) => at))
+      expect(rows.gpus![0]).to.deep.equal(STATS_OF_FULL)
       driver.change({'gpu.0': '!15'})
       await until(async () => (await vram(url)).devices[0]!.state === 'lost', 'the loss')
+      await until(async () => (await stats(url)).gpus?.length !== count, 'an answer without the lost GPU')
+      const after = await stats(url)
+      if (count === 1) expect(after).to.deep.equal({error: 'Failed to query GPU: failed to query any GPUs'})
+      else
+        expect(after.gpus!.map(({index}) => index)).to.deep.equal(rows.gpus!.map(({index}) => index).slice(1))
       const {devices, total_bytes: total} = await vram(url)
       expect(devices.map(({state}) => state)).to.deep.equal([
         'lost',
@@ -180,7 +205,12 @@ describeWith(['gcc|cc'], 'kvctl serve on GPUs', () => {
       const engine = await engineOf({blocks: '1000', usage: 0.5})
       const facts = {...full(2), ...migGpu(1), events: '0:8:31'}
       // Without the cache, whose series have LMCache's names.
-      const {url} = await onDriver(facts, {KVCTL_ENGINE_URLS: engine.url}, '--api', 'vram,system')
+      const {url} = await onDriver(
+        facts,
+        {KVCTL_ENGINE_URLS: engine.url},
+        '--api',
+        'segments,vram,stats,system',
+      )
       await seen(url, document => document.allocated_blocks > 0)
       // The driver tells an event at a look of its own, after the first figures.
       let page = ''
@@ -189,12 +219,21 @@ describeWith(['gcc|cc'], 'kvctl serve on GPUs', () => {
         return /^kvctl_gpu_xid_last\{gpu="0",uuid="GPU-.*"\} 31$/m.test(page)
       }
       await until(hasXid, 'Xid 31 of GPU 0')
-      const promtool = spawn('promtool', ['check', 'metrics'], {stdio: ['pipe', 'pipe', 'pipe']})
-      let said = ''
-      for (const stream of [promtool.stdout, promtool.stderr])
-        stream.on('data', text => (said += String(text)))
-      promtool.stdin.end(page)
-      expect([(await once(promtool, 'close'))[0], said]).to.deep.equal([0, ''])
+      expect(await checkMetrics(page)).to.deep.equal({status: 0, complaints: []})
+    })
+  })
+
+  describeWith(['prometheus'], 'for Prometheus', () => {
+    it('is scraped: figures of each GPU', async () => {
+      const {url} = await onDriver(full(2), {KVCTL_TOKEN: 'secret'})
+      const prometheus = await startPrometheus(folder(), url, 'secret')
+      children.push(prometheus.child)
+      for (const [query, value] of [
+        [`kvctl_gpu_power_watts{gpu="1",uuid="${gpuUuid(1)}"}`, '412.5'],
+        ['sum(kvctl_gpu_memory_total_bytes)', String(160 * 2 ** 30)],
+        ['kvctl_gpu_driver_up', '1'],
+      ] as const)
+        expect(await prometheus.valueOf(query), query).to.equal(value)
     })
   })
 

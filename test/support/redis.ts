@@ -1,9 +1,10 @@
 import {spawn, type ChildProcess} from 'node:child_process'
 import {once} from 'node:events'
 import {mkdtempSync, rmSync, writeFileSync} from 'node:fs'
-import {createConnection, createServer, type AddressInfo} from 'node:net'
+import {createConnection} from 'node:net'
 import {tmpdir} from 'node:os'
 import {join} from 'node:path'
+import {freePort} from './free-port.js'
 
 export interface RedisServer {
   readonly port: number
@@ -13,15 +14,6 @@ export interface RedisServer {
   kill(): Promise<void>
   start(): Promise<void>
   stop(): Promise<void>
-}
-
-export async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const {port} = server.address() as AddressInfo
-  server.close()
-  await once(server, 'close')
-  return port
 }
 
 /** A real redis-server on a port of its own; `config` are lines of its configuration, `isSentinel` makes it one. */

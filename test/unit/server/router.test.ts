@@ -1,9 +1,10 @@
 import {once} from 'node:events'
-import {connect, createServer, type AddressInfo} from 'node:net'
+import {connect} from 'node:net'
 import {expect} from 'chai'
 import {parseYaml} from '../../../src/lib/config/index.js'
 import {controllerConfigOf} from '../../../src/lib/router/index.js'
 import {serveStore, type ApiServer} from '../../support/api-server.js'
+import {freePort} from '../../support/free-port.js'
 import {segmentFolder, type SegmentFolder} from '../../support/segments.js'
 import {eventStream, standInEngine, type StandInEngine} from '../../support/stand-in-engine.js'
 
@@ -201,15 +202,6 @@ ${extra}`,
   })
 
   describe('when an engine fails', () => {
-    const freePort = async (): Promise<number> => {
-      const holder = createServer().listen(0, '127.0.0.1')
-      await once(holder, 'listening')
-      const {port} = holder.address() as AddressInfo
-      holder.close()
-      await once(holder, 'close')
-      return port
-    }
-
     it('before the first byte, the request moves to another one', async () => {
       await start()
       vllm.on('/v1/completions', (_, response) => void response.socket!.destroy())

@@ -1,0 +1,60 @@
+import {spawn, type ChildProcess} from 'node:child_process'
+import {writeFileSync} from 'node:fs'
+import {join} from 'node:path'
+import {freePort} from './free-port.js'
+import {until} from './until.js'
+
+export interface Prometheus {
+  readonly child: ChildProcess
+  /** What a query gives, as soon as it gives one value. */
+  valueOf(query: string): Promise<string>
+}
+
+/**
+ * A real Prometheus that scrapes `/metrics` of a server every 200 ms.
+ *
+ * @param folder for its configuration and data
+ * @param url of the server
+ * @param token that the server asks for
+ */
+export async function startPrometheus(folder: string, url: string, token: string): Promise<Prometheus> {
+  const config = join(folder, 'prometheus.yml')
+  writeFileSync(
+    config,
+    `scrape_configs:
+  - job_name: kvctl
+    scrape_interval: 200ms
+    scrape_timeout: 200ms
+    authorization: {credentials: ${token}}
+    static_configs: [{targets: ['${new URL(url).host}']}]
+`,
+  )
+  const address = `127.0.0.1:${await freePort()}`
+  const child = spawn(
+    'prometheus',
+    [
+      `--config.file=${config}`,
+      `--web.listen-address=${address}`,
+      `--storage.tsdb.path=${join(folder, 'tsdb')}`,
+    ],
+    {stdio: 'ignore'},
+  )
+  const ask = async (query: string): Promise<string | null> => {
+    const path = `/api/v1/query?query=${encodeURIComponent(query)}`
+    const response = await fetch(`http://${address}${path}`).catch(() => null)
+    if (response?.status !== 200) return null
+    const {data} = (await response.json()) as {data: {result: {value: [number, string]}[]}}
+    return data.result[0]?.value[1] ?? null
+  }
+  return {
+    child,
+    async valueOf(query) {
+      let value: string | null = null
+      await until(
+        async () => (value = await ask(query)) !== null,
+        () => `Prometheus has nothing for ${query}`,
+      )
+      return value!
+    },
+  }
+}
