@@ -4,7 +4,10 @@ import {setTimeout as delay} from 'node:timers/promises'
 export interface Clock {
   /** Monotonic nanoseconds from an arbitrary origin. */
   nowNs(): number
-  /** @throws the signal's reason when aborted first */
+  /**
+   * @param ms 0 or less: until the next turn of the event loop
+   * @throws the signal's reason when aborted first
+   */
   sleep(ms: number, signal?: AbortSignal): Promise<void>
 }
 
@@ -13,7 +16,8 @@ export const systemClock: Clock = {
   nowNs: () => Number(process.hrtime.bigint()),
   async sleep(ms, signal) {
     try {
-      await delay(ms, undefined, signal && {signal})
+      // Node 24 warns on stderr of a negative delay.
+      await delay(Math.max(0, ms), undefined, signal && {signal})
     } catch (error) {
       signal?.throwIfAborted()
       throw error

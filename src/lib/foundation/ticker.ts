@@ -51,8 +51,9 @@ export function createTicker<T>(
       timer = null
       return
     }
-    const next = Math.max(deadline + intervalMs, performance.now())
-    timer = setTimeout(() => void tick(next), next - performance.now())
+    const now = performance.now()
+    const next = Math.max(deadline + intervalMs, now)
+    timer = setTimeout(() => void tick(next), next - now)
   }
 
   return {

@@ -1,5 +1,6 @@
 import {expect} from 'chai'
 import {seededRandom, systemClock, VirtualClock} from '../../../src/lib/foundation/index.js'
+import {warningsOfNode} from '../../support/warnings.js'
 
 describe('clocks', () => {
   it('of tests move only when told to', async () => {
@@ -17,6 +18,12 @@ describe('clocks', () => {
     const reason = new Error('enough')
     const sleeping = systemClock.sleep(60_000, AbortSignal.abort(reason))
     expect(await sleeping.catch((error: unknown) => error)).to.equal(reason)
+  })
+
+  it('of the machine take a time that has passed for no wait, without a warning of Node', async () => {
+    const warnings = warningsOfNode()
+    await systemClock.sleep(-0.001)
+    expect(await warnings.end()).to.deep.equal([])
   })
 })
 

@@ -1,5 +1,6 @@
 import {expect} from 'chai'
 import {createTicker} from '../../../src/lib/foundation/index.js'
+import {warningsOfNode} from '../../support/warnings.js'
 
 const fail = (error: unknown): void => {
   throw error
@@ -32,6 +33,20 @@ describe('a ticker', () => {
       ['first', 3],
       ['second', 3],
     ])
+  })
+
+  it('goes on at once when a look took longer than the interval, without a warning of Node', async () => {
+    const warnings = warningsOfNode()
+    const ticker = createTicker(() => Promise.resolve(1), 0.001, fail)
+    const end = new AbortController()
+    let looks = 0
+    await new Promise<void>(resolve => {
+      ticker.subscribe(() => {
+        if (++looks === 100) resolve()
+      }, end.signal)
+    })
+    end.abort()
+    expect(await warnings.end()).to.deep.equal([])
   })
 
   it('lets a slow reader skip looks instead of queueing them', async () => {
