@@ -1,8 +1,8 @@
-// CI's machine runs other things beside two test files at a time: there a test that failed is asked once more.
+// CI's machine runs other things beside two test files at a time: there a test that failed is asked again.
 module.exports = {
   timeout: 120_000,
   reporter: 'spec',
   'forbid-only': true,
-  retries: process.env.CI ? 1 : 0,
+  retries: process.env.CI ? 2 : 0,
   require: ['./build/test/support/serializable-bigints.js'],
 }
