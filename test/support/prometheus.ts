@@ -11,7 +11,7 @@ export interface Prometheus {
 }
 
 /**
- * A real Prometheus that scrapes `/metrics` of a server every 200 ms.
+ * A real Prometheus that scrapes `/metrics` of a server every 500 ms.
  *
  * @param folder for its configuration and data
  * @param url of the server
@@ -23,8 +23,8 @@ export async function startPrometheus(folder: string, url: string, token: string
     config,
     `scrape_configs:
   - job_name: kvctl
-    scrape_interval: 200ms
-    scrape_timeout: 200ms
+    scrape_interval: 500ms
+    scrape_timeout: 500ms
     authorization: {credentials: ${token}}
     static_configs: [{targets: ['${new URL(url).host}']}]
 `,
