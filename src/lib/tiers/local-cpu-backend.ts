@@ -1,7 +1,7 @@
-import {createEvictionPolicy} from './core/eviction/create-eviction-policy.js'
-import type {EvictionPolicy, EvictionPolicyName} from './core/eviction/eviction-policy.js'
+import type {EvictionPolicyName} from './core/eviction/eviction-policy.js'
 import type {ChunkLayout} from './core/memory-format.js'
 import {CpuPool, type MemoryObject} from './cpu-pool.js'
+import {Residents, type Resident} from './residents.js'
 import {
   NO_FIGURES,
   type ChunkKey,
@@ -10,10 +10,8 @@ import {
   type TierFigures,
 } from './storage-backend.js'
 
-interface Entry {
-  readonly key: ChunkKey
+interface HeldChunk extends Resident {
   readonly object: MemoryObject
-  pins: number
 }
 
 /** How long a reader waits for memory that others hold, and how often it looks. */
@@ -28,17 +26,15 @@ const LOOK_MS = 10
 export class LocalCpuBackend implements StorageBackend {
   readonly name = 'LocalCPUBackend'
   readonly pool: CpuPool
-  readonly #entries = new Map<string, Entry>()
-  readonly #policy: EvictionPolicy
+  readonly #residents: Residents<HeldChunk>
   #isHot: boolean
-  #bytes = 0
   #evictions = 0
   #evictedChunks = 0
   #failedEvictions = 0
 
   constructor(capacityBytes: number, policy: EvictionPolicyName, isHot: boolean) {
     this.pool = new CpuPool(capacityBytes)
-    this.#policy = createEvictionPolicy(policy)
+    this.#residents = new Residents(policy)
     this.#isHot = isHot
   }
 
@@ -54,10 +50,10 @@ export class LocalCpuBackend implements StorageBackend {
   get figures(): TierFigures {
     return {
       ...NO_FIGURES,
-      chunks: this.#entries.size,
-      bytes: this.#bytes,
+      chunks: this.#residents.count,
+      bytes: this.#residents.bytes,
       capacityBytes: this.pool.capacityBytes,
-      pinnedChunks: this.#pinned(),
+      pinnedChunks: this.#residents.pinnedCount,
       evictedChunks: this.#evictedChunks,
     }
   }
@@ -70,7 +66,7 @@ export class LocalCpuBackend implements StorageBackend {
   async disable(): Promise<number> {
     await this.clear()
     this.#isHot = false
-    return this.#entries.size
+    return this.#residents.count
   }
 
   /** Memory for one chunk, evicting what is needed; null when nothing may be evicted. */
@@ -78,14 +74,14 @@ export class LocalCpuBackend implements StorageBackend {
     for (;;) {
       const object = this.pool.allocate(layout)
       if (object !== null) return object
-      const victim = this.#policy.candidate(text => mayGo(this.#entries.get(text)!))
+      const victim = this.#residents.victim(mayGo)
       if (victim === null) {
         this.#failedEvictions++
         return null
       }
       this.#evictions++
       this.#evictedChunks++
-      this.#forget(this.#entries.get(victim)!)
+      this.#forget(victim)
     }
   }
 
@@ -99,17 +95,16 @@ export class LocalCpuBackend implements StorageBackend {
   }
 
   knows(key: ChunkKey): boolean {
-    return this.#entries.has(key.text)
+    return this.#residents.has(key)
   }
 
   /** The chunk, held once more for the caller. */
   peek(key: ChunkKey): MemoryObject | null {
-    return this.#entries.get(key.text)?.object.retain() ?? null
+    return this.#residents.get(key)?.object.retain() ?? null
   }
 
   async countPrefix(keys: readonly ChunkKey[]): Promise<number> {
-    const missing = keys.findIndex(({text}) => !this.#entries.has(text))
-    return missing < 0 ? keys.length : missing
+    return this.#residents.countPrefix(keys)
   }
 
   async load(keys: readonly ChunkKey[]): Promise<(MemoryObject | null)[]> {
@@ -117,45 +112,33 @@ export class LocalCpuBackend implements StorageBackend {
   }
 
   put(key: ChunkKey, object: MemoryObject): boolean {
-    if (this.#entries.has(key.text)) return true
-    this.#entries.set(key.text, {key, object: object.retain(), pins: 0})
-    this.#policy.added(key.text)
-    this.#bytes += object.physicalBytes
+    if (this.knows(key)) return true
+    this.#residents.add({key, object: object.retain(), bytes: object.physicalBytes, pins: 0})
     return true
   }
 
   touch(keys: readonly ChunkKey[]): void {
-    for (const {text} of keys) this.#policy.hit(text)
+    this.#residents.touch(keys)
   }
 
   pin(keys: readonly ChunkKey[]): void {
-    for (const {text} of keys) {
-      const entry = this.#entries.get(text)
-      if (entry !== undefined) entry.pins++
-    }
+    this.#residents.pin(keys)
   }
 
   unpin(keys: readonly ChunkKey[]): void {
-    for (const {text} of keys) {
-      const entry = this.#entries.get(text)
-      if (entry !== undefined && entry.pins > 0) entry.pins--
-    }
+    this.#residents.unpin(keys)
   }
 
   async remove(keys: readonly ChunkKey[]): Promise<number> {
-    const there = keys.flatMap(({text}) => this.#entries.get(text) ?? [])
-    for (const entry of there) this.#forget(entry)
+    const there = this.#residents.among(keys)
+    for (const chunk of there) this.#forget(chunk)
     return there.length
   }
 
   async clear(): Promise<Cleared> {
-    const going = [...this.#entries.values()].filter(mayGo)
-    for (const entry of going) this.#forget(entry)
-    return {
-      chunks: going.length,
-      tokens: going.reduce((sum, {key}) => sum + key.tokens, 0),
-      pinnedChunks: this.#entries.size,
-    }
+    const going = this.#residents.all().filter(mayGo)
+    for (const chunk of going) this.#forget(chunk)
+    return this.#residents.cleared(going)
   }
 
   async settle(): Promise<void> {
@@ -163,24 +146,16 @@ export class LocalCpuBackend implements StorageBackend {
   }
 
   async close(): Promise<void> {
-    for (const entry of [...this.#entries.values()]) this.#forget(entry)
+    for (const chunk of this.#residents.all()) this.#forget(chunk)
   }
 
-  #pinned(): number {
-    let count = 0
-    for (const {pins} of this.#entries.values()) if (pins > 0) count++
-    return count
-  }
-
-  #forget({key, object}: Entry): void {
-    this.#entries.delete(key.text)
-    this.#policy.removed(key.text)
-    this.#bytes -= object.physicalBytes
-    object.release()
+  #forget(chunk: HeldChunk): void {
+    this.#residents.forget(chunk)
+    chunk.object.release()
   }
 }
 
 /** Not pinned, and held by nobody but the cache. */
-function mayGo({object, pins}: Entry): boolean {
+function mayGo({object, pins}: HeldChunk): boolean {
   return pins === 0 && object.holders === 1
 }

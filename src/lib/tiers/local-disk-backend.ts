@@ -2,12 +2,12 @@ import {join} from 'node:path'
 import {crc32} from 'node:zlib'
 import {isSystemError, type Logger} from '../foundation/index.js'
 import type {ChunkFiles} from './chunk-files.js'
-import {createEvictionPolicy} from './core/eviction/create-eviction-policy.js'
-import type {EvictionPolicy, EvictionPolicyName} from './core/eviction/eviction-policy.js'
+import type {EvictionPolicyName} from './core/eviction/eviction-policy.js'
 import {diskFileName} from './core/file-names.js'
 import {layoutBytes, type ChunkLayout} from './core/memory-format.js'
 import {physicalBytes, type MemoryObject} from './cpu-pool.js'
 import {DiskJournal, type DiskEntry} from './disk-journal.js'
+import {Residents, type Resident} from './residents.js'
 import {
   NO_FIGURES,
   type ChunkKey,
@@ -35,11 +35,7 @@ export interface LocalDiskOptions {
 const QUEUE = {maxChunks: 4096, maxBytes: 2 ** 30, concurrency: 4}
 const READS_AT_ONCE = 8
 
-/** Physical bytes, pins and the chunk itself. */
-interface Resident extends DiskEntry {
-  readonly bytes: number
-  pins: number
-}
+type ChunkOnDisk = DiskEntry & Resident
 
 /**
  * One file a chunk, as upstream names and fills it, with a journal beside them from which a restart knows what they are.
@@ -52,10 +48,10 @@ export class LocalDiskBackend implements StorageBackend {
   readonly #journal: DiskJournal
   readonly #health: TierHealth
   readonly #queue: WriteQueue
-  readonly #policy: EvictionPolicy
-  readonly #residents = new Map<string, Resident>()
+  readonly #residents: Residents<ChunkOnDisk>
   readonly #temporaryPrefix: string
-  #usedBytes = 0
+  /** Room that is taken for chunks on their way. */
+  #reservedBytes = 0
   #temporaries = 0
   #counts = {
     ...{droppedWrites: 0, failedWrites: 0, failedReads: 0, refusedReads: 0, evictedChunks: 0},
@@ -66,7 +62,7 @@ export class LocalDiskBackend implements StorageBackend {
     this.#options = options
     this.#journal = new DiskJournal(join(options.folder, `kvctl-journal-${options.workerId}.jsonl`))
     this.#temporaryPrefix = `.kvctl-${options.workerId}-`
-    this.#policy = createEvictionPolicy(options.policy)
+    this.#residents = new Residents(options.policy)
     this.#health = new TierHealth({...options, tier: this.name, probe: async () => this.#probe()})
     this.#queue = new WriteQueue({...QUEUE, write: async (key, object) => this.#write(key, object)})
   }
@@ -80,28 +76,24 @@ export class LocalDiskBackend implements StorageBackend {
   }
 
   get figures(): TierFigures {
-    let pinnedChunks = 0
-    for (const {pins} of this.#residents.values()) if (pins > 0) pinnedChunks++
     return {
       ...NO_FIGURES,
       ...this.#counts,
-      chunks: this.#residents.size,
+      chunks: this.#residents.count,
       bytes: this.#usedBytes,
       capacityBytes: this.#options.capacityBytes,
-      pinnedChunks,
+      pinnedChunks: this.#residents.pinnedCount,
       pendingWrites: this.#queue.length,
       degraded: this.#health.degraded,
     }
   }
 
   knows(key: ChunkKey): boolean {
-    return this.#residents.has(key.text) || this.#queue.has(key)
+    return this.#residents.has(key) || this.#queue.has(key)
   }
 
   async countPrefix(keys: readonly ChunkKey[]): Promise<number> {
-    if (this.#health.degraded !== null) return 0
-    const missing = keys.findIndex(({text}) => !this.#residents.has(text))
-    return missing < 0 ? keys.length : missing
+    return this.#health.degraded === null ? this.#residents.countPrefix(keys) : 0
   }
 
   async load(keys: readonly ChunkKey[]): Promise<(MemoryObject | null)[]> {
@@ -121,44 +113,34 @@ export class LocalDiskBackend implements StorageBackend {
   }
 
   touch(keys: readonly ChunkKey[]): void {
-    for (const {text} of keys) this.#policy.hit(text)
+    this.#residents.touch(keys)
   }
 
   pin(keys: readonly ChunkKey[]): void {
-    for (const {text} of keys) {
-      const resident = this.#residents.get(text)
-      if (resident !== undefined) resident.pins++
-    }
+    this.#residents.pin(keys)
   }
 
   unpin(keys: readonly ChunkKey[]): void {
-    for (const {text} of keys) {
-      const resident = this.#residents.get(text)
-      if (resident !== undefined && resident.pins > 0) resident.pins--
-    }
+    this.#residents.unpin(keys)
   }
 
   async remove(keys: readonly ChunkKey[]): Promise<number> {
-    const there = keys.flatMap(({text}) => this.#residents.get(text) ?? [])
+    const there = this.#residents.among(keys)
     for (const resident of there) await this.#drop(resident)
     return there.length
   }
 
   async clear(): Promise<Cleared> {
     await this.#queue.settle()
-    const going = [...this.#residents.values()].filter(({pins}) => pins === 0)
-    for (const resident of going) this.#forget(resident)
+    const going = this.#residents.all().filter(mayGo)
+    for (const resident of going) this.#residents.forget(resident)
     try {
-      await this.#journal.rewrite(this.#residents.values())
+      await this.#journal.rewrite(this.#residents.all())
       for (const {key} of going) await this.#options.files.remove(this.#pathOf(key))
     } catch (error) {
       this.#health.failed(error)
     }
-    return {
-      chunks: going.length,
-      tokens: going.reduce((sum, {key}) => sum + key.tokens, 0),
-      pinnedChunks: this.#residents.size,
-    }
+    return this.#residents.cleared(going)
   }
 
   async settle(): Promise<void> {
@@ -194,11 +176,11 @@ export class LocalDiskBackend implements StorageBackend {
           )
       }
     }
-    if (isStale) await this.#journal.rewrite(this.#residents.values())
+    if (isStale) await this.#journal.rewrite(this.#residents.all())
   }
 
   async #read(key: ChunkKey): Promise<MemoryObject | null> {
-    const resident = this.#residents.get(key.text)
+    const resident = this.#residents.get(key)
     if (resident === undefined || this.#health.degraded !== null) return null
     const object = await this.#options.allocate(resident.layout)
     if (object === null) return null
@@ -207,7 +189,7 @@ export class LocalDiskBackend implements StorageBackend {
       this.#counts.refusedReads++
       object.release()
       // Somebody may have forgotten it meanwhile.
-      if (this.#residents.get(key.text) === resident) await this.#drop(resident)
+      if (this.#residents.get(key) === resident) await this.#drop(resident)
       return null
     }
     this.#counts.readRequests++
@@ -236,7 +218,7 @@ export class LocalDiskBackend implements StorageBackend {
       return
     }
     // From here on the room is taken, whatever else is written at the same time.
-    this.#usedBytes += object.physicalBytes
+    this.#reservedBytes += object.physicalBytes
     const {files, folder} = this.#options
     const temporary = join(folder, `${this.#temporaryPrefix}${this.#temporaries++}.tmp`)
     try {
@@ -244,12 +226,12 @@ export class LocalDiskBackend implements StorageBackend {
       await files.rename(temporary, this.#pathOf(key))
       const entry = {key, layout: object.layout, crc: crc32(object.bytes)}
       await this.#journal.added(entry)
-      this.#usedBytes -= object.physicalBytes
+      this.#reservedBytes -= object.physicalBytes
       this.#add(entry)
       this.#counts.writeRequests++
       this.#counts.writeBytes += object.bytes.length
     } catch (error) {
-      this.#usedBytes -= object.physicalBytes
+      this.#reservedBytes -= object.physicalBytes
       this.#counts.failedWrites++
       this.#health.failed(error)
       await this.#discard(temporary, this.#pathOf(key))
@@ -266,29 +248,24 @@ export class LocalDiskBackend implements StorageBackend {
 
   async #makeRoom(bytes: number): Promise<boolean> {
     while (this.#usedBytes + bytes > this.#options.capacityBytes) {
-      const text = this.#policy.candidate(one => this.#residents.get(one)!.pins === 0)
-      if (text === null) return false
+      const victim = this.#residents.victim(mayGo)
+      if (victim === null) return false
       this.#counts.evictedChunks++
-      await this.#drop(this.#residents.get(text)!)
+      await this.#drop(victim)
     }
     return true
   }
 
+  get #usedBytes(): number {
+    return this.#residents.bytes + this.#reservedBytes
+  }
+
   #add(entry: DiskEntry): void {
-    const bytes = physicalBytes(layoutBytes(entry.layout))
-    this.#residents.set(entry.key.text, {...entry, bytes, pins: 0})
-    this.#policy.added(entry.key.text)
-    this.#usedBytes += bytes
+    this.#residents.add({...entry, bytes: physicalBytes(layoutBytes(entry.layout)), pins: 0})
   }
 
-  #forget({key, bytes}: Resident): void {
-    this.#residents.delete(key.text)
-    this.#policy.removed(key.text)
-    this.#usedBytes -= bytes
-  }
-
-  async #drop(resident: Resident): Promise<void> {
-    this.#forget(resident)
+  async #drop(resident: ChunkOnDisk): Promise<void> {
+    this.#residents.forget(resident)
     try {
       await this.#journal.removed(resident.key)
       await this.#options.files.remove(this.#pathOf(resident.key))
@@ -308,4 +285,8 @@ export class LocalDiskBackend implements StorageBackend {
   #pathOf({text}: ChunkKey): string {
     return join(this.#options.folder, diskFileName(text))
   }
+}
+
+function mayGo({pins}: ChunkOnDisk): boolean {
+  return pins === 0
 }
