@@ -6,7 +6,7 @@ import {shortPercent, shortSize, whole} from '../draw/format.js'
 import {span, toneOfPercent, type Tone} from '../draw/line.js'
 import {sparkline} from '../draw/sparkline.js'
 import {seriesKey, type History} from '../state/history.js'
-import {numberCell, textCell, type Row, type Table} from './table.js'
+import {HOST_COLUMN, numberCell, textCell, type Row, type Table} from './table.js'
 
 const COLUMNS: readonly Column[] = [
   {id: 'index', title: 'GPU', align: 'left', minColumns: 4, rank: 0},
@@ -22,21 +22,12 @@ const COLUMNS: readonly Column[] = [
   {id: 'state', title: 'State', align: 'left', minColumns: 7, maxColumns: 40, isText: true, rank: 10},
   {id: 'history', title: 'Util history', align: 'left', minColumns: 12, maxColumns: 60, rank: 11},
 ]
-const HOST: Column = {
-  id: 'host',
-  title: 'Host',
-  align: 'left',
-  minColumns: 10,
-  maxColumns: 24,
-  isText: true,
-  rank: 2.5,
-}
 
 export function gpusTable({hosts}: MonitorLook, history: History): Table {
   const reasons = hosts.map(({devicesMissing}) => devicesMissing).filter(reason => reason !== null)
   return {
     ...{id: 'gpus', title: 'GPUs'},
-    columns: hosts.length > 1 ? [COLUMNS[0]!, HOST, ...COLUMNS.slice(1)] : COLUMNS,
+    columns: hosts.length > 1 ? [COLUMNS[0]!, HOST_COLUMN, ...COLUMNS.slice(1)] : COLUMNS,
     rows: hosts.flatMap(host => host.devices.map(device => rowOf(host, device, history))),
     emptyBecause:
       reasons[0] === undefined ? 'asking the driver…' : `GPU memory info unavailable: ${reasons[0]}`,

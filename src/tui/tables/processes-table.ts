@@ -3,7 +3,7 @@ import type {HostLook, MonitorLook, ProcessFigures} from '../../lib/monitor/inde
 import type {Column} from '../draw/columns.js'
 import {shortSize, whole} from '../draw/format.js'
 import {seriesKey} from '../state/history.js'
-import {numberCell, textCell, type Row, type Table} from './table.js'
+import {HOST_COLUMN, numberCell, textCell, type Row, type Table} from './table.js'
 
 const COLUMNS: readonly Column[] = [
   {id: 'pid', title: 'PID', align: 'right', minColumns: 7, rank: 0},
@@ -16,20 +16,11 @@ const COLUMNS: readonly Column[] = [
   {id: 'container', title: 'Container', align: 'left', minColumns: 9, maxColumns: 12, isText: true, rank: 7},
   {id: 'command', title: 'Command', align: 'left', minColumns: 16, maxColumns: 200, isText: true, rank: 6},
 ]
-const HOST: Column = {
-  id: 'host',
-  title: 'Host',
-  align: 'left',
-  minColumns: 10,
-  maxColumns: 24,
-  isText: true,
-  rank: 2.5,
-}
 
 export function processesTable({hosts}: MonitorLook): Table {
   return {
     ...{id: 'processes', title: 'Processes'},
-    columns: hosts.length > 1 ? [COLUMNS[0]!, HOST, ...COLUMNS.slice(1)] : COLUMNS,
+    columns: hosts.length > 1 ? [COLUMNS[0]!, HOST_COLUMN, ...COLUMNS.slice(1)] : COLUMNS,
     rows: hosts.flatMap(host => host.processes.map(process => rowOf(host, process))),
     emptyBecause: 'no process holds GPU memory or owns a segment',
   }

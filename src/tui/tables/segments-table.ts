@@ -6,7 +6,7 @@ import {shortPercent, shortSize} from '../draw/format.js'
 import {span, toneOfPercent, type Tone} from '../draw/line.js'
 import {sparkline} from '../draw/sparkline.js'
 import {seriesKey, type History} from '../state/history.js'
-import {numberCell, textCell, type Row, type Table} from './table.js'
+import {HOST_COLUMN, numberCell, textCell, type Row, type Table} from './table.js'
 
 const NAME: Column = {
   id: 'name',
@@ -29,15 +29,6 @@ const COLUMNS: readonly Column[] = [
   {id: 'pid', title: 'PID', align: 'right', minColumns: 7, rank: 9},
   {id: 'owner', title: 'Owner', align: 'left', minColumns: 16, maxColumns: 60, isText: true, rank: 10},
 ]
-const HOST: Column = {
-  id: 'host',
-  title: 'Host',
-  align: 'left',
-  minColumns: 10,
-  maxColumns: 24,
-  isText: true,
-  rank: 2.5,
-}
 
 const STATE_TONES: Readonly<Record<SegmentFigures['state'], Tone | undefined>> = {
   ...{live: 'good', idle: undefined, stale: 'bad', foreign: 'dim', unknown: 'dim', missing: 'bad'},
@@ -57,7 +48,7 @@ export function freeBytes({usedBytes, preallocBytes, limitBytes}: SegmentFigures
 export function segmentsTable({hosts}: MonitorLook, history: History): Table {
   return {
     ...{id: 'segments', title: 'Segments'},
-    columns: [NAME, ...(hosts.length > 1 ? [HOST] : []), ...COLUMNS],
+    columns: [NAME, ...(hosts.length > 1 ? [HOST_COLUMN] : []), ...COLUMNS],
     rows: hosts.flatMap(host => host.segments.map(segment => rowOf(host, segment, history))),
     emptyBecause: 'no active KVCached segments',
   }

@@ -38,6 +38,17 @@ export interface Table {
   readonly emptyBecause: string
 }
 
+/** Beside what is shown of several machines. */
+export const HOST_COLUMN: Column = {
+  id: 'host',
+  title: 'Host',
+  align: 'left',
+  minColumns: 10,
+  maxColumns: 24,
+  isText: true,
+  rank: 2.5,
+}
+
 export function textCell(text: string | null, tone?: Tone): Cell {
   const shown = printable(text ?? '-')
   return {
