@@ -19,7 +19,7 @@ import {systemClock} from '../src/lib/foundation/index.js'
 import {startWorker} from '../src/lib/processes/index.js'
 import {repositoryRoot} from '../test/support/cli.js'
 import {bareDriver, fullGpu} from '../test/support/nvml/driver-facts.js'
-import {standInDriver, type DriverFacts} from '../test/support/nvml/stand-in.js'
+import {standInDriver, type Facts} from '../test/support/nvml/stand-in.js'
 import {median} from './support/median.js'
 import {readStream, type StreamReader} from './support/read-stream.js'
 
@@ -33,7 +33,7 @@ const STREAM_MS = 8000
 const folder = mkdtempSync(join(tmpdir(), 'kvctl-bench-gpu-'))
 process.on('exit', () => rmSync(folder, {recursive: true, force: true}))
 const facts = Object.assign({}, bareDriver(GPUS), ...Array.from({length: GPUS}, (_, index) => fullGpu(index)))
-const driver = standInDriver(folder, facts as DriverFacts)
+const driver = standInDriver(folder, facts as Facts)
 Object.assign(process.env, driver.env)
 
 const sleep = (ms: number): Promise<void> => new Promise(resolve => setTimeout(resolve, ms))

@@ -18,7 +18,7 @@ import {createInterface} from 'node:readline'
 import {repositoryRoot} from '../test/support/cli.js'
 import {engineServer} from '../test/support/engine-page.js'
 import {bareDriver, fullGpu} from '../test/support/nvml/driver-facts.js'
-import {standInDriver, type DriverFacts} from '../test/support/nvml/stand-in.js'
+import {standInDriver, type Facts} from '../test/support/nvml/stand-in.js'
 import {readStream} from './support/read-stream.js'
 
 const [seconds = 60, streams = 200, rate = 100] = process.argv.slice(2).map(Number)
@@ -46,7 +46,7 @@ async function serve(name: string, engineUrl: string): Promise<Server> {
     bareDriver(GPUS),
     ...Array.from({length: GPUS}, (_, index) => fullGpu(index)),
   )
-  const driver = standInDriver(mkdtempSync(join(folder, `${name}-`)), facts as DriverFacts)
+  const driver = standInDriver(mkdtempSync(join(folder, `${name}-`)), facts as Facts)
   const env = {
     ...{...process.env, ...driver.env, KVCTL_ENGINE_URLS: engineUrl},
     ...{KVCTL_SHM_DIR: folder, KVCTL_STATE_DIR: join(folder, 'state'), KVCTL_TOKEN: '', KVMINI_TOKEN: ''},

@@ -23,7 +23,7 @@ import {
 } from '../../src/native/cuda.js'
 import {libc} from '../../src/native/libc.js'
 import {NativeError} from '../../src/native/native-error.js'
-import {CUDA_HEADER, cudaStandIn, type CudaFacts, type CudaStandIn} from '../support/cuda/stand-in.js'
+import {CUDA_HEADER, cudaStandIn, type Facts, type CudaStandIn} from '../support/cuda/stand-in.js'
 import {describeWith, findProgram} from '../support/requires.js'
 import {temporaryFolder} from '../support/temporary.js'
 
@@ -88,13 +88,13 @@ describe('native/cuda without a library', () => {
 
 describeWith(['gcc|cc'], 'native/cuda beside C', () => {
   const folder = temporaryFolder()
-  const drive = (facts: CudaFacts = {}, without?: readonly string[]): {cuda: Cuda; driver: CudaStandIn} => {
+  const drive = (facts: Facts = {}, without?: readonly string[]): {cuda: Cuda; driver: CudaStandIn} => {
     const driver = cudaStandIn(folder(), facts, without)
     process.env['KVCTL_TEST_CUDA_FOLDER'] = driver.env['KVCTL_TEST_CUDA_FOLDER']
     return {cuda: loadCuda(driver.library), driver}
   }
   /** A driver whose device 0 has its context current. */
-  const ready = (facts: CudaFacts = {}, without?: readonly string[]): {cuda: Cuda; driver: CudaStandIn} => {
+  const ready = (facts: Facts = {}, without?: readonly string[]): {cuda: Cuda; driver: CudaStandIn} => {
     const both = drive({context_bytes: MIB, 'gpu.0.total_bytes': 64 * MIB, ...facts}, without)
     both.cuda.init()
     both.cuda.ctxSetCurrent(both.cuda.devicePrimaryCtxRetain(0))

@@ -1,10 +1,9 @@
 import {expect} from 'chai'
 import {z} from 'zod'
-import {GpuSession, type GpusLook} from '../../src/lib/gpu/index.js'
-import {loadNvml} from '../../src/native/nvml.js'
 import {samplerOf, serveStore, type ApiServer} from '../support/api-server.js'
 import {engineServer, type EnginePage} from '../support/engine-page.js'
 import {bareDriver, fullGpu} from '../support/nvml/driver-facts.js'
+import {sessionLook} from '../support/nvml/session-look.js'
 import {standInDriver} from '../support/nvml/stand-in.js'
 import {describeWith} from '../support/requires.js'
 import {segmentFolder, type SegmentFolder} from '../support/segments.js'
@@ -83,18 +82,7 @@ describeWith(['gcc|cc'], 'the documents of Blackbox and vllm-chill', () => {
     engine = await engineServer({blocks: '100', usage: 0.25})
     const driver = standInDriver(temporary(), {...bareDriver(2), ...fullGpu(0), ...fullGpu(1)})
     process.env['KVCTL_TEST_NVML_FILE'] = driver.env['KVCTL_TEST_NVML_FILE']
-    const session = new GpuSession(() => loadNvml(driver.library), {
-      ...{libraryPath: driver.library, healthMs: 0, retryMs: 0, pciFolder: temporary()},
-    })
-    const look = (): GpusLook => {
-      const reports = [...session.look(new Set())]
-      return {
-        takenAtMs: Date.now(),
-        tookMs: 0,
-        driver: reports.flatMap(one => (one.kind === 'driver' ? [one.driver] : []))[0]!,
-        gpus: reports.flatMap(one => (one.kind === 'gpu' ? [one.gpu] : [])),
-      }
-    }
+    const look = sessionLook(driver.library, temporary())
     server = await serveStore(folder.store, {sampler: samplerOf(look), engineUrls: [engine.url]})
   })
   afterEach(async () => {

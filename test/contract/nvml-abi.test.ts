@@ -9,7 +9,7 @@ import {nvmlError} from '../../src/native/nvml-status.js'
 import {readFieldValue, STRUCTS, structVersion, type Struct} from '../../src/native/nvml-structs.js'
 import {loadNvml, NVML, NVML_ALL_LINKS, NVML_CLOCK, NVML_EVENT, type Nvml} from '../../src/native/nvml.js'
 import {bareDriver, fullGpu, gpuUuid, migGpu, ofGpu} from '../support/nvml/driver-facts.js'
-import {NVML_HEADER, standInDriver, type DriverFacts, type StandInDriver} from '../support/nvml/stand-in.js'
+import {NVML_HEADER, standInDriver, type Facts, type StandInDriver} from '../support/nvml/stand-in.js'
 import {describeWith, findProgram} from '../support/requires.js'
 import {temporaryFolder} from '../support/temporary.js'
 
@@ -94,7 +94,7 @@ describe('the length of a process record', () => {
 
 describeWith(['gcc|cc'], 'native/nvml beside C', () => {
   const folder = temporaryFolder()
-  const drive = (facts: DriverFacts, without?: readonly string[]): {nvml: Nvml; driver: StandInDriver} => {
+  const drive = (facts: Facts, without?: readonly string[]): {nvml: Nvml; driver: StandInDriver} => {
     const driver = standInDriver(folder(), facts, without)
     process.env['KVCTL_TEST_NVML_FILE'] = driver.env['KVCTL_TEST_NVML_FILE']
     const nvml = loadNvml(driver.library)

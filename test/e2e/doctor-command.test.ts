@@ -7,7 +7,7 @@ import type {Check, DoctorJson} from '../../src/lib/doctor/index.js'
 import {runCli} from '../support/cli.js'
 import {cudaStandIn} from '../support/cuda/stand-in.js'
 import {bareDriver, fullGpu, gpuIdentity, ofGpu} from '../support/nvml/driver-facts.js'
-import {standInDriver, type DriverFacts} from '../support/nvml/stand-in.js'
+import {standInDriver, type Facts} from '../support/nvml/stand-in.js'
 import {describeWith} from '../support/requires.js'
 import {temporaryFolder} from '../support/temporary.js'
 
@@ -90,7 +90,7 @@ describe('kvctl doctor', () => {
   })
 
   describeWith(['gcc|cc'], 'with drivers', () => {
-    const healthy = (index: number): DriverFacts => ({
+    const healthy = (index: number): Facts => ({
       ...fullGpu(index),
       ...ofGpu(index, {
         nvmlDeviceGetRemappedRows: '0 0 0 0',

@@ -4,7 +4,7 @@ import {join} from 'node:path'
 import {expect} from 'chai'
 import {runCli, startCli, type CliResult} from '../support/cli.js'
 import {bareDriver, fullGpu, gpuUuid, migGpu} from '../support/nvml/driver-facts.js'
-import {standInDriver, type DriverFacts} from '../support/nvml/stand-in.js'
+import {standInDriver, type Facts} from '../support/nvml/stand-in.js'
 import {describeWith} from '../support/requires.js'
 import {GIB, recordBytes} from '../support/segments.js'
 import {temporaryFolder} from '../support/temporary.js'
@@ -71,19 +71,19 @@ describe('kvctl gpus without a usable driver', () => {
 
 describeWith(['gcc|cc'], 'kvctl gpus on a stand-in driver', () => {
   const folder = temporaryFolder()
-  const gpus = async (facts: DriverFacts, ...args: string[]): Promise<CliResult> =>
+  const gpus = async (facts: Facts, ...args: string[]): Promise<CliResult> =>
     runCli(['gpus', ...args], {env: standInDriver(folder(), facts).env})
-  const document = async (facts: DriverFacts): Promise<GpusDocument> => {
+  const document = async (facts: Facts): Promise<GpusDocument> => {
     const {code, stdout, stderr} = await gpus(facts, '--json')
     expect(code, stderr).to.equal(0)
     return JSON.parse(stdout) as GpusDocument
   }
-  const full = (count: number): DriverFacts =>
+  const full = (count: number): Facts =>
     Object.assign(
       {},
       bareDriver(count),
       ...Array.from({length: count}, (_, index) => fullGpu(index)),
-    ) as DriverFacts
+    ) as Facts
 
   for (const [status, words] of [
     [9, 'kernel driver is not loaded'],
@@ -210,7 +210,7 @@ describeWith(['gcc|cc'], 'kvctl gpus on a stand-in driver', () => {
 
 describeWith(['gcc|cc'], 'kvctl limit-percent by a GPU', () => {
   const folder = temporaryFolder()
-  const limit = async (facts: DriverFacts, ...args: string[]): Promise<CliResult> => {
+  const limit = async (facts: Facts, ...args: string[]): Promise<CliResult> => {
     writeFileSync(join(folder(), 'vllm-0'), recordBytes(100n * GIB))
     const env = {
       ...standInDriver(folder(), facts).env,

@@ -9,7 +9,7 @@ import {startCli} from '../support/cli.js'
 import {engineServer, type EnginePage} from '../support/engine-page.js'
 import {listenLow} from '../support/listen-low.js'
 import {bareDriver, fullGpu, gpuUuid, migGpu} from '../support/nvml/driver-facts.js'
-import {standInDriver, type DriverFacts, type StandInDriver} from '../support/nvml/stand-in.js'
+import {standInDriver, type Facts, type StandInDriver} from '../support/nvml/stand-in.js'
 import {startPrometheus} from '../support/prometheus.js'
 import {checkMetrics} from '../support/promtool.js'
 import {describeWith} from '../support/requires.js'
@@ -50,12 +50,8 @@ async function until(isSo: () => boolean | Promise<boolean>, what: string): Prom
   }
 }
 
-const full = (count: number): DriverFacts =>
-  Object.assign(
-    {},
-    bareDriver(count),
-    ...Array.from({length: count}, (_, index) => fullGpu(index)),
-  ) as DriverFacts
+const full = (count: number): Facts =>
+  Object.assign({}, bareDriver(count), ...Array.from({length: count}, (_, index) => fullGpu(index))) as Facts
 
 describeWith(['gcc|cc'], 'kvctl serve on GPUs', () => {
   const folder = temporaryFolder()
@@ -85,7 +81,7 @@ describeWith(['gcc|cc'], 'kvctl serve on GPUs', () => {
     return {url: (JSON.parse(line) as {url: string}).url, child}
   }
   const onDriver = async (
-    facts: DriverFacts,
+    facts: Facts,
     env: NodeJS.ProcessEnv = {},
     ...args: string[]
   ): ReturnType<typeof serve> => {

@@ -24,7 +24,6 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -51,52 +50,14 @@ struct counters {
 static struct counters nowhere, *counters = &nowhere, *all_counters;
 static pthread_mutex_t lock = PTHREAD_RECURSIVE_MUTEX_INITIALIZER_NP;
 
-static char *text;
-static struct timespec text_time;
-static ino_t text_inode;
-
 static void path_of(char *path, size_t size, const char *name) {
   const char *folder = getenv("KVCTL_TEST_CUDA_FOLDER");
   snprintf(path, size, "%s/%s", folder ? folder : "/nonexistent", name);
 }
 
-static void refresh(void) {
-  char path[4096];
-  struct stat now;
-  path_of(path, sizeof path, "facts");
-  if (stat(path, &now) != 0) return;
-  if (text && now.st_ino == text_inode && now.st_mtim.tv_sec == text_time.tv_sec &&
-      now.st_mtim.tv_nsec == text_time.tv_nsec)
-    return;
-  FILE *file = fopen(path, "r");
-  if (!file) return;
-  free(text);
-  text = calloc(1, now.st_size + 2);
-  text[0] = '\n';
-  if (fread(text + 1, 1, now.st_size, file) == 0) text[1] = 0;
-  fclose(file);
-  text_inode = now.st_ino;
-  text_time = now.st_mtim;
-}
+static void facts_path(char *path, size_t size) { path_of(path, size, "facts"); }
+#include "../stand-in/facts.h"
 
-static const char *value(const char *format, ...) {
-  static __thread char answer[1024];
-  char key[256] = "\n";
-  va_list arguments;
-  va_start(arguments, format);
-  vsnprintf(key + 1, sizeof key - 2, format, arguments);
-  va_end(arguments);
-  strcat(key, " ");
-  refresh();
-  const char *at = text ? strstr(text, key) : NULL;
-  if (!at) return NULL;
-  at += strlen(key);
-  size_t length = strcspn(at, "\n");
-  if (length >= sizeof answer) length = sizeof answer - 1;
-  memcpy(answer, at, length);
-  answer[length] = 0;
-  return answer;
-}
 static unsigned long long number(unsigned long long otherwise, const char *key) {
   const char *found = value("%s", key);
   return found ? strtoull(found, NULL, 0) : otherwise;

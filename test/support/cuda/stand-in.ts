@@ -1,36 +1,14 @@
-import {execFileSync} from 'node:child_process'
-import {copyFileSync, existsSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync} from 'node:fs'
-import {tmpdir} from 'node:os'
+import {copyFileSync, existsSync, mkdtempSync, readFileSync} from 'node:fs'
 import {join} from 'node:path'
 import {repositoryRoot} from '../cli.js'
-import {findProgram} from '../requires.js'
+import {factsFile, type FactChanges, type Facts} from '../stand-in/facts-file.js'
+import {standInCompiler} from '../stand-in/library.js'
 
-/** Keys and values of the stand-in's facts; `stand-in.c` says what they mean. */
-export type CudaFacts = Readonly<Record<string, string | number>>
+export type {Facts} from '../stand-in/facts-file.js'
 
 export const CUDA_HEADER: string = join(repositoryRoot, 'test/support/cuda/cuda-abi.h')
 const SOURCE = join(repositoryRoot, 'test/support/cuda/stand-in.c')
-const libraries = new Map<string, string>()
-let buildFolder: string | null = null
-
-/** Compiles the stand-in for `libcuda.so.1`, once for each set of functions that it shall not export. */
-function standInLibrary(without: readonly string[]): string {
-  const key = without.join(' ')
-  const known = libraries.get(key)
-  if (known !== undefined) return known
-  if (buildFolder === null) {
-    const folder = (buildFolder = mkdtempSync(join(tmpdir(), 'kvctl-cuda-')))
-    process.on('exit', () => rmSync(folder, {recursive: true, force: true}))
-  }
-  const folder = mkdtempSync(join(buildFolder, 'driver-'))
-  const library = join(folder, 'libcuda.so.1')
-  const symbols = join(folder, 'symbols')
-  writeFileSync(symbols, `{ global: cu[A-Z]*; local: ${without.map(name => `${name};`).join(' ')} *; };\n`)
-  const flags = ['-shared', '-fPIC', '-O1', '-Wall', '-Wextra', '-Werror', `-Wl,--version-script=${symbols}`]
-  execFileSync(findProgram('gcc', 'cc')!, [...flags, '-o', library, SOURCE, '-lpthread'])
-  libraries.set(key, library)
-  return library
-}
+const standInLibrary = standInCompiler('libcuda.so.1', SOURCE, 'cu[A-Z]*', ['-lpthread'])
 
 /** What one process holds of the stand-in. */
 export interface CudaCounters {
@@ -75,7 +53,7 @@ export interface CudaStandIn {
   /** For a program that shall find this driver. */
   readonly env: Readonly<Record<string, string>>
   /** Adds facts, or takes away those given as null. Seen by the next call into the library. */
-  change(facts: Readonly<Record<string, string | number | null>>): void
+  change(facts: FactChanges): void
   /** What a process holds now; null when it never called `cuInit` on this driver. */
   counters(pid?: number): CudaCounters | null
   /** Processes that called `cuInit` on this driver, and contexts that they hold or held when they died. */
@@ -86,37 +64,21 @@ export interface CudaStandIn {
  * @param folder a temporary one
  * @param without functions that this driver does not export
  */
-export function cudaStandIn(
-  folder: string,
-  facts: CudaFacts = {},
-  without: readonly string[] = [],
-): CudaStandIn {
+export function cudaStandIn(folder: string, facts: Facts = {}, without: readonly string[] = []): CudaStandIn {
   const home = mkdtempSync(join(folder, 'cuda-'))
-  const file = join(home, 'facts')
-  const current = new Map<string, string | number>()
   // A copy: the loader takes another file for another driver, which knows nothing of the tests before.
   const library = join(home, 'libcuda.so.1')
   copyFileSync(standInLibrary(without), library)
-  const driver: CudaStandIn = {
+  return {
     library,
     env: {KVCTL_CUDA_PATH: library, KVCTL_TEST_CUDA_FOLDER: home},
-    change(changes) {
-      for (const [key, value] of Object.entries(changes)) {
-        if (value === null) current.delete(key)
-        else current.set(key, value)
-      }
-      // Replaced at once: a reader never sees half of it.
-      writeFileSync(`${file}.new`, [...current].map(([key, value]) => `${key} ${value}\n`).join(''))
-      renameSync(`${file}.new`, file)
-    },
+    change: factsFile(join(home, 'facts'), facts),
     counters: (pid = process.pid) => readSlots(home).find(slot => slot.pid === pid) ?? null,
     history() {
       const slots = readSlots(home)
       return {processes: slots.length, contexts: slots.reduce((sum, {contexts}) => sum + contexts, 0)}
     },
   }
-  driver.change(facts)
-  return driver
 }
 
 function readSlots(home: string): CudaCounters[] {

@@ -1,9 +1,9 @@
-import type {DriverFacts} from './stand-in.js'
+import type {Facts} from '../stand-in/facts-file.js'
 
 const GIB = 2 ** 30
 
 /** A driver of branch 550 with `gpus` GPUs, about which nothing is known yet. */
-export function bareDriver(gpus: number): DriverFacts {
+export function bareDriver(gpus: number): Facts {
   return {
     nvmlSystemGetDriverVersion: '550.163.01',
     nvmlSystemGetNVMLVersion: '12.550.163.01',
@@ -13,7 +13,7 @@ export function bareDriver(gpus: number): DriverFacts {
 }
 
 /** What makes a GPU recognisable: name, UUID, bus id. */
-export function gpuIdentity(index: number): DriverFacts {
+export function gpuIdentity(index: number): Facts {
   return ofGpu(index, {
     nvmlDeviceGetName: 'NVIDIA H100 80GB HBM3',
     nvmlDeviceGetUUID: gpuUuid(index),
@@ -29,7 +29,7 @@ export function gpuUuid(index: number): string {
 /**
  * A GPU that answers all there is to ask: 80 GiB, of which 600 MiB reserved and `usedGib` used.
  */
-export function fullGpu(index: number, usedGib = 40): DriverFacts {
+export function fullGpu(index: number, usedGib = 40): Facts {
   const [total, reserved, used] = [80 * GIB, 600 * 2 ** 20, usedGib * GIB]
   return {
     ...gpuIdentity(index),
@@ -101,13 +101,13 @@ export function fullGpu(index: number, usedGib = 40): DriverFacts {
 }
 
 /** Facts of one GPU under their full keys. */
-export function ofGpu(index: number, facts: DriverFacts): DriverFacts {
+export function ofGpu(index: number, facts: Facts): Facts {
   return Object.fromEntries(Object.entries(facts).map(([key, value]) => [`gpu.${index}.${key}`, value]))
 }
 
 /** A GPU in MIG mode with two devices of 10 and 20 GiB, at indexes 0 and 2: they have gaps. */
-export function migGpu(index: number): DriverFacts {
-  const part = (at: number, gib: number, slices: number): DriverFacts =>
+export function migGpu(index: number): Facts {
+  const part = (at: number, gib: number, slices: number): Facts =>
     ofGpu(index, {
       [`mig.${at}.nvmlDeviceGetName`]: `NVIDIA H100 80GB HBM3 MIG ${slices}g.${gib}gb`,
       [`mig.${at}.nvmlDeviceGetUUID`]: `MIG-00000000-0000-0000-000${index}-00000000000${at}`,

@@ -35,49 +35,11 @@ static struct Device devices[GPUS][MIGS + 1];
 static struct EventSet set;
 static size_t events_told;
 
-static char *text;
-static struct timespec text_time;
-static ino_t text_inode;
-
-static void refresh(void) {
-  const char *path = getenv("KVCTL_TEST_NVML_FILE");
-  struct stat now;
-  if (!path || stat(path, &now) != 0) return;
-  if (text && now.st_ino == text_inode && now.st_mtim.tv_sec == text_time.tv_sec &&
-      now.st_mtim.tv_nsec == text_time.tv_nsec)
-    return;
-  FILE *file = fopen(path, "r");
-  if (!file) return;
-  free(text);
-  text = calloc(1, now.st_size + 2);
-  text[0] = '\n';
-  if (fread(text + 1, 1, now.st_size, file) == 0) text[1] = 0;
-  fclose(file);
-  text_inode = now.st_ino;
-  text_time = now.st_mtim;
+static void facts_path(char *path, size_t size) {
+  const char *given = getenv("KVCTL_TEST_NVML_FILE");
+  snprintf(path, size, "%s", given ? given : "/nonexistent");
 }
-
-/* The value of a key, cut at the line's end; NULL without one. Good until the second next call. */
-static const char *value(const char *format, ...) {
-  static char answers[2][16384];
-  static int turn;
-  char key[256] = "\n";
-  va_list arguments;
-  va_start(arguments, format);
-  vsnprintf(key + 1, sizeof key - 2, format, arguments);
-  va_end(arguments);
-  strcat(key, " ");
-  refresh();
-  const char *at = text ? strstr(text, key) : NULL;
-  if (!at) return NULL;
-  at += strlen(key);
-  char *answer = answers[turn ^= 1];
-  size_t length = strcspn(at, "\n");
-  if (length >= sizeof answers[0]) length = sizeof answers[0] - 1;
-  memcpy(answer, at, length);
-  answer[length] = 0;
-  return answer;
-}
+#include "../stand-in/facts.h"
 
 static void prefix_of(nvmlDevice_t device, char *prefix, size_t size) {
   if (device->mig < 0) snprintf(prefix, size, "gpu.%d", device->gpu);

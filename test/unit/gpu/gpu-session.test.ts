@@ -4,7 +4,7 @@ import {expect} from 'chai'
 import {GpuSession, gpusJson, type GpuLook, type GpuReport} from '../../../src/lib/gpu/index.js'
 import {loadNvml} from '../../../src/native/nvml.js'
 import {bareDriver, fullGpu, gpuUuid, migGpu, ofGpu} from '../../support/nvml/driver-facts.js'
-import {standInDriver, type DriverFacts, type StandInDriver} from '../../support/nvml/stand-in.js'
+import {standInDriver, type Facts, type StandInDriver} from '../../support/nvml/stand-in.js'
 import {describeWith} from '../../support/requires.js'
 import {temporaryFolder} from '../../support/temporary.js'
 
@@ -15,7 +15,7 @@ const NEVER_UNAVAILABLE = ['index', 'state', 'migDevices', 'unavailable']
 describeWith(['gcc|cc'], 'a look through the driver', () => {
   const folder = temporaryFolder()
   const open = (
-    facts: DriverFacts,
+    facts: Facts,
     {without = [], healthMs = 0, retryMs = 0}: {without?: string[]; healthMs?: number; retryMs?: number} = {},
   ): {session: GpuSession; driver: StandInDriver} => {
     const driver = standInDriver(folder(), facts, without)

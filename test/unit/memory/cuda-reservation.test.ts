@@ -1,7 +1,7 @@
 import {expect} from 'chai'
 import {ConfigurationError, ResourceError} from '../../../src/lib/foundation/index.js'
 import {openCudaDriver, parseDevice, reserveCudaMemory} from '../../../src/lib/memory/index.js'
-import {cudaStandIn, type CudaFacts, type CudaStandIn} from '../../support/cuda/stand-in.js'
+import {cudaStandIn, type Facts, type CudaStandIn} from '../../support/cuda/stand-in.js'
 import {describeWith} from '../../support/requires.js'
 import {itIsAReservation} from '../../support/reservation-suite.js'
 import {temporaryFolder} from '../../support/temporary.js'
@@ -30,7 +30,7 @@ describe('a device', () => {
 describeWith(['gcc|cc'], 'memory of a GPU', () => {
   const folder = temporaryFolder()
   let driver: CudaStandIn
-  const start = (facts: CudaFacts = {}): CudaStandIn => {
+  const start = (facts: Facts = {}): CudaStandIn => {
     driver = cudaStandIn(folder(), facts)
     process.env['KVCTL_TEST_CUDA_FOLDER'] = driver.env['KVCTL_TEST_CUDA_FOLDER']
     return driver

@@ -2,11 +2,10 @@ import {once} from 'node:events'
 import {connect, type Socket} from 'node:net'
 import {expect} from 'chai'
 import type {GpusLook} from '../../../src/lib/gpu/index.js'
-import {GpuSession} from '../../../src/lib/gpu/index.js'
-import {loadNvml} from '../../../src/native/nvml.js'
 import {samplerOf, serveStore, type ApiServer} from '../../support/api-server.js'
 import {engineServer, type EnginePage} from '../../support/engine-page.js'
 import {bareDriver, fullGpu} from '../../support/nvml/driver-facts.js'
+import {sessionLook} from '../../support/nvml/session-look.js'
 import {standInDriver, type StandInDriver} from '../../support/nvml/stand-in.js'
 import {describeWith} from '../../support/requires.js'
 import {segmentFolder, type SegmentFolder} from '../../support/segments.js'
@@ -50,19 +49,11 @@ describeWith(['gcc|cc'], 'GPUs over HTTP', () => {
     engine = await engineServer({blocks: '100', usage: 0.25})
     driver = standInDriver(temporary(), {...bareDriver(2), ...fullGpu(0), ...fullGpu(1, 8)})
     process.env['KVCTL_TEST_NVML_FILE'] = driver.env['KVCTL_TEST_NVML_FILE']
-    const session = new GpuSession(() => loadNvml(driver.library), {
-      ...{libraryPath: driver.library, healthMs: 0, retryMs: 0, pciFolder: temporary()},
-    })
+    const lookNow = sessionLook(driver.library, temporary())
     const look = async (): Promise<GpusLook> => {
       looks++
       if (hold) await hold
-      const reports = [...session.look(new Set())]
-      return {
-        takenAtMs: Date.now(),
-        tookMs: 0,
-        driver: reports.flatMap(one => (one.kind === 'driver' ? [one.driver] : []))[0]!,
-        gpus: reports.flatMap(one => (one.kind === 'gpu' ? [one.gpu] : [])),
-      }
+      return lookNow()
     }
     server = await serveStore(folder.store, {sampler: samplerOf(look), engineUrls: [engine.url]})
   })

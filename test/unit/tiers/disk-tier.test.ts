@@ -10,18 +10,16 @@ import {
 import {join} from 'node:path'
 import {expect} from 'chai'
 import {chunkFiles, type ChunkFiles} from '../../../src/lib/tiers/chunk-files.js'
-import type {EmbeddedWorker} from '../../../src/lib/tiers/embedded-worker.js'
 import {DiskJournal} from '../../../src/lib/tiers/disk-journal.js'
 import {
   bytesOf,
   CHUNK_BYTES,
   eventually,
   gibibytesFor,
-  openSmallWorker,
   slotsUpTo,
-  wipe,
   type SmallWorkerOptions,
 } from '../../support/cache-worker.js'
+import {tierRig} from '../../support/tier-rig.js'
 import {temporaryFolder} from '../../support/temporary.js'
 
 /** Of tokens 0 to 7 in one chunk of 8, `builtin`. */
@@ -29,47 +27,27 @@ const FIRST = 'org-m@1@0@'
 
 describe('the disk tier', () => {
   const folder = temporaryFolder()
-  let worker: EmbeddedWorker
-  const warnings: string[] = []
-  const open = async (
-    settings: SmallWorkerOptions['settings'] = {},
-    files?: ChunkFiles,
-  ): Promise<EmbeddedWorker> => {
-    warnings.length = 0
-    const logger = {debug() {}, info() {}, error() {}, warn: (text: string) => void warnings.push(text)}
-    return (worker = await openSmallWorker({
+  const rig = tierRig()
+  const {store, retrieve, bytesAt} = rig
+  const open = async (settings: SmallWorkerOptions['settings'] = {}, files?: ChunkFiles): Promise<void> =>
+    rig.open({
       settings: {local_disk: folder(), max_local_disk_size: gibibytesFor(16), ...settings},
-      logger,
       ...(files && {files}),
-    }))
-  }
-  const store = async (count: number): Promise<string> => {
-    worker.storeTokens(slotsUpTo(count), slotsUpTo(count), 'r')
-    await worker.store.settle()
-    return bytesOf(worker, slotsUpTo(count))
-  }
-  const retrieve = async (count: number): Promise<number> => {
-    await worker.clear(['LocalCPUBackend'])
-    wipe(worker, count)
-    return worker.retrieveTokens(slotsUpTo(count), slotsUpTo(count), 'r')
-  }
+    })
   const chunkNames = (): string[] => readdirSync(folder()).filter(name => name.endsWith('.pt'))
   const reopen = async (settings: SmallWorkerOptions['settings'] = {}): Promise<void> => {
-    await worker.close()
+    await rig.worker.close()
     await open(settings)
   }
-  const figures = (): Record<string, unknown> => ({...worker.store.tiers[1]!.figures})
-  afterEach(async () => worker.close())
+  const figures = (): Record<string, unknown> => ({...rig.worker.store.tiers[1]!.figures})
 
   it("holds one file a chunk, under upstream's name and with nothing but its bytes", async () => {
     await open()
     await store(8)
-    const [key] = worker.keysOf(slotsUpTo(8))
+    const [key] = rig.worker.keysOf(slotsUpTo(8))
     const [name] = chunkNames()
     expect(name).to.equal(`${FIRST}${key!.key.hash}@bfloat16.pt`)
-    const expected = Buffer.alloc(CHUNK_BYTES)
-    worker.kv.gather(slotsUpTo(8), expected)
-    expect(readFileSync(join(folder(), name!)).equals(expected)).to.equal(true)
+    expect(readFileSync(join(folder(), name!)).equals(bytesAt(8))).to.equal(true)
   })
 
   it('is found again after a restart', async () => {
@@ -77,22 +55,22 @@ describe('the disk tier', () => {
     const before = await store(32)
     await reopen()
     expect(await retrieve(32)).to.equal(32)
-    expect(bytesOf(worker, slotsUpTo(32))).to.equal(before)
+    expect(bytesOf(rig.worker, slotsUpTo(32))).to.equal(before)
   })
 
   it('takes files of upstream that have its own name and length, and leaves others alone', async () => {
     await open()
     await store(16)
-    await worker.close()
+    await rig.worker.close()
     for (const name of readdirSync(folder())) if (name.includes('journal')) truncateSync(join(folder(), name))
     writeFileSync(join(folder(), `${FIRST}ab@bfloat16.pt`), 'short')
     writeFileSync(join(folder(), 'other@1@0@ab@bfloat16.pt'), Buffer.alloc(CHUNK_BYTES))
     writeFileSync(join(folder(), 'notes.txt'), 'mine')
     await open()
     expect(figures()['chunks']).to.equal(2)
-    expect(warnings.join()).to.contain('@ab@bfloat16.pt has 5 bytes where a chunk has 512')
+    expect(rig.warnings.join()).to.contain('@ab@bfloat16.pt has 5 bytes where a chunk has 512')
     expect(await retrieve(16)).to.equal(16)
-    await worker.clear(null)
+    await rig.worker.clear(null)
     expect(readdirSync(folder())).to.include.members(['notes.txt', 'other@1@0@ab@bfloat16.pt'])
   })
 
@@ -109,10 +87,10 @@ describe('the disk tier', () => {
     it(`refuses a chunk with ${what}, forgets it, and takes it again`, async () => {
       await open()
       await store(24)
-      const {text} = worker.keysOf(slotsUpTo(24))[1]!.key
+      const {text} = rig.worker.keysOf(slotsUpTo(24))[1]!.key
       damage(join(folder(), `${text.replaceAll('/', '-')}.pt`))
       expect(await retrieve(24)).to.equal(8)
-      expect(warnings.join()).to.contain(reason)
+      expect(rig.warnings.join()).to.contain(reason)
       expect(figures()).to.include({refusedReads: 1, degraded: null})
       await store(24)
       expect(await retrieve(24)).to.equal(24)
@@ -124,8 +102,8 @@ describe('the disk tier', () => {
     // One after another: writes of one store may end in any order.
     for (const count of [8, 16, 24]) await store(count)
     await retrieve(8)
-    worker.storeTokens([100, 101, 102, 103, 104, 105, 106, 107], slotsUpTo(8), 'r')
-    await worker.store.settle()
+    rig.worker.storeTokens([100, 101, 102, 103, 104, 105, 106, 107], slotsUpTo(8), 'r')
+    await rig.worker.store.settle()
     expect(chunkNames()).to.have.length(3)
     expect(figures()).to.include({chunks: 3, bytes: 3 * 4096, evictedChunks: 1})
     expect(await retrieve(24)).to.equal(8)
@@ -134,7 +112,7 @@ describe('the disk tier', () => {
   it('really empties the folder when it is cleared, and stays empty after a restart', async () => {
     await open()
     await store(24)
-    expect(await worker.clear(['LocalDiskBackend'])).to.include({tokens: 24})
+    expect(await rig.worker.clear(['LocalDiskBackend'])).to.include({tokens: 24})
     expect(chunkNames()).to.deep.equal([])
     await reopen()
     expect(await retrieve(24)).to.equal(0)
@@ -143,7 +121,7 @@ describe('the disk tier', () => {
   it('reads a journal whose last line is torn, and one that repeats itself', async () => {
     await open()
     await store(16)
-    await worker.close()
+    await rig.worker.close()
     const journal = join(folder(), 'kvctl-journal-0.jsonl')
     const text = readFileSync(journal, 'utf8')
     writeFileSync(journal, `${text}${text}nonsense\n{"key":1}\n${text.slice(0, 40)}`)
@@ -172,7 +150,7 @@ describe('the disk tier', () => {
     isFull = true
     await store(16)
     expect(figures()['degraded']).to.contain('no space left')
-    expect(await worker.retrieveTokens(slotsUpTo(16), slotsUpTo(16), 'r')).to.equal(16)
+    expect(await rig.worker.retrieveTokens(slotsUpTo(16), slotsUpTo(16), 'r')).to.equal(16)
     expect(chunkNames()).to.deep.equal([])
     isFull = false
     await eventually(() => figures()['degraded'] === null)
@@ -184,7 +162,7 @@ describe('the disk tier', () => {
   it('gives no wrong bytes after any moment at which its process could have ended', async () => {
     await open()
     const before = await store(24)
-    await worker.close()
+    await rig.worker.close()
     const names = chunkNames()
     const lines = readFileSync(join(folder(), 'kvctl-journal-0.jsonl'), 'utf8').trimEnd().split('\n')
     // The order on disk is file, then line: so every prefix of lines, with the next file there or not, can be left behind.
@@ -199,8 +177,8 @@ describe('the disk tier', () => {
       await open()
       const hit = await retrieve(24)
       expect(hit).to.be.at.least(8 * written)
-      if (hit === 24) expect(bytesOf(worker, slotsUpTo(24))).to.equal(before)
-      await worker.close()
+      if (hit === 24) expect(bytesOf(rig.worker, slotsUpTo(24))).to.equal(before)
+      await rig.worker.close()
       expect(chunkNames()).to.have.members(names)
     }
   })

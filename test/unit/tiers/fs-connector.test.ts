@@ -5,53 +5,28 @@ import fc from 'fast-check'
 import {chunkFiles, type ChunkFiles} from '../../../src/lib/tiers/chunk-files.js'
 import {chunkLayout} from '../../../src/lib/tiers/core/memory-format.js'
 import {writeMetadata} from '../../../src/lib/tiers/core/remote-metadata.js'
-import type {EmbeddedWorker} from '../../../src/lib/tiers/embedded-worker.js'
 import {
   bytesOf,
   CHUNK_BYTES,
   eventually,
-  openSmallWorker,
   slotsUpTo,
   SMALL_IDENTITY,
-  wipe,
   type SmallWorkerOptions,
 } from '../../support/cache-worker.js'
+import {tierRig} from '../../support/tier-rig.js'
 import {temporaryFolder} from '../../support/temporary.js'
 
 describe('the FS connector', () => {
   const folder = temporaryFolder()
-  const warnings: string[] = []
-  let worker: EmbeddedWorker
+  const rig = tierRig()
+  const {store, retrieve, bytesAt} = rig
   const open = async (
     extra: Readonly<Record<string, unknown>> = {},
     settings: SmallWorkerOptions['settings'] = {},
-  ): Promise<EmbeddedWorker> => {
-    warnings.length = 0
-    const logger = {debug() {}, info() {}, error() {}, warn: (text: string) => void warnings.push(text)}
-    const url = `fs://host:1${folder()}`
-    return (worker = await openSmallWorker({
-      settings: {remote_url: url, extra_config: extra, ...settings},
-      logger,
-    }))
-  }
-  const store = async (count: number): Promise<string> => {
-    worker.storeTokens(slotsUpTo(count), slotsUpTo(count), 'r')
-    await worker.store.settle()
-    return bytesOf(worker, slotsUpTo(count))
-  }
-  const retrieve = async (count: number): Promise<number> => {
-    await worker.clear(['LocalCPUBackend'])
-    wipe(worker, count)
-    return worker.retrieveTokens(slotsUpTo(count), slotsUpTo(count), 'r')
-  }
-  const hashOf = (count: number): string => worker.keysOf(slotsUpTo(count)).at(-1)!.key.hash
-  const bytesAt = (count: number): Buffer => {
-    const bytes = Buffer.alloc(count * 64)
-    worker.kv.gather(slotsUpTo(count), bytes)
-    return bytes
-  }
+  ): Promise<void> =>
+    rig.open({settings: {remote_url: `fs://host:1${folder()}`, extra_config: extra, ...settings}})
+  const hashOf = (count: number): string => rig.worker.keysOf(slotsUpTo(count)).at(-1)!.key.hash
   const header = writeMetadata(chunkLayout(SMALL_IDENTITY.shape, 8))
-  afterEach(async () => worker.close())
 
   it("writes upstream's files: header, then bytes", async () => {
     await open()
@@ -65,10 +40,10 @@ describe('the FS connector', () => {
   it('gives back the bytes that were stored, also to another process', async () => {
     await open()
     const before = await store(24)
-    await worker.close()
+    await rig.worker.close()
     await open()
     expect(await retrieve(24)).to.equal(24)
-    expect(bytesOf(worker, slotsUpTo(24))).to.equal(before)
+    expect(bytesOf(rig.worker, slotsUpTo(24))).to.equal(before)
   })
 
   for (const [generation, nameOf] of [
@@ -78,10 +53,10 @@ describe('the FS connector', () => {
   ] as const) {
     it(`reads what stands under a key of generation ${generation}`, async () => {
       await open()
-      const before = bytesOf(worker, slotsUpTo(8))
+      const before = bytesOf(rig.worker, slotsUpTo(8))
       writeFileSync(join(folder(), nameOf(hashOf(8))), Buffer.concat([header, bytesAt(8)]))
       expect(await retrieve(8)).to.equal(8)
-      expect(bytesOf(worker, slotsUpTo(8))).to.equal(before)
+      expect(bytesOf(rig.worker, slotsUpTo(8))).to.equal(before)
     })
   }
 
@@ -91,7 +66,7 @@ describe('the FS connector', () => {
     const sizes = readdirSync(folder()).map(name => readFileSync(join(folder(), name)).length)
     expect(sizes).to.deep.equal([CHUNK_BYTES, CHUNK_BYTES])
     expect(await retrieve(16)).to.equal(16)
-    expect(bytesOf(worker, slotsUpTo(16))).to.equal(before)
+    expect(bytesOf(rig.worker, slotsUpTo(16))).to.equal(before)
   })
 
   it('writes by way of a folder of its own where one is named', async () => {
@@ -116,7 +91,7 @@ describe('the FS connector', () => {
     await store(16)
     writeFileSync(join(folder(), 'org-SEP-m@2@1@ab@bfloat16.data'), 'of another rank')
     writeFileSync(join(folder(), 'README.md'), 'mine')
-    expect(await worker.clear(['RemoteBackend'])).to.include({tokens: 16, chunks: 2})
+    expect(await rig.worker.clear(['RemoteBackend'])).to.include({tokens: 16, chunks: 2})
     expect(readdirSync(folder()).sort()).to.deep.equal(['README.md', 'org-SEP-m@2@1@ab@bfloat16.data'])
   })
 
@@ -147,9 +122,9 @@ describe('the FS connector', () => {
       await open()
       writeFileSync(join(folder(), `org-SEP-m@1@0@${hashOf(8)}@bfloat16.data`), content)
       expect(await retrieve(8)).to.equal(0)
-      expect(warnings.join()).to.contain(reason)
-      expect(worker.store.tiers[1]!.figures).to.include({refusedReads: 1, degraded: null})
-      expect(worker.store.cpu.pool.objects).to.equal(0)
+      expect(rig.warnings.join()).to.contain(reason)
+      expect(rig.worker.store.tiers[1]!.figures).to.include({refusedReads: 1, degraded: null})
+      expect(rig.worker.store.cpu.pool.objects).to.equal(0)
     })
   }
 
@@ -161,7 +136,7 @@ describe('the FS connector', () => {
       read: async (_, use) =>
         use(content.length, async (into, at) => into.set(content.subarray(at, at + into.length))),
     }
-    worker = await openSmallWorker({settings: {remote_url: `fs://host:1${folder()}`}, files: inMemory})
+    await rig.open({settings: {remote_url: `fs://host:1${folder()}`}, files: inMemory})
     const real = Buffer.concat([header, bytesAt(8)])
     const damaged = fc.oneof(
       fc.uint8Array({maxLength: 600}),
@@ -176,7 +151,9 @@ describe('the FS connector', () => {
     await fc.assert(
       fc.asyncProperty(damaged, async bytes => {
         content = bytes
-        const [object] = await worker.store.tiers[1]!.load(worker.keysOf(slotsUpTo(8)).map(({key}) => key))
+        const [object] = await rig.worker.store.tiers[1]!.load(
+          rig.worker.keysOf(slotsUpTo(8)).map(({key}) => key),
+        )
         // The second code of float16 and a header that still says the same are the only ways to be believed.
         if (object) {
           expect(JSON.stringify(object.layout)).to.equal(layout)
@@ -186,7 +163,7 @@ describe('the FS connector', () => {
       }),
       {numRuns: 10_000},
     )
-    expect(worker.store.cpu.pool.objects).to.equal(0)
+    expect(rig.worker.store.cpu.pool.objects).to.equal(0)
   })
 
   it('is degraded while its folder is away, and recovers by itself', async () => {
@@ -195,7 +172,7 @@ describe('the FS connector', () => {
     rmSync(folder(), {recursive: true})
     writeFileSync(folder(), 'in the way')
     expect(await retrieve(8)).to.equal(0)
-    const tier = worker.store.tiers[1]!
+    const tier = rig.worker.store.tiers[1]!
     expect(tier.figures.degraded).to.contain('ENOTDIR')
     rmSync(folder())
     mkdirSync(folder())

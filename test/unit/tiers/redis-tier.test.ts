@@ -2,27 +2,25 @@ import {expect} from 'chai'
 import {Redis} from 'ioredis'
 import {chunkLayout} from '../../../src/lib/tiers/core/memory-format.js'
 import {writeMetadata} from '../../../src/lib/tiers/core/remote-metadata.js'
-import type {EmbeddedWorker} from '../../../src/lib/tiers/embedded-worker.js'
 import {
   bytesOf,
   CHUNK_BYTES,
   eventually,
-  openSmallWorker,
   slotsUpTo,
   SMALL_IDENTITY,
-  wipe,
   type SmallWorkerOptions,
 } from '../../support/cache-worker.js'
 import {startRedis, type RedisServer} from '../../support/redis.js'
 import {describeWith} from '../../support/requires.js'
+import {tierRig} from '../../support/tier-rig.js'
 
 describeWith(['redis-server'], 'the Redis tier', function (this: Mocha.Suite) {
   this.timeout(30_000)
   const header = writeMetadata(chunkLayout(SMALL_IDENTITY.shape, 8))
-  const warnings: string[] = []
+  const rig = tierRig()
+  const {store, retrieve, bytesAt} = rig
   let server: RedisServer
   let client: Redis
-  let worker: EmbeddedWorker
   before(async () => {
     server = await startRedis()
     client = new Redis(server.url)
@@ -32,33 +30,13 @@ describeWith(['redis-server'], 'the Redis tier', function (this: Mocha.Suite) {
     client.disconnect()
     await server.stop()
   })
-  const open = async (settings: SmallWorkerOptions['settings'] = {}): Promise<EmbeddedWorker> => {
-    warnings.length = 0
-    const logger = {debug() {}, info() {}, error() {}, warn: (text: string) => void warnings.push(text)}
-    return (worker = await openSmallWorker({settings: {remote_url: server.url, ...settings}, logger}))
-  }
+  const open = async (settings: SmallWorkerOptions['settings'] = {}): Promise<void> =>
+    rig.open({settings: {remote_url: server.url, ...settings}})
   beforeEach(async () => {
     await client.flushall()
   })
-  afterEach(async () => worker.close())
 
-  const store = async (count: number): Promise<string> => {
-    worker.storeTokens(slotsUpTo(count), slotsUpTo(count), 'r')
-    await worker.store.settle()
-    return bytesOf(worker, slotsUpTo(count))
-  }
-  const retrieve = async (count: number): Promise<number> => {
-    await worker.clear(['LocalCPUBackend'])
-    wipe(worker, count)
-    return worker.retrieveTokens(slotsUpTo(count), slotsUpTo(count), 'r')
-  }
-  const keyOf = (count: number): string => worker.keysOf(slotsUpTo(count)).at(-1)!.key.text
-  const bytesAt = (count: number): Buffer => {
-    const bytes = Buffer.alloc(count * 64)
-    worker.kv.gather(slotsUpTo(count), bytes)
-    return bytes
-  }
-
+  const keyOf = (count: number): string => rig.worker.keysOf(slotsUpTo(count)).at(-1)!.key.text
   it("holds two values a chunk, as upstream's: header and bytes", async () => {
     await open()
     await store(8)
@@ -71,10 +49,10 @@ describeWith(['redis-server'], 'the Redis tier', function (this: Mocha.Suite) {
   it('gives back the bytes that were stored, also to another process', async () => {
     await open()
     const before = await store(24)
-    await worker.close()
+    await rig.worker.close()
     await open()
     expect(await retrieve(24)).to.equal(24)
-    expect(bytesOf(worker, slotsUpTo(24))).to.equal(before)
+    expect(bytesOf(rig.worker, slotsUpTo(24))).to.equal(before)
   })
 
   for (const [generation, nameOf] of [
@@ -84,12 +62,12 @@ describeWith(['redis-server'], 'the Redis tier', function (this: Mocha.Suite) {
   ] as const) {
     it(`reads what stands under a key of generation ${generation}`, async () => {
       await open()
-      const before = bytesOf(worker, slotsUpTo(8))
-      const name = nameOf(worker.keysOf(slotsUpTo(8))[0]!.key.hash)
+      const before = bytesOf(rig.worker, slotsUpTo(8))
+      const name = nameOf(rig.worker.keysOf(slotsUpTo(8))[0]!.key.hash)
       await client.set(`${name}kv_bytes`, bytesAt(8))
       await client.set(`${name}metadata`, header)
       expect(await retrieve(8)).to.equal(8)
-      expect(bytesOf(worker, slotsUpTo(8))).to.equal(before)
+      expect(bytesOf(rig.worker, slotsUpTo(8))).to.equal(before)
     })
   }
 
@@ -123,8 +101,8 @@ describeWith(['redis-server'], 'the Redis tier', function (this: Mocha.Suite) {
       await store(8)
       await damage(keyOf(8))
       expect(await retrieve(8)).to.equal(0)
-      expect(warnings.join()).to.contain(reason)
-      expect(worker.store.tiers[1]!.figures).to.include({refusedReads: 1, degraded: null})
+      expect(rig.warnings.join()).to.contain(reason)
+      expect(rig.worker.store.tiers[1]!.figures).to.include({refusedReads: 1, degraded: null})
     })
   }
 
@@ -132,7 +110,7 @@ describeWith(['redis-server'], 'the Redis tier', function (this: Mocha.Suite) {
     await open()
     await store(16)
     await client.set('org/m@2@1@ab@bfloat16kv_bytes', 'of another rank')
-    expect(await worker.clear(['RemoteBackend'])).to.include({tokens: 16, chunks: 2})
+    expect(await rig.worker.clear(['RemoteBackend'])).to.include({tokens: 16, chunks: 2})
     expect(await client.keys('*')).to.deep.equal(['org/m@2@1@ab@bfloat16kv_bytes'])
   })
 
@@ -150,27 +128,27 @@ describeWith(['redis-server'], 'the Redis tier', function (this: Mocha.Suite) {
       .and.include(keyOf(8))
     expect((await client.getBuffer(keyOf(8)))!.equals(bytesAt(8))).to.equal(true)
     expect(await retrieve(16)).to.equal(16)
-    expect(bytesOf(worker, slotsUpTo(16))).to.equal(before)
+    expect(bytesOf(rig.worker, slotsUpTo(16))).to.equal(before)
     await client.set(keyOf(8), Buffer.alloc(CHUNK_BYTES - 1))
     expect(await retrieve(16)).to.equal(0)
-    expect(await worker.clear(['RemoteBackend'])).to.include({chunks: 2})
+    expect(await rig.worker.clear(['RemoteBackend'])).to.include({chunks: 2})
   })
 
   it('killed and started again: requests are answered meanwhile, and it recovers by itself', async () => {
     await open()
     await store(8)
     await server.kill()
-    worker.storeTokens(slotsUpTo(16), slotsUpTo(16), 'r')
-    await worker.store.settle()
-    expect(await worker.retrieveTokens(slotsUpTo(16), slotsUpTo(16), 'r')).to.equal(16)
-    const tier = worker.store.tiers[1]!
+    rig.worker.storeTokens(slotsUpTo(16), slotsUpTo(16), 'r')
+    await rig.worker.store.settle()
+    expect(await rig.worker.retrieveTokens(slotsUpTo(16), slotsUpTo(16), 'r')).to.equal(16)
+    const tier = rig.worker.store.tiers[1]!
     expect(await retrieve(16)).to.equal(0)
     expect(tier.figures.degraded).to.be.a('string')
     await server.start()
     await eventually(() => tier.figures.degraded === null)
     const before = await store(16)
     expect(await retrieve(16)).to.equal(16)
-    expect(bytesOf(worker, slotsUpTo(16))).to.equal(before)
+    expect(bytesOf(rig.worker, slotsUpTo(16))).to.equal(before)
   })
 
   it('that answers too slowly is a miss after its time, and recovers by itself', async () => {
@@ -179,18 +157,18 @@ describeWith(['redis-server'], 'the Redis tier', function (this: Mocha.Suite) {
     server.process.kill('SIGSTOP')
     try {
       expect(await retrieve(8)).to.equal(0)
-      expect(worker.store.tiers[1]!.figures.degraded).to.be.a('string')
+      expect(rig.worker.store.tiers[1]!.figures.degraded).to.be.a('string')
     } finally {
       server.process.kill('SIGCONT')
     }
-    await eventually(() => worker.store.tiers[1]!.figures.degraded === null)
+    await eventually(() => rig.worker.store.tiers[1]!.figures.degraded === null)
     expect(await retrieve(8)).to.equal(8)
   })
 
   it('that is not there when the worker starts holds up nothing', async () => {
     await open({remote_url: 'redis://127.0.0.1:1'})
     await store(8)
-    expect(await worker.retrieveTokens(slotsUpTo(8), slotsUpTo(8), 'r')).to.equal(8)
-    expect(worker.store.tiers[1]!.figures.degraded).to.be.a('string')
+    expect(await rig.worker.retrieveTokens(slotsUpTo(8), slotsUpTo(8), 'r')).to.equal(8)
+    expect(rig.worker.store.tiers[1]!.figures.degraded).to.be.a('string')
   })
 })

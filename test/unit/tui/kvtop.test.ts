@@ -50,6 +50,15 @@ describe('the screen of kvtop', () => {
       () => terminal.screen,
     )
 
+  /** A screen that draws a look. */
+  const opened = async (text: string, look = monitorLook()): Promise<Screen> => {
+    const screen = open(80, 24)
+    await shows(screen, 'Initializing')
+    screen.show(look)
+    await shows(screen, text)
+    return screen
+  }
+
   afterEach(async () => {
     for (const screen of screens.splice(0)) {
       screen.end()
@@ -58,10 +67,7 @@ describe('the screen of kvtop', () => {
   })
 
   it('draws looks, answers keys, and leaves the terminal as it was', async () => {
-    const screen = open(80, 24)
-    await shows(screen, 'Initializing')
-    screen.show(monitorLook())
-    await shows(screen, '>kvcached_vLLM_12345')
+    const screen = await opened('>kvcached_vLLM_12345')
     screen.terminal.keyboard.type('j')
     await shows(screen, '>kvcached_SGLang_777')
     screen.terminal.keyboard.type('\u001B[A')
@@ -79,10 +85,7 @@ describe('the screen of kvtop', () => {
   })
 
   it('takes clicks on rows, headings and tabs, and the wheel', async () => {
-    const screen = open(80, 24)
-    await shows(screen, 'Initializing')
-    screen.show(monitorLook())
-    await shows(screen, '>kvcached_vLLM_12345')
+    const screen = await opened('>kvcached_vLLM_12345')
     const click = (column: number, row: number): void =>
       screen.terminal.keyboard.type(`\u001B[<0;${column};${row}M\u001B[<0;${column};${row}m`)
     click(10, 6)
@@ -96,10 +99,7 @@ describe('the screen of kvtop', () => {
   })
 
   it('draws anew at the size that its window gets, and goes on', async () => {
-    const screen = open(80, 24)
-    await shows(screen, 'Initializing')
-    screen.show(monitorLook())
-    await shows(screen, 'q quit')
+    const screen = await opened('q quit')
     screen.terminal.resize(40, 10)
     await shows(screen, '[1 All]')
     expect(screen.terminal.screen).to.not.contain('stale\n')
@@ -109,10 +109,7 @@ describe('the screen of kvtop', () => {
   })
 
   it('does what was confirmed, and tells of a failure', async () => {
-    const screen = open(80, 24)
-    await shows(screen, 'Initializing')
-    screen.show(monitorLook())
-    await shows(screen, '>kvcached_vLLM_12345')
+    const screen = await opened('>kvcached_vLLM_12345')
     screen.terminal.keyboard.type('P')
     await shows(screen, 'proven dead (1 of 3 look so)?')
     screen.terminal.keyboard.type('y')
@@ -120,10 +117,7 @@ describe('the screen of kvtop', () => {
   })
 
   it('sends only what changed', async () => {
-    const screen = open(80, 24)
-    await shows(screen, 'Initializing')
-    screen.show(monitorLook(0))
-    await shows(screen, '12:00:00')
+    const screen = await opened('12:00:00', monitorLook(0))
     const before = screen.terminal.written.length
     screen.show(monitorLook(1))
     await shows(screen, '12:00:01')
