@@ -141,6 +141,14 @@ async function disk(): Promise<void> {
   closeSync(file)
   rmSync(path)
   const worker = await open({local_disk: join(folder, 'disk'), max_local_disk_size: 4})
+  const {stored, retrieved} = await throughTier(worker)
+  show('disk store', stored, written, 'sequential write', 0.9)
+  show('disk retrieve', retrieved, read, 'sequential read', 0.9)
+}
+
+/** GB/s into and out of the tier below the hot cache. */
+async function throughTier(worker: EmbeddedWorker): Promise<{stored: number; retrieved: number}> {
+  const bytes = CHUNK_BYTES * CHUNKS
   const stored = await gigabytes(bytes, async () => {
     await worker.clear(null)
     worker.storeTokens(slots, slots, 'bench')
@@ -151,8 +159,7 @@ async function disk(): Promise<void> {
     await worker.retrieveTokens(slots, slots, 'bench')
   })
   await worker.close()
-  show('disk store', stored, written, 'sequential write', 0.9)
-  show('disk retrieve', retrieved, read, 'sequential read', 0.9)
+  return {stored, retrieved}
 }
 
 async function redis(): Promise<void> {
@@ -169,16 +176,7 @@ async function redis(): Promise<void> {
     Promise.all(Array.from({length: CHUNKS}, async (_, key) => client.getBuffer(`bench${key}`))),
   )
   const worker = await open({remote_url: server.url})
-  const stored = await gigabytes(bytes, async () => {
-    await worker.clear(null)
-    worker.storeTokens(slots, slots, 'bench')
-    await worker.store.settle()
-  })
-  const retrieved = await gigabytes(bytes, async () => {
-    await worker.clear(['LocalCPUBackend'])
-    await worker.retrieveTokens(slots, slots, 'bench')
-  })
-  await worker.close()
+  const {stored, retrieved} = await throughTier(worker)
   client.disconnect()
   await server.stop()
   show('Redis store', stored, set, "the client's bare SET", 0.8)

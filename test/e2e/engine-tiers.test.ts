@@ -5,6 +5,7 @@ import {join} from 'node:path'
 import {createInterface} from 'node:readline'
 import {expect} from 'chai'
 import {eventually} from '../support/cache-worker.js'
+import {endedAfterEach} from '../support/children.js'
 import {startCli} from '../support/cli.js'
 import {temporaryFolder} from '../support/temporary.js'
 
@@ -22,16 +23,7 @@ interface Completion {
 
 describe('kvctl engine with tiers', function () {
   this.timeout(60_000)
-  const started: ChildProcess[] = []
-  // Before that of the folder.
-  afterEach(async () => {
-    for (const child of started.splice(0)) {
-      if (child.exitCode !== null || child.signalCode !== null) continue
-      child.kill('SIGKILL')
-      // Before its folder is removed, into which it may still write.
-      await once(child, 'close')
-    }
-  })
+  const started = endedAfterEach()
   const folder = temporaryFolder()
   const prompt = Array.from({length: 150}, (_, index) => `word${index % 7}`).join(' ')
 

@@ -5,6 +5,7 @@ import {request} from 'node:http'
 import {join} from 'node:path'
 import {createInterface} from 'node:readline'
 import {expect} from 'chai'
+import {endedAfterEach} from '../support/children.js'
 import {startCli} from '../support/cli.js'
 import {eventually} from '../support/cache-worker.js'
 import {temporaryFolder} from '../support/temporary.js'
@@ -17,16 +18,7 @@ interface Listening {
 
 describe('kvctl serve with the cache family', function () {
   this.timeout(60_000)
-  const started: ChildProcess[] = []
-  // Before that of the folder.
-  afterEach(async () => {
-    for (const child of started.splice(0)) {
-      if (child.exitCode !== null || child.signalCode !== null) continue
-      child.kill('SIGKILL')
-      // Before its folder is removed, into which it may still write.
-      await once(child, 'close')
-    }
-  })
+  const started = endedAfterEach()
   const folder = temporaryFolder()
   const serve = async (args: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<Listening> => {
     mkdirSync(join(folder(), 'shm'), {recursive: true})
