@@ -1,18 +1,22 @@
-import {explainDriver} from '../gpu/index.js'
-import {blockCounts, type MemoryPart} from './engine-memory.js'
-import type {GpuTenant} from './gpu-tenants.js'
+import {decimals} from './decimals.js'
 import type {MachineEngine, MachineLook} from './machine-look.js'
 import {selectGpus, type SelectedGpu} from './select-gpus.js'
 import {blockRunsOf, type BlockRuns} from './vram-blocks.js'
-import type {
-  NsightMetrics,
-  VramDevice,
-  VramDocument,
-  VramDocument2,
-  VramEngine,
-  VramProcess,
-  VramWarning,
-} from './vram-json.js'
+import type {NsightMetrics, VramDocument, VramDocument2} from './vram-json.js'
+import {deviceOf, engineJson, processesOf} from './vram-rows.js'
+import {warningsOf, withoutBlocks} from './vram-warnings.js'
+
+const NOT_PROFILED: NsightMetrics = {
+  atomic_operations: 0,
+  threads_per_block: 0,
+  occupancy: 0,
+  active_blocks: 0,
+  memory_throughput: 0,
+  dram_read_bytes: 0,
+  dram_write_bytes: 0,
+  available: false,
+  reason: 'not started under Nsight Compute: kvctl nsight -- COMMAND does',
+}
 
 /** The document without its list of blocks, which may be long, and what that list would say. */
 export interface VramAnswer {
@@ -95,18 +99,6 @@ export function vramDocument2(look: MachineLook, wanted: string): VramDocument2 
   }
 }
 
-const NOT_PROFILED: NsightMetrics = {
-  atomic_operations: 0,
-  threads_per_block: 0,
-  occupancy: 0,
-  active_blocks: 0,
-  memory_throughput: 0,
-  dram_read_bytes: 0,
-  dram_write_bytes: 0,
-  available: false,
-  reason: 'not started under Nsight Compute: kvctl nsight -- COMMAND does',
-}
-
 const MEMORY_FIELDS = ['total_bytes', 'used_bytes', 'free_bytes', 'reserved_bytes'] as const
 const RATIO_FIELDS = ['used_percent', 'fragmentation_ratio'] as const
 
@@ -137,182 +129,4 @@ function enginesOf({gpus, engines}: MachineLook, selected: readonly SelectedGpu[
       (state === 'ok' || source === 'configured') &&
       (isEverything || gpuIndexes.length === 0 || gpuIndexes.some(index => indexes.has(index))),
   )
-}
-
-function processesOf({gpu, part}: SelectedGpu): VramProcess[] {
-  const device = part ?? gpu
-  return (device.processes ?? []).map(row => processJson(row, gpu.index, device.uuid))
-}
-
-const LETTERS = {compute: 'C', graphics: 'G', mps: 'M'} as const
-
-function processJson(row: GpuTenant, index: number, uuid: string | null): VramProcess {
-  const {pid, name, usedBytes, kinds, command, userId, containerId, podUid, segment, role} = row
-  const bytes = usedBytes ?? 0
-  return {
-    pid,
-    name: name ?? 'unknown',
-    used_bytes: bytes,
-    reserved_bytes: bytes,
-    gpu_index: index,
-    gpu_uuid: uuid,
-    type: kinds.map(kind => LETTERS[kind]).join('+'),
-    command,
-    user_id: userId,
-    container_id: containerId,
-    pod_uid: podUid,
-    segment,
-    engine_role:
-      role === null ? null : `${role.engine} ${role.role}${role.rank === null ? '' : ` ${role.rank}`}`,
-    unavailable: {
-      ...(usedBytes === null && {used_bytes: 'no_data', reserved_bytes: 'no_data'}),
-      ...(row.unidentified !== null && {name: row.unidentified}),
-    },
-  }
-}
-
-function deviceOf({gpu, part}: SelectedGpu, {shares}: MachineLook): VramDevice {
-  const device = part ?? gpu
-  const own = part === null ? shares.find(({index}) => index === gpu.index) : undefined
-  const {unavailable} = device
-  const why = (...names: readonly [field: string, figure: string][]): Record<string, string> =>
-    Object.fromEntries(
-      names.flatMap(([field, figure]) => (figure in unavailable ? [[field, unavailable[figure]!]] : [])),
-    )
-  return {
-    index: gpu.index,
-    uuid: device.uuid,
-    name: device.name,
-    mig: part !== null,
-    state: gpu.state,
-    total_bytes: device.memoryTotalBytes,
-    used_bytes: device.memoryUsedWithReservedBytes,
-    free_bytes: device.memoryFreeBytes,
-    reserved_bytes: device.memoryUsedWithReservedBytes,
-    program_used_bytes: device.memoryUsedBytes,
-    driver_reserved_bytes: device.memoryReservedBytes,
-    utilization_percent: part === null ? gpu.utilizationPercent : null,
-    temperature_c: gpu.temperatureCelsius,
-    power_draw_w: gpu.powerWatts,
-    memory: own
-      ? {
-          engines: own.engines,
-          other_processes: own.otherProcesses,
-          driver_reserved: own.reserved,
-          unattributed: own.unattributed,
-        }
-      : null,
-    mig_devices: part === null ? gpu.migDevices.map(migJson) : [],
-    unavailable: {
-      ...why(
-        ['uuid', 'uuid'],
-        ['name', 'name'],
-        ['total_bytes', 'memoryTotalBytes'],
-        ['used_bytes', 'memoryUsedWithReservedBytes'],
-        ['free_bytes', 'memoryFreeBytes'],
-        ['reserved_bytes', 'memoryUsedWithReservedBytes'],
-        ['program_used_bytes', 'memoryUsedBytes'],
-        ['driver_reserved_bytes', 'memoryReservedBytes'],
-      ),
-      ...whyOfGpu(gpu, part !== null),
-    },
-  }
-}
-
-function whyOfGpu({unavailable}: SelectedGpu['gpu'], isPart: boolean): Record<string, string> {
-  const figures = [
-    ['utilization_percent', 'utilizationPercent'],
-    ['temperature_c', 'temperatureCelsius'],
-    ['power_draw_w', 'powerWatts'],
-  ] as const
-  const reasons = figures.flatMap(([field, figure]) =>
-    figure in unavailable ? [[field, unavailable[figure]!]] : [],
-  )
-  // NVML has no utilisation of a part.
-  return {...(isPart && {utilization_percent: 'not_supported'}), ...(Object.fromEntries(reasons) as object)}
-}
-
-function migJson(part: NonNullable<SelectedGpu['part']>): VramDevice['mig_devices'][number] {
-  return {
-    index: part.index,
-    uuid: part.uuid,
-    name: part.name,
-    total_bytes: part.memoryTotalBytes,
-    used_bytes: part.memoryUsedWithReservedBytes,
-    free_bytes: part.memoryFreeBytes,
-  }
-}
-
-function engineJson(engine: MachineEngine): VramEngine {
-  const {pools, block, memory, figures} = engine
-  const blocks = blockCounts(pools)
-  const queries = figures?.prefixCacheQueries ?? 0
-  return {
-    url: engine.url,
-    source: engine.source,
-    state: engine.state,
-    kind: engine.kind,
-    model: engine.model,
-    segment: engine.segment,
-    pids: engine.gpuPids,
-    gpus: engine.gpuIndexes,
-    time: engine.readAtMs === null ? null : new Date(engine.readAtMs).toISOString(),
-    allocated_blocks: blocks.total,
-    utilized_blocks: blocks.used,
-    cached_free_blocks: blocks.cachedFree,
-    block_tokens: pools[0]?.blockTokens ?? null,
-    block_bytes: block?.bytes ?? null,
-    block_bytes_source: block?.source ?? null,
-    requests_running: figures?.running ?? null,
-    requests_waiting: figures?.waiting ?? null,
-    prefix_cache_hit_percent:
-      queries === 0 ? null : decimals((100 * (figures!.prefixCacheHits ?? 0)) / queries, 2),
-    memory: {
-      total: memory.total,
-      weights_and_runtime: memory.weightsAndRuntime,
-      kv_reserved: memory.kvReserved,
-      kv_used: memory.kvUsed,
-      kv_cached_free: memory.kvCachedFree,
-      kv_free: memory.kvFree,
-    } satisfies Record<string, MemoryPart>,
-  }
-}
-
-function withoutBlocks(engines: readonly MachineEngine[]): Record<string, string> {
-  const answering = engines.filter(({state}) => state === 'ok')
-  const isUnknown = answering.some(({pools}) => blockCounts(pools).total === null)
-  const reason = answering.length === 0 ? 'no_engine' : isUnknown ? 'not_told_by_engine' : null
-  if (reason === null) return {}
-  return {allocated_blocks: reason, utilized_blocks: reason, free_blocks: reason}
-}
-
-function warningsOf(
-  {gpus}: MachineLook,
-  selected: readonly SelectedGpu[],
-  engines: readonly MachineEngine[],
-): VramWarning[] {
-  const trouble = explainDriver(gpus.driver)
-  const warnings: VramWarning[] = []
-  if (trouble) warnings.push({code: trouble.code, message: trouble.message})
-  else if (gpus.gpus.length === 0)
-    warnings.push({code: 'GPU_NOT_FOUND', message: 'the NVIDIA driver runs, but has no GPU'})
-  for (const {gpu} of selected) {
-    if (gpu.state !== 'ok')
-      warnings.push({code: 'GPU_UNREADABLE', message: `GPU ${gpu.index} is ${gpu.state}`})
-  }
-  for (const {url, state, pools} of engines) {
-    if (state !== 'ok')
-      warnings.push({
-        code: 'ENGINE_UNREACHABLE',
-        message: state === 'silent' ? `${url} shows no metrics of an engine` : `${url} does not answer`,
-      })
-    else if (blockCounts(pools).total === null)
-      warnings.push({code: 'BLOCKS_UNKNOWN', message: `${url} does not tell how many KV blocks it has`})
-  }
-  return warnings
-}
-
-/** As printf's `%.Nf`, as a number. */
-function decimals(value: number, digits: number): number {
-  return Number(value.toFixed(digits))
 }
