@@ -1,4 +1,5 @@
 import {checkReport} from '../cli/check-report.js'
+import {engineUrlsOf} from '../cli/engine-urls.js'
 import {durationFlag, urlFlag} from '../cli/flags.js'
 import {KvctlCommand} from '../cli/kvctl-command.js'
 import {canColor} from '../cli/table.js'
@@ -33,7 +34,7 @@ export default class Doctor extends KvctlCommand {
     }),
     'engine-url': urlFlag({
       description:
-        'an engine that must answer; may be repeated (default: whoever listens on port 8000 or 30000 here)',
+        'an engine that must answer; may be repeated (also KVCTL_ENGINE_URLS; default: who listens on port 8000 or 30000 here, or owns a segment)',
       multiple: true,
       multipleNonGreedy: true,
     }),
@@ -50,7 +51,7 @@ export default class Doctor extends KvctlCommand {
     const parts = await doctorParts(this.logger, flags.timeout)
     try {
       const questions = {
-        engineUrls: flags['engine-url'] ?? null,
+        engineUrls: flags['engine-url'] ?? engineUrlsOf(process.env) ?? null,
         statsUrl: flags.url ?? null,
         token: process.env['KVCTL_TOKEN'] || null,
       }

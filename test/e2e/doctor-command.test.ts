@@ -6,6 +6,8 @@ import {expect} from 'chai'
 import type {Check, DoctorJson} from '../../src/lib/doctor/index.js'
 import {runCli} from '../support/cli.js'
 import {cudaStandIn} from '../support/cuda/stand-in.js'
+import {endEngine, startEngine} from '../support/engine-process.js'
+import {listenLow} from '../support/listen-low.js'
 import {bareDriver, fullGpu, gpuIdentity, ofGpu} from '../support/nvml/driver-facts.js'
 import {standInDriver, type Facts} from '../support/nvml/stand-in.js'
 import {describeWith} from '../support/requires.js'
@@ -86,6 +88,22 @@ describe('kvctl doctor', () => {
       expect(checks.get('engine http://127.0.0.1:1')).to.include({status: 'fail'})
     } finally {
       server?.close()
+    }
+  })
+
+  it('examines engines that KVCTL_ENGINE_URLS names, and those behind segments wherever they listen', async () => {
+    const {checks: named} = await examine([], {KVCTL_ENGINE_URLS: 'http://127.0.0.1:1'})
+    expect(named.get('engine http://127.0.0.1:1')).to.include({status: 'fail'})
+
+    const free = createServer()
+    const port = await listenLow(free)
+    free.close()
+    const engine = await startEngine('--port', `${port}`)
+    try {
+      const {checks} = await examine([], {KVCTL_SHM_DIR: '/dev/shm', KVCTL_ENGINE_URLS: ''})
+      expect(checks.get(`engine http://127.0.0.1:${port}`)).to.include({status: 'ok'})
+    } finally {
+      await endEngine(engine.child, 'SIGTERM')
     }
   })
 

@@ -2,6 +2,7 @@ import {constants} from 'node:fs'
 import {access, statfs} from 'node:fs/promises'
 import type {CudaLook, NvmlProbe} from '../gpu/index.js'
 import type {HttpClient} from '../http/index.js'
+import {findEngineAddresses} from '../machine/index.js'
 import {findNcu} from '../nsight/index.js'
 import {readProcessIdentity, whoListens} from '../processes/index.js'
 import {lookAtSegments, pruneSegments, type SegmentStore} from '../segments/index.js'
@@ -83,7 +84,7 @@ export async function examine(
     within('kvcached-variables', async () => judgeKvcachedVariables(environment)),
     within('ports', async () => examinePorts(`${root}/proc`)),
     within('engines', async () => {
-      const urls = questions.engineUrls ?? (await likelyEngines(`${root}/proc`))
+      const urls = questions.engineUrls ?? (await likelyEngines(await parts.segments(), `${root}/proc`))
       const sights = urls.map(async url => askEngine(http, url, questions.engineUrls !== null, signal))
       return (await Promise.all(sights)).map(judgeEngine)
     }),
@@ -124,9 +125,23 @@ async function examinePorts(procFolder: string): Promise<Check[]> {
   )
 }
 
-async function likelyEngines(procFolder: string): Promise<string[]> {
-  const found = await whoListens(ENGINE_PORTS, procFolder)
-  return found.length === 0 ? [VLLM] : found.map(({port}) => `http://localhost:${port}`)
+/** Who listens where engines do by default, and where the owners of segments listen; vLLM's default where nobody does. */
+async function likelyEngines(store: SegmentStore, procFolder: string): Promise<string[]> {
+  const {looks} = await lookAtSegments(store, [])
+  const [found, owners] = await Promise.all([
+    whoListens(ENGINE_PORTS, procFolder),
+    findEngineAddresses({configured: [], pids: looks.flatMap(({state}) => state.pid ?? []), procFolder}),
+  ])
+  const usual = found.map(({port}) => `http://localhost:${port}`)
+  const own = owners.filter(
+    ({url, source}) => source === 'listening' && !usual.some(one => isSamePort(one, url)),
+  )
+  const urls = [...usual, ...own.map(({url}) => url)]
+  return urls.length === 0 ? [VLLM] : urls
+}
+
+function isSamePort(one: string, other: string): boolean {
+  return new URL(one).port === new URL(other).port
 }
 
 async function readSharedMemory(folder: string): Promise<SharedMemory> {

@@ -2,6 +2,7 @@ export {identifyTenants, type GpuTenant, type TenantsLook} from './gpu-tenants.j
 export {engineRoleOf, type EngineRole} from './process-role.js'
 export type {EngineLook} from './engine-look.js'
 export {createEngineWatch, type EngineWatch, type EngineWatchOptions} from './engine-watch.js'
+export {findEngineAddresses} from './find-engines.js'
 export type {BlockBytes} from './block-bytes.js'
 export {blockCounts, type EngineMemory, type MemoryPart} from './engine-memory.js'
 export type {GpuShares, MachineEngine, MachineLook} from './machine-look.js'
