@@ -37,6 +37,6 @@ export {
 } from './validation.js'
 export {compareSamples, type ComparisonOptions, type RatioEstimate} from './compare-samples.js'
 export {comparisonVerdicts, holm, type Verdict} from './comparison-verdict.js'
-export {isGood, meets, SLO_METRICS, type SloLimits, type SloMetric} from './slo.js'
+export {isGood, meets, SLO_METRICS, type SloLimits, type SloMetric, type SloValues} from './slo.js'
 export {trendOf, type Trend} from './stationarity.js'
 export {studentP, studentQuantile} from './student-t.js'

@@ -25,6 +25,7 @@ export {
   type RunMeta,
   type RunPart,
 } from './meta.js'
+export {readImported, writeImported} from './imported.js'
 export {pricingSchema, readPricing, writePricing, type Pricing} from './pricing.js'
 export {REQUEST_COLUMNS, requestLine, type RequestColumn} from './requests-csv.js'
 export {keepRecords, type KeptRecords} from './keep-records.js'

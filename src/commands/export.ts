@@ -1,0 +1,82 @@
+import {mkdir} from 'node:fs/promises'
+import {join, resolve} from 'node:path'
+import {Flags} from '@oclif/core'
+import {decimalFlag, runDirFlag, runDirOf} from '../cli/flags.js'
+import {KvctlCommand} from '../cli/kvctl-command.js'
+import type {RunExport} from '../lib/export/index.js'
+
+interface ExportResult {
+  readonly run_id: string
+  readonly run_dir: string
+  readonly format: string
+  readonly files: readonly string[]
+}
+
+export default class Export extends KvctlCommand {
+  static override summary = "write a run in the shape of vLLM's, GuideLLM's or AIPerf's result files"
+  static override description = [
+    'Computes the figures from the records of a run with the formulas of the other tool, so that dashboards made for it stay right.',
+    'Prints the document, or writes it to --output; --output-dir takes the names that the tool gives its files (for AIPerf also profile_export.jsonl).',
+    'A run that came from kvctl import has its own keys and digits again.',
+  ].join('\n')
+  static override examples = [
+    '<%= config.bin %> <%= command.id %> --format vllm > result.json',
+    '<%= config.bin %> <%= command.id %> --format vllm --detailed --percentile 50 --percentile 99 --output result.json',
+    '<%= config.bin %> <%= command.id %> --run-dir runs/2026-01-31_14-30-15 --format aiperf --output-dir artifacts',
+  ]
+  static override enableJsonFlag = true
+  static override flags = {
+    'run-dir': runDirFlag,
+    format: Flags.option({
+      options: ['vllm', 'guidellm', 'aiperf'] as const,
+      description: 'whose files to write',
+      required: true,
+      helpValue: 'TOOL',
+    })(),
+    output: Flags.string({
+      char: 'o',
+      description: 'the file to write instead of standard output',
+      helpValue: 'FILE',
+      exclusive: ['output-dir'],
+    }),
+    'output-dir': Flags.string({
+      description: "the folder to write the tool's files into, under its own names",
+      helpValue: 'DIR',
+    }),
+    detailed: Flags.boolean({description: 'vllm: also one entry a request, as its --save-detailed'}),
+    percentile: decimalFlag({
+      description: 'vllm: percentiles to give, repeatable (default 99)',
+      min: 0,
+      max: 100,
+      multiple: true,
+      multipleNonGreedy: true,
+    }),
+  }
+
+  async run(): Promise<ExportResult | RunExport['document']> {
+    const {flags} = await this.parse(Export)
+    const {openRunDirectory, writeFileAtomic} = await import('../lib/runs/index.js')
+    const {exportRun} = await import('../lib/export/index.js')
+    const run = await openRunDirectory(runDirOf(flags['run-dir']))
+    const percentiles = flags.percentile ?? [99]
+    const {document, files, warnings} = await exportRun(run, flags.format, {
+      isDetailed: flags.detailed,
+      percentiles,
+    })
+    for (const warning of warnings) this.note(`Warning: ${warning}`)
+    const folder = flags['output-dir']
+    if (folder === undefined && flags.output === undefined) {
+      this.log(files[0]!.text.trimEnd())
+      return document
+    }
+    if (folder !== undefined) await mkdir(folder, {recursive: true})
+    const wanted = folder === undefined ? [{...files[0]!, name: flags.output!}] : files
+    const written = wanted.map(({name, text}) => ({path: resolve(join(folder ?? '.', name)), text}))
+    if (folder === undefined) written[0]!.path = resolve(flags.output!)
+    for (const {path, text} of written) {
+      await writeFileAtomic(path, text)
+      this.log(path)
+    }
+    return {run_id: run.runId, run_dir: run.path, format: flags.format, files: written.map(({path}) => path)}
+  }
+}
