@@ -7,6 +7,7 @@ import type {Logger} from './lib/foundation/index.js'
 import type {GpuSampler, ProbeOrder, ProbeReport} from './lib/gpu/index.js'
 import type {Device, PageReserve} from './lib/memory/index.js'
 import type {BalanceConfig, ControllerConfig, Router} from './lib/router/index.js'
+import type {LaunchParts} from './lib/launch/index.js'
 import type {Machine} from './lib/machine/index.js'
 import type {HostWatch, MonitorActions} from './lib/monitor/index.js'
 import type {SegmentStore} from './lib/segments/index.js'
@@ -152,6 +153,26 @@ export async function routerFor(config: ControllerConfig, logger: Logger): Promi
     clock: systemClock,
     logger,
   })
+}
+
+/** What `kvctl launch` starts programs with; `close` ends its connections. */
+export async function launchParts(logger: Logger): Promise<LaunchParts & {close(): Promise<void>}> {
+  const {systemClock} = await import('./lib/foundation/index.js')
+  const {createHttpClient} = await import('./lib/http/index.js')
+  const {checkHealth} = await import('./lib/inference/index.js')
+  const {engineSegments} = await import('./lib/launch/index.js')
+  const {startProgram, whoListens} = await import('./lib/processes/index.js')
+  const http = createHttpClient()
+  const segments = engineSegments(await segmentStore(logger))
+  return {
+    start: ({file, args, env}, onLine) => startProgram(file, args, {env, onLine}),
+    isHealthy: url => checkHealth(http, url, null),
+    clearSegment: (command, pid) => segments.clear(command, pid),
+    findSegment: (command, pid) => segments.find(command, pid),
+    whoListens,
+    clock: systemClock,
+    close: () => http.close(),
+  }
 }
 
 /** A device for KV memory of the library. @throws ResourceError `CUDA_UNAVAILABLE` */

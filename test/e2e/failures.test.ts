@@ -80,6 +80,7 @@ const FAILURES: Failure[] = [
   {args: ['import', 'FOLDER/none.json'], code: configuration, names: /none\.json/},
   {args: ['kvtop', '--once', '--record', 'FOLDER'], code: configuration, names: /FOLDER/},
   {args: ['kvtop', '--refresh', 'often'], code: configuration, names: /often/},
+  {args: ['launch', '-f', 'FOLDER/none.yaml'], code: configuration, names: /none\.yaml/},
   {args: ['limit', 'none-such', '1G'], code: resource, names: /none-such/},
   {args: ['limit', 'none-such', 'plenty'], code: configuration, names: /plenty/},
   {args: ['limit', '../etc/passwd', '1G'], code: configuration, names: /etc\/passwd/},

@@ -1,5 +1,6 @@
 export {countPromptTokens} from './count-tokens.js'
 export {startEmbeddedEngine, type EmbeddedEngine} from './embedded-engine.js'
+export {checkHealth} from './engine-health.js'
 export {engineFiguresOf, type EngineFigures} from './engine-figures.js'
 export {kvPageOf, usedBlocks, type KvPage, type KvPool} from './kv-pools.js'
 export {fetchMetricsText, fetchModelRoot, fetchVersion} from './server-pages.js'

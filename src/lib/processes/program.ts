@@ -1,10 +1,13 @@
 import {execa} from 'execa'
 import {ResourceError} from '../foundation/index.js'
+import {readLines} from './read-lines.js'
 import {isTracked, killGroup, trackGroup, untrackGroup} from './process-group.js'
 
 export interface ProgramOptions {
   readonly env?: Readonly<Record<string, string>>
   readonly cwd?: string
+  /** Told of every line that the program says. */
+  readonly onLine?: (line: string, stream: 'stdout' | 'stderr') => void
 }
 
 export interface ProgramExit {
@@ -28,6 +31,8 @@ export interface RunningProgram {
 }
 
 const STDERR_TAIL_CHARS = 2000
+/** What is left of a group when its program has ended may tidy up for so long. */
+const REST_MS = 3000
 
 /**
  * Starts a program with an argument list, never through a shell, in a process group of its own: Ctrl-C in the terminal
@@ -39,7 +44,7 @@ const STDERR_TAIL_CHARS = 2000
 export function startProgram(
   file: string,
   args: readonly string[],
-  {env = {}, cwd = process.cwd()}: ProgramOptions = {},
+  {env = {}, cwd = process.cwd(), onLine}: ProgramOptions = {},
 ): RunningProgram {
   const child = execa(file, args, {
     env,
@@ -60,11 +65,17 @@ export function startProgram(
   child.stderr.setEncoding('utf8').on('data', (text: string) => {
     stderrTail = (stderrTail + text).slice(-STDERR_TAIL_CHARS)
   })
+  if (onLine)
+    for (const stream of ['stdout', 'stderr'] as const) readLines(child[stream], line => onLine(line, stream))
   child.stdin.on('error', () => {
     // The program closed its stdin or ended; `ended` tells.
   })
   const first = readFirstLine(child.stdout)
+  // Its children may outlive it, hold its output open and whatever else it had.
+  let restTimer: NodeJS.Timeout | undefined
+  child.once('exit', () => (restTimer = setTimeout(() => killGroup(pid, 'SIGKILL'), REST_MS)))
   const ended = child.then(({exitCode, signal}): ProgramExit => {
+    clearTimeout(restTimer)
     untrackGroup(pid)
     return {code: exitCode ?? null, signal: signal ?? null}
   })

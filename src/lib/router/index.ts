@@ -6,6 +6,7 @@ export {
   type ControllerConfig,
   type ModelConfig,
 } from './config/controller-config.js'
+export {argumentOf, type EngineKind, type Instance} from './config/instance.js'
 export {createControllerClient, type ControllerClient} from './controller-client.js'
 export {CONTROLLER_KEYS} from './config/schema.js'
 export {LONGEST_WINDOW_MS, prefixHashes, type Decision, type ModelLook} from './core/index.js'

@@ -1,5 +1,5 @@
 import {NetworkError} from '../foundation/index.js'
-import {isEngineSleeping} from '../inference/index.js'
+import {checkHealth, isEngineSleeping} from '../inference/index.js'
 import {callEngines} from './call-engines.js'
 import type {ControllerConfig, ModelConfig} from './config/controller-config.js'
 import {
@@ -16,7 +16,7 @@ import {Door} from './door.js'
 import {Exchange, type RouteRequest, type RouteSink} from './exchange.js'
 import {modelCard, type ModelCard} from './model-cards.js'
 import {noObserver, type RouterObserver, type RouterParts} from './parts.js'
-import {checkHealth, watchEngines} from './watch-engines.js'
+import {watchEngines} from './watch-engines.js'
 
 /** A request that was taken on. */
 export interface Routed {

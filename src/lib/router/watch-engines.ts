@@ -1,6 +1,6 @@
 import type {Clock, Logger} from '../foundation/index.js'
 import type {HttpClient} from '../http/index.js'
-import {bearer, engineFiguresOf, fetchMetricsText} from '../inference/index.js'
+import {checkHealth, engineFiguresOf, fetchMetricsText} from '../inference/index.js'
 import type {Door} from './door.js'
 
 export interface WatchParts {
@@ -13,7 +13,6 @@ export interface WatchParts {
   readonly checkIntervalMs: () => number
 }
 
-const PROBE_MS = 5000
 const FIGURES_INTERVAL_MS = 1000
 /** Even where sleep is checked once an hour, what engines say is asked for so often. */
 const LONGEST_RECONCILE_MS = 60_000
@@ -44,17 +43,6 @@ export function watchEngines(parts: WatchParts, signal: AbortSignal): void {
     },
   )
   void repeat(() => Math.min(parts.checkIntervalMs(), LONGEST_RECONCILE_MS), parts.reconcile)
-}
-
-/** Whether an engine answers `/health` with 200; one without that route, whether it lists its models. */
-export async function checkHealth(http: HttpClient, url: string, apiKey: string | null): Promise<boolean> {
-  const asked = {timeoutMs: PROBE_MS, headers: bearer(apiKey)}
-  try {
-    const {status} = await http.get(`${url}/health`, asked)
-    return (status === 404 ? await http.get(`${url}/v1/models`, asked) : {status}).status === 200
-  } catch {
-    return false
-  }
 }
 
 async function probe(http: HttpClient, {config, replicas}: Door): Promise<void> {

@@ -1,5 +1,5 @@
 export {RECORD_BYTES, heldBytes, usedPercent, type SegmentRecord} from './record.js'
-export {defaultSegmentName, processGroupId, sanitizeName} from './segment-name.js'
+export {defaultSegmentName, groupInName, processGroupId, sanitizeName} from './segment-name.js'
 export {SegmentNotFoundError, type SegmentIdentity} from './segment-file.js'
 export {
   createSegmentStore,

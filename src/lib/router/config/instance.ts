@@ -79,14 +79,15 @@ function variables(entries: readonly string[]): Record<string, string> {
 
 /** `--host` (default localhost) and `--port` of an engine's arguments, in both spellings. */
 function addressOf(args: readonly string[]): string | null {
-  const port = valueOf(args, '--port')
+  const port = argumentOf(args, '--port')
   if (port === null || !/^\d+$/.test(port) || Number(port) === 0) return null
-  const host = valueOf(args, '--host') ?? 'localhost'
+  const host = argumentOf(args, '--host') ?? 'localhost'
   const reachable = host === '0.0.0.0' ? '127.0.0.1' : host === '::' ? '::1' : host
   return `http://${reachable.includes(':') ? `[${reachable}]` : reachable}:${port}`
 }
 
-function valueOf(args: readonly string[], flag: string): string | null {
+/** What a flag among arguments says, in both spellings; null where it is not there. */
+export function argumentOf(args: readonly string[], flag: string): string | null {
   const joined = args.find(arg => arg.startsWith(`${flag}=`))
   if (joined !== undefined) return joined.slice(flag.length + 1)
   const at = args.indexOf(flag)

@@ -1,0 +1,7 @@
+export {DEFAULT_RESTARTS} from './back-off.js'
+export {engineSegments} from './engine-segments.js'
+export {launchEventJson, launchPlanJson, type LaunchPlanJson} from './json.js'
+export {launchAll, type LaunchParts} from './launch-all.js'
+export {planLaunch, type LaunchCommand, type LaunchPlan} from './plan-launch.js'
+export {shellLine} from './shell-line.js'
+export type {LaunchEvent, LaunchRules} from './supervise.js'
