@@ -1,165 +1,47 @@
 import {expect} from 'chai'
 import fc from 'fast-check'
-import type {GenerationRequest, TokenGuide} from '../../../src/lib/engine/index.js'
 import type {BlockSource} from '../../../src/lib/engine/core/ports.js'
-import {anyObjectGrammar, createGrammar, createGuide} from '../../../src/lib/grammar/index.js'
+import {openCudaDriver, reserveCudaMemory, type PageReserve} from '../../../src/lib/memory/index.js'
+import {expectSameAnswers, MAX_MODEL_LEN} from '../../support/byte-identity.js'
+import {cudaStandIn} from '../../support/cuda/stand-in.js'
 import {generation, range} from '../../support/engine-core.js'
-import {answersAlone, EngineRig, rigPageBundleBytes, type RigOptions} from '../../support/engine-rig.js'
-
-const MAX_MODEL_LEN = 160
-
-const grammar = createGrammar(anyObjectGrammar())
-/** Answers in JSON, a character a token. */
-const startJsonGuide = (): TokenGuide =>
-  createGuide({
-    grammar,
-    share: 1,
-    encode: text => Array.from(text, character => 100 + character.charCodeAt(0)),
-    words: ['a', 'be', 'sea'],
-  })
-
-/** Prompts that begin alike, as conversations do, and end apart. */
-const prompt = fc
-  .record({
-    family: fc.integer({min: 0, max: 2}),
-    shared: fc.integer({min: 0, max: 60}),
-    own: fc.array(fc.integer({min: 0, max: 499}), {minLength: 1, maxLength: 40}),
-  })
-  .map(({family, shared, own}) => [
-    ...range(0, shared).map(index => (index * 31 + family * 97) % 500),
-    ...own,
-  ])
-
-const requests = fc
-  .array(
-    fc.record({
-      prompt,
-      maxTokens: fc.integer({min: 1, max: 50}),
-      ignoreEos: fc.boolean(),
-      minTokens: fc.integer({min: 0, max: 5}),
-      priority: fc.integer({min: 0, max: 3}),
-      salt: fc.constantFrom(null, null, 'tenant'),
-      seed: fc.option(fc.integer()),
-      isGuided: fc.boolean(),
-      arrival: fc.integer({min: 0, max: 40}),
-    }),
-    {minLength: 1, maxLength: 24, size: 'max'},
-  )
-  .map(list =>
-    list.map(({prompt: tokens, maxTokens, salt, isGuided, arrival, ...rest}, index) => ({
-      arrival,
-      request: generation(`r${index}`, tokens, maxTokens, {
-        ...rest,
-        cacheSalt: salt,
-        startGuide: isGuided ? startJsonGuide : null,
-      }),
-    })),
-  )
-
-const config = fc.record({
-  enablePrefixCaching: fc.boolean(),
-  enableChunkedPrefill: fc.boolean(),
-  budget: fc.integer({min: 1, max: 100}),
-  maxNumSeqs: fc.constantFrom(1, 64, 2, 8),
-  longPrefillTokenThreshold: fc.constantFrom(0, 0, 7),
-  policy: fc.constantFrom('fcfs' as const, 'priority' as const),
-  reserveFullPrompt: fc.boolean(),
-  // From hardly more than one request to room for all.
-  numBlocks: fc.integer({min: MAX_MODEL_LEN / 4 + 1, max: 800}),
-  maxCachedBlocks: fc.constantFrom(null, 0, 10),
-  verifyKv: fc.boolean(),
-  // Pages of the limit from some step on; null restores it.
-  limits: fc.array(
-    fc.record({step: fc.integer({min: 1, max: 60}), pages: fc.option(fc.integer({min: 1, max: 12}))}),
-    {
-      maxLength: 4,
-    },
-  ),
-})
-
-type Config = typeof config extends fc.Arbitrary<infer T> ? T : never
-
-function rigOptions({budget, enableChunkedPrefill, maxNumSeqs, ...rest}: Config): RigOptions {
-  const maxNumBatchedTokens = Math.max(enableChunkedPrefill ? budget : MAX_MODEL_LEN, maxNumSeqs)
-  return {...rest, enableChunkedPrefill, maxNumSeqs, maxNumBatchedTokens, maxModelLen: MAX_MODEL_LEN}
-}
-
-/** Runs all requests together; restores the limit once nothing moves any more, so that all can finish. */
-function answersTogether(
-  rig: EngineRig,
-  list: readonly {arrival: number; request: GenerationRequest}[],
-  limits: readonly {step: number; pages: number | null}[],
-): Map<string, number[]> {
-  const lastArrival = Math.max(...list.map(({arrival}) => arrival))
-  for (let step = 0; step <= lastArrival; step++) {
-    for (const {arrival, request} of list) {
-      if (arrival === step) rig.add(rig.isByPriority ? request : {...request, priority: 0})
-    }
-    setLimit(rig, limits, step)
-    rig.step()
-  }
-  rig.run(step => setLimit(rig, limits, step))
-  rig.limitBytes = rig.memory.manager.startupBytes
-  return rig.run()
-}
-
-function setLimit(
-  rig: EngineRig,
-  limits: readonly {step: number; pages: number | null}[],
-  step: number,
-): void {
-  const change = limits.find(limit => limit.step === step)
-  if (!change) return
-  rig.limitBytes = change.pages === null ? rig.memory.manager.startupBytes : change.pages * rigPageBundleBytes
-}
+import {answersAlone, EngineRig, rigPageBundleBytes} from '../../support/engine-rig.js'
+import {describeWith} from '../../support/requires.js'
+import {temporaryFolder} from '../../support/temporary.js'
 
 describe('the same request', () => {
   it('is answered the same, byte by byte, however its KV cache was paged', function () {
     this.timeout(120_000)
-    let [checked, preempted, moved, cached, shrunk] = [0, 0, 0, 0, 0]
-    const reached = new Set<string>()
-    fc.assert(
-      fc.property(requests, config, (list, chosen) => {
-        const expected = answersAlone(
-          list.map(({request}) => request),
-          MAX_MODEL_LEN,
-        )
-        const rig = new EngineRig(rigOptions(chosen))
-        try {
-          const answers = answersTogether(rig, list, chosen.limits)
-          for (const {request} of list) {
-            expect(rig.ends.get(request.id), `${request.id} ends`).to.be.oneOf(['length', 'stop'])
-            expect(answers.get(request.id), `answer of ${request.id}`).to.deep.equal(expected.get(request.id))
-          }
-          expect(rig.core.scheduler.pool.usedBlocks, 'blocks left behind').to.equal(0)
-          checked += list.length
-          preempted += rig.core.scheduler.preemptions
-          moved += rig.memory.movedBlocks
-          cached += rig.core.totals.promptTokensCached
-          if (chosen.limits.some(({pages}) => pages !== null)) shrunk += list.length
-          reached.add(
-            `caching ${chosen.enablePrefixCaching}, chunks ${chosen.enableChunkedPrefill}, at once ${chosen.maxNumSeqs}`,
-          )
-        } finally {
-          rig.close()
-        }
-      }),
-      // 12 requests a run on average; the first run brings no fewer than its share of the 2,000
-      {numRuns: 400},
-    )
-    expect(checked).to.be.at.least(2000)
-    // The matrix is only worth something if it reached all of these.
+    const {requests, cells, preemptions, movedBlocks, cachedTokens, shrunk} = expectSameAnswers({runs: 400})
+    expect(requests).to.be.at.least(2000)
     for (const caching of [true, false]) {
       for (const chunks of [true, false]) {
         for (const atOnce of [1, 64]) {
-          expect(reached).to.include(`caching ${caching}, chunks ${chunks}, at once ${atOnce}`)
+          expect(cells).to.include(`caching ${caching}, chunks ${chunks}, at once ${atOnce}`)
         }
       }
     }
-    expect(preempted, 'preemptions').to.be.above(100)
-    expect(moved, 'moved blocks').to.be.above(100)
-    expect(cached, 'cached tokens').to.be.above(1000)
+    expect(preemptions).to.be.above(100)
+    expect(movedBlocks).to.be.above(100)
+    expect(cachedTokens).to.be.above(1000)
     expect(shrunk, 'requests under a limit that fell').to.be.above(500)
+  })
+
+  describeWith(['gcc|cc'], 'on a GPU', () => {
+    const folder = temporaryFolder()
+    afterEach(() => delete process.env['KVCTL_TEST_CUDA_FOLDER'])
+
+    it('is answered as on the CPU, while the limit falls and rises', function () {
+      this.timeout(120_000)
+      const driver = cudaStandIn(folder(), {granularity: rigPageBundleBytes})
+      process.env['KVCTL_TEST_CUDA_FOLDER'] = driver.env['KVCTL_TEST_CUDA_FOLDER']
+      const cuda = openCudaDriver(driver.library)
+      const reserve: PageReserve = pages => reserveCudaMemory({...pages, device: 0}, cuda)
+      const {requests, preemptions, movedBlocks} = expectSameAnswers({runs: 30, reserve, swings: true})
+      expect(requests).to.be.at.least(150)
+      expect(preemptions + movedBlocks).to.be.above(100)
+      expect(driver.counters()).to.deep.include({physicalBytes: 0, handles: 0, wrongAbiCalls: 0})
+    })
   })
 
   it('is answered the same alone and among 64 others', () => {
