@@ -1,4 +1,4 @@
-import {spawn, type ChildProcess} from 'node:child_process'
+import {execFileSync, spawn, type ChildProcess} from 'node:child_process'
 import {once} from 'node:events'
 import {existsSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync, statSync} from 'node:fs'
 import {tmpdir} from 'node:os'
@@ -7,6 +7,8 @@ import {createInterface, type Interface} from 'node:readline'
 import {expect} from 'chai'
 import type {PruneJson} from '../../src/lib/segments/index.js'
 import {repositoryRoot, runCli} from '../support/cli.js'
+import {describeWith} from '../support/requires.js'
+import {until} from '../support/until.js'
 
 const MIB = 2 ** 20
 const PROGRAM = join(repositoryRoot, 'test/support/library-engine.js')
@@ -77,6 +79,57 @@ describe('a program that keeps KV memory with the library', function () {
     expect(code).to.equal(0)
     expect((JSON.parse(stdout) as PruneJson[]).map(({ipc}) => ipc)).to.deep.equal(['killed'])
     expect(existsSync(join(folder, 'killed'))).to.equal(false)
+  })
+
+  describeWith(['python3'], 'beside an independent program', () => {
+    const PEER = join(repositoryRoot, 'test/support/segment.py')
+    const peer = (command: string, name: string, ...rest: (string | number)[]): string =>
+      execFileSync('python3', [PEER, command, join(folder, name), ...rest.map(String)], {encoding: 'utf8'})
+    /** A page of 2 MiB in K and in V. */
+    const bundle = 4 * MIB
+    const total = 32 * MIB
+
+    it('has a segment like every other: its file, its figures, its lock, how it is read', async () => {
+      const {child} = await start('plain', 'idle')
+      // Block 0 and its page are in use; the other seven pages had blocks, and are kept for the next ones.
+      await until(
+        () => peer('read', 'plain') === `${total} ${bundle} ${7 * bundle}\n`,
+        () => peer('read', 'plain'),
+      )
+      const bytes = readFileSync(join(folder, 'plain'))
+      expect([0, 8, 16].map(at => Number(bytes.readBigInt64LE(at)))).to.deep.equal([
+        total,
+        bundle,
+        7 * bundle,
+      ])
+      expect(JSON.parse(peer('verify', 'plain', child.pid!))).to.deep.equal({
+        is_regular: true,
+        bytes: 24,
+        is_mode_usual: true,
+        is_mostly_closed: true,
+        waits: ['FLOCK', 'ADVISORY', 'READ', child.pid],
+        is_coherent: true,
+      })
+    })
+
+    for (const preallocates of [true, false]) {
+      it(`obeys a limit of its while it is idle, ${preallocates ? 'with' : 'without'} preallocation, and one that takes it back`, async () => {
+        env['KVCACHED_PAGE_PREALLOC_ENABLED'] = String(preallocates)
+        const {child} = await start('idle', 'idle')
+        await until(
+          () => memoryFileBytes(child.pid!) === total,
+          () => String(memoryFileBytes(child.pid!)),
+        )
+        peer('limit', 'idle', 2 * bundle)
+        const figures = (): string => `${peer('read', 'idle').trim()} ${memoryFileBytes(child.pid!)}`
+        // A reserve that was taken is not filled again beyond the limit.
+        const shrunk = preallocates ? [bundle, 2 * bundle] : [0, bundle]
+        await until(() => figures() === `${2 * bundle} ${bundle} ${shrunk.join(' ')}`, figures)
+        peer('limit', 'idle', total)
+        const grown = preallocates ? [5 * bundle, 6 * bundle] : shrunk
+        await until(() => figures() === `${total} ${bundle} ${grown.join(' ')}`, figures)
+      })
+    }
   })
 
   it('never takes more than its share of a budget that it has with another, while the shares change', async () => {

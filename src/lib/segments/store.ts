@@ -161,7 +161,15 @@ export function createSegmentStore(options: SegmentStoreOptions): SegmentStore {
     return stateOf(look, PROBE_TABLE_AGE_MS, probed)
   }
   const makeWay = async (name: string): Promise<void> => {
-    if (lstatSync(`${directory}/${name}`, {throwIfNoEntry: false}) === undefined) return
+    const path = `${directory}/${name}`
+    const isEmpty = (): boolean => lstatSync(path, {throwIfNoEntry: false})?.size === 0
+    if (lstatSync(path, {throwIfNoEntry: false}) === undefined) return
+    if (isEmpty()) {
+      // Another engine that is just making it writes its 24 bytes in no time; one that was killed before never will.
+      await options.clock.sleep(EMPTY_FOR_MS)
+      if (isEmpty()) unlink(directory, name)
+      return makeWay(name)
+    }
     const {verdict, because} = await probe(name)
     if (verdict === 'live') {
       throw new ResourceError('SEGMENT_LIVE', `segment '${name}' belongs to another engine: ${because}`, {
@@ -244,6 +252,8 @@ export function createSegmentStore(options: SegmentStoreOptions): SegmentStore {
 
 /** Watching at a short interval must not read all of /proc each time. */
 const LIST_TABLE_AGE_MS = 1000
+/** An engine that makes its segment writes it in less. */
+const EMPTY_FOR_MS = 50
 /** Many probes end together. */
 const PROBE_TABLE_AGE_MS = 50
 

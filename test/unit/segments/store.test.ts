@@ -129,6 +129,12 @@ describe('the segment store', () => {
     expect(statSync(path, {throwIfNoEntry: false})).to.equal(undefined)
   })
 
+  it('makes a segment in the place of an empty file, which an engine left that was killed while it made its own', async () => {
+    writeFileSync(join(folder.directory, 'vllm'), '')
+    await folder.store.create('vllm', GIB)
+    expect(readFileSync(join(folder.directory, 'vllm'))).to.deep.equal(recordBytes(GIB))
+  })
+
   it('writes into the new file when the old one is replaced while it waits for the lock', async () => {
     const path = folder.put('vllm', 8n * GIB)
     const old = openSync(path, 'r')
