@@ -9,7 +9,8 @@ import type {Device, PageReserve} from './lib/memory/index.js'
 import type {BalanceConfig, ControllerConfig, Router} from './lib/router/index.js'
 import type {LaunchParts} from './lib/launch/index.js'
 import type {Machine} from './lib/machine/index.js'
-import type {HostWatch, MonitorActions} from './lib/monitor/index.js'
+import type {HttpClient} from './lib/http/index.js'
+import type {HostWatch, MachineWithSides, MonitorActions, RemoteServer} from './lib/monitor/index.js'
 import type {SegmentStore} from './lib/segments/index.js'
 import type {CacheFigures, CacheWorker, RemoteWorkers} from './lib/tiers/index.js'
 import type {Tokenizer} from './lib/tokens/index.js'
@@ -319,24 +320,27 @@ export interface MonitorParts {
   close(): Promise<void>
 }
 
-/**
- * What kvtop looks at and acts on: this machine, or the servers given.
- *
- * @param names the segments to show; none means all
- */
-export async function monitorParts(
-  logger: Logger,
-  urls: readonly string[],
-  names: readonly string[],
-): Promise<MonitorParts> {
+export interface MonitorSources {
+  /** The segments to show; none means all. */
+  readonly names: readonly string[]
+  /** Of `kvctl serve`, to look at in place of this machine. */
+  readonly urls: readonly string[]
+  /** None looks for engines. */
+  readonly engineUrls: readonly string[]
+  readonly controllerUrl: string
+  readonly cacheUrls: readonly string[]
+}
+
+/** What kvtop looks at and acts on. */
+export async function monitorParts(logger: Logger, sources: MonitorSources): Promise<MonitorParts> {
+  const {names, urls} = sources
   const {systemClock} = await import('./lib/foundation/index.js')
   const {actionsByHost, localActions, remoteActions, watchLocalHost, watchRemoteHost} =
     await import('./lib/monitor/index.js')
   if (urls.length > 0) {
     const {createHttpClient} = await import('./lib/http/index.js')
     const http = createHttpClient()
-    const token = process.env['KVCTL_TOKEN'] || process.env['KVMINI_TOKEN'] || null
-    const servers = urls.map(url => ({url: url.replace(/\/+$/, ''), token, http, clock: systemClock}))
+    const servers = await Promise.all(urls.map(url => remoteServer(url, http)))
     return {
       hosts: servers.map(server => watchRemoteHost(server, names)),
       actions: actionsByHost(new Map(servers.map(server => [server.url, remoteActions(server)]))),
@@ -344,12 +348,65 @@ export async function monitorParts(
     }
   }
   const {hostname} = await import('node:os')
-  const segments = await segmentStore(logger)
-  const gpus = await gpuSampler()
   const host = hostname()
+  const segments = await segmentStore(logger)
+  const local = localMachine(sources, logger)
   return {
-    hosts: [watchLocalHost({host, segments, gpus, clock: systemClock}, names)],
-    actions: actionsByHost(new Map([[host, localActions(segments)]])),
-    close: async () => gpus.close(),
+    hosts: [
+      watchLocalHost(
+        {host, segments, machine: async () => (await local()).machine, clock: systemClock},
+        names,
+      ),
+    ],
+    actions: actionsByHost(
+      new Map([
+        [host, localActions({segments, server: async url => remoteServer(url, (await local()).http)})],
+      ]),
+    ),
+    close: async () => {
+      if (local.isBuilt()) (await local()).close()
+    },
   }
+}
+
+interface LocalMachine {
+  readonly http: HttpClient
+  readonly machine: MachineWithSides
+  close(): void
+}
+
+async function remoteServer(url: string, http: HttpClient): Promise<RemoteServer> {
+  const {systemClock} = await import('./lib/foundation/index.js')
+  const token = process.env['KVCTL_TOKEN'] || process.env['KVMINI_TOKEN'] || null
+  return {url: url.replace(/\/+$/, ''), token, http, clock: systemClock}
+}
+
+/** GPUs, engines and what stands beside them, built when somebody asks: a screen shows segments first. */
+function localMachine(
+  {engineUrls, controllerUrl, cacheUrls}: MonitorSources,
+  logger: Logger,
+): (() => Promise<LocalMachine>) & {readonly isBuilt: () => boolean} {
+  let building: Promise<LocalMachine> | null = null
+  const build = async (): Promise<LocalMachine> => {
+    const {createHttpClient} = await import('./lib/http/index.js')
+    const {lookAtModels, lookAtTiers, SideWatch} = await import('./lib/monitor/index.js')
+    const {systemClock} = await import('./lib/foundation/index.js')
+    const http = createHttpClient()
+    const host = await machine(engineUrls, logger)
+    const controller = await remoteServer(controllerUrl, http)
+    const workers = await Promise.all(cacheUrls.map(url => remoteServer(url, http)))
+    return {
+      http,
+      machine: {
+        look: (signal, seen) => host.look(signal, seen),
+        models: [new SideWatch(() => lookAtModels(controller), systemClock)],
+        tiers: workers.map(worker => new SideWatch(() => lookAtTiers(worker), systemClock)),
+      },
+      close() {
+        host.close()
+        void http.close()
+      },
+    }
+  }
+  return Object.assign(async () => (building ??= build()), {isBuilt: () => building !== null})
 }

@@ -2,12 +2,11 @@ import {Flags} from '@oclif/core'
 import {ConfigurationError, NetworkError, ResourceError, type KvctlError} from '../lib/foundation/index.js'
 import type {CacheOperation, CacheReply, RemoteWorkers} from '../lib/tiers/index.js'
 import {remoteCacheWorkers} from '../wiring.js'
+import {cacheUrlsOf, USUAL_CACHE_URLS} from './cache-urls.js'
 import {cacheLines} from './cache-lines.js'
 import {durationFlag, urlFlag} from './flags.js'
 import {KvctlCommand} from './kvctl-command.js'
 
-/** Where workers listen unless told otherwise: LMCache's first two ranks, and kvctl serve. */
-const USUAL_URLS = [7000, 7001, 6767].map(port => `http://127.0.0.1:${port}`)
 const PROBE_MS = 1000
 
 export interface CacheQuestion {
@@ -62,7 +61,7 @@ export abstract class CacheCommand extends KvctlCommand {
 
   protected async withWorkers<T>(flags: CacheFlags, use: (workers: RemoteWorkers) => Promise<T>): Promise<T> {
     const token = flags.token ?? (process.env['KVCTL_TOKEN'] || null)
-    const urls = flags.url ?? urlsIn(process.env['KVCTL_CACHE_URL'] || '') ?? [await theOnlyOne(token)]
+    const urls = flags.url ?? cacheUrlsOf(process.env) ?? [await theOnlyOne(token)]
     const remote = await remoteCacheWorkers(urls, flags.timeout, token)
     try {
       return await use(remote.workers)
@@ -81,32 +80,21 @@ async function answer(
   return workers.answer(operation, {query, body: body === undefined ? '' : JSON.stringify(body), name})
 }
 
-function urlsIn(text: string): string[] | null {
-  const urls = text
-    .split(',')
-    .map(url => url.trim())
-    .filter(url => url !== '')
-  for (const url of urls) {
-    if (!/^https?:\/\/[^/]/i.test(url) || !URL.canParse(url))
-      throw new ConfigurationError(
-        'USAGE',
-        `KVCTL_CACHE_URL takes http:// or https:// addresses, not '${url}'`,
-      )
-  }
-  return urls.length > 0 ? urls : null
-}
-
 async function theOnlyOne(token: string | null): Promise<string> {
-  const remote = await remoteCacheWorkers(USUAL_URLS, PROBE_MS, token)
+  const remote = await remoteCacheWorkers(USUAL_CACHE_URLS, PROBE_MS, token)
   const replies = await remote.workers.askAll('freezeStatus', {query: {}, body: '', name: null})
   await remote.close()
   const found = replies.filter(({status}) => status === 200).map(({url}) => url)
   if (found.length === 1) return found[0]!
   const suggestions = ['--url URL names the worker', 'kvctl serve --listen cache=7000 starts one']
   throw found.length === 0
-    ? new ResourceError('CACHE_WORKER_NOT_FOUND', `no cache worker answers on ${USUAL_URLS.join(', ')}`, {
-        suggestions,
-      })
+    ? new ResourceError(
+        'CACHE_WORKER_NOT_FOUND',
+        `no cache worker answers on ${USUAL_CACHE_URLS.join(', ')}`,
+        {
+          suggestions,
+        },
+      )
     : new ResourceError('CACHE_WORKER_AMBIGUOUS', `several cache workers answer: ${found.join(', ')}`, {
         suggestions,
       })

@@ -3,11 +3,12 @@ import {createControllerClient, type ControllerClient} from '../lib/router/index
 import {KvctlCommand} from './kvctl-command.js'
 import {urlFlag} from './flags.js'
 
-const DEFAULT_URL = 'http://127.0.0.1:6767'
+/** Of kvctl serve. */
+export const DEFAULT_CONTROLLER_URL = 'http://127.0.0.1:6767'
 
 export const controllerFlags = {
   url: urlFlag({
-    description: `where the controller listens (default ${DEFAULT_URL}; also KVCTL_URL)`,
+    description: `where the controller listens (default ${DEFAULT_CONTROLLER_URL}; also KVCTL_URL)`,
   }),
   token: Flags.string({description: 'its bearer token (also KVCTL_TOKEN)', helpValue: 'TOKEN'}),
 }
@@ -20,7 +21,7 @@ export abstract class ControllerCommand extends KvctlCommand {
   ): Promise<T> {
     const {createHttpClient} = await import('../lib/http/index.js')
     const http = createHttpClient()
-    const url = flags.url ?? (process.env['KVCTL_URL'] || DEFAULT_URL)
+    const url = flags.url ?? (process.env['KVCTL_URL'] || DEFAULT_CONTROLLER_URL)
     const token = flags.token ?? (process.env['KVCTL_TOKEN'] || null)
     try {
       return await question(createControllerClient(http, url, token, this.signal))

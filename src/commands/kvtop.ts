@@ -1,4 +1,7 @@
 import {Args, Flags} from '@oclif/core'
+import {cacheUrlsOf, USUAL_CACHE_URLS} from '../cli/cache-urls.js'
+import {DEFAULT_CONTROLLER_URL} from '../cli/controller-command.js'
+import {engineUrlsOf} from '../cli/engine-urls.js'
 import {decimalFlag, durationFlag, urlFlag} from '../cli/flags.js'
 import {KvctlCommand} from '../cli/kvctl-command.js'
 import {canColor} from '../cli/table.js'
@@ -12,9 +15,11 @@ const PLAIN_COLUMNS = 100
 const ONCE_PATIENCE_MS = 7000
 
 export default class Kvtop extends KvctlCommand {
-  static override summary = 'watch segments, GPUs and processes on a full screen'
+  static override summary = 'watch segments, GPUs, engines, tiers and models on a full screen'
   static override description = `Shows KV-cache segments (used, preallocated and free memory, limit, history), GPUs (memory, utilisation, power, temperature,
-throttling) and the processes behind both. Limits are set and segments deleted from it, each after a question. ? shows the keys; Ctrl-C or q leaves.
+throttling), engines (requests, KV use, hit rate, preemptions, tokens a second, TTFT) and the processes behind them; the tiers
+of cache workers and the models of a controller where such answer. Limits are set, segments deleted, engines and models put to
+sleep and woken from it, each after a question. ? shows the keys; Ctrl-C or q leaves.
 --once prints what is there now, --json one object a look. --url shows machines on which kvctl serve runs, side by side, in
 place of this one; one that does not answer keeps its last figures, with their age.`
   static override examples = [
@@ -46,6 +51,22 @@ place of this one; one that does not answer keeps its last figures, with their a
     url: urlFlag({
       multiple: true,
       description: 'a kvctl serve to look at instead of this machine (repeatable; its token in KVCTL_TOKEN)',
+    }),
+    'engine-url': urlFlag({
+      multiple: true,
+      description:
+        'where an engine answers (repeatable; also KVCTL_ENGINE_URLS; default http://localhost:8000 and the ports of GPU processes)',
+      exclusive: ['url'],
+    }),
+    'controller-url': urlFlag({
+      description: `a controller whose models to show (also KVCTL_URL; default ${DEFAULT_CONTROLLER_URL} if one answers)`,
+      exclusive: ['url'],
+    }),
+    'cache-url': urlFlag({
+      multiple: true,
+      description:
+        'a cache worker whose tiers to show (repeatable; also KVCTL_CACHE_URL; default those that answer at the usual ports)',
+      exclusive: ['url'],
     }),
     record: Flags.string({
       description: 'also write each look to a new file, one a line',
@@ -83,8 +104,14 @@ place of this one; one that does not answer keeps its last figures, with their a
     const recorder = flags.record === undefined ? null : createRecorder(flags.record)
     let parts: MonitorParts | null = null
     try {
-      parts =
-        flags.replay === undefined ? await monitorParts(this.logger, flags.url ?? [], args.name ?? []) : null
+      if (flags.replay === undefined)
+        parts = await monitorParts(this.logger, {
+          names: args.name ?? [],
+          urls: flags.url ?? [],
+          engineUrls: flags['engine-url'] ?? engineUrlsOf(process.env) ?? [],
+          controllerUrl: flags['controller-url'] ?? (process.env['KVCTL_URL'] || DEFAULT_CONTROLLER_URL),
+          cacheUrls: flags['cache-url'] ?? cacheUrlsOf(process.env) ?? USUAL_CACHE_URLS,
+        })
       const source = await this.#source(parts, flags, recorder)
       if (isDrawn) await this.#draw(source, parts?.actions ?? null, flags, signal)
       else if (flags.once && parts) await this.#once(parts, flags, recorder, signal)

@@ -33,6 +33,10 @@ async function perform(
     case 'delete':
       await actions.remove(host, request.name, signal)
       return {kind: 'deleted'}
+    case 'sleep':
+    case 'wake':
+      await actions.order(host, kind, request.sleeper, signal)
+      return {kind: 'obeyed'}
     case 'prune':
       return {kind: 'pruned', names: await actions.prune(host, signal)}
   }

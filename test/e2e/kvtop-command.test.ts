@@ -71,9 +71,9 @@ describeWith(['tmux', 'ps'], 'kvtop on a real terminal', () => {
   it('follows the size of its window', async () => {
     const tmux = terminal()
     await tmux.start('kvtop')
-    await tmux.shows('[1 Overview]')
-    tmux.resize(40, 10)
     await tmux.shows('[1 All]')
+    tmux.resize(40, 10)
+    await tmux.shows('[1 Overview] 2  3 ')
     expect(tmux.screen.split('\n').length).to.be.at.most(10)
     tmux.resize(120, 40)
     await tmux.shows(/Free State/)

@@ -47,7 +47,7 @@ export function pool(totalBlocks: number | null, usage: number | null, more: Par
 export function engine(pools: readonly KvPool[], more: Partial<MachineEngine> = {}): MachineEngine {
   return {
     ...{url: 'http://localhost:8000', source: 'default', state: 'ok', kind: 'vllm', pids: []},
-    ...{model: 'm', modelRoot: null, figures: null, readAtMs: 1000, segment: null},
+    ...{model: 'm', modelRoot: null, isAsleep: null, figures: null, readAtMs: 1000, segment: null},
     ...{pools, gpuPids: [], gpuIndexes: [], block: null},
     memory: engineMemory({processBytes: null, segment: null, pools, blockBytes: null}),
     ...more,

@@ -114,5 +114,7 @@ function togetherOf(looks: readonly EngineFigures[]): EngineFigures {
     generationTokens: sum(look => look.generationTokens),
     prefixCacheQueries: sum(look => look.prefixCacheQueries),
     prefixCacheHits: sum(look => look.prefixCacheHits),
+    firstTokens: sum(look => look.firstTokens),
+    firstTokenSeconds: sum(look => look.firstTokenSeconds),
   }
 }

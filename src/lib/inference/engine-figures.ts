@@ -11,6 +11,9 @@ export interface EngineFigures {
   readonly generationTokens: number | null
   readonly prefixCacheQueries: number | null
   readonly prefixCacheHits: number | null
+  /** Requests whose first token came, and the seconds that all of them waited for it. */
+  readonly firstTokens: number | null
+  readonly firstTokenSeconds: number | null
 }
 
 /**
@@ -28,14 +31,17 @@ const SERIES: Readonly<Record<keyof EngineFigures, readonly string[]>> = {
   generationTokens: ['vllm:generation_tokens_total', 'sglang:generation_tokens_total'],
   prefixCacheQueries: ['vllm:prefix_cache_queries_total', 'vllm:gpu_prefix_cache_queries_total'],
   prefixCacheHits: ['vllm:prefix_cache_hits_total', 'vllm:gpu_prefix_cache_hits_total'],
+  firstTokens: ['vllm:time_to_first_token_seconds_count', 'sglang:time_to_first_token_seconds_count'],
+  firstTokenSeconds: ['vllm:time_to_first_token_seconds_sum', 'sglang:time_to_first_token_seconds_sum'],
 }
+const NAMES: ReadonlySet<string> = new Set(Object.values(SERIES).flat())
 /** A share is averaged over the engines behind one page; everything else adds up. */
 const AVERAGED: ReadonlySet<string> = new Set(['kvCacheUsage'])
 
 /** @returns null when the page has none of the known series */
 export function engineFiguresOf(metricsText: string): EngineFigures | null {
   const values = new Map<string, number[]>()
-  for (const {name, value} of parsePrometheusText(metricsText)) {
+  for (const {name, value} of parsePrometheusText(metricsText, name => NAMES.has(name))) {
     if (Number.isFinite(value)) values.set(name, [...(values.get(name) ?? []), value])
   }
   const figure = (key: keyof EngineFigures): number | null => {
@@ -53,6 +59,8 @@ export function engineFiguresOf(metricsText: string): EngineFigures | null {
     generationTokens: figure('generationTokens'),
     prefixCacheQueries: figure('prefixCacheQueries'),
     prefixCacheHits: figure('prefixCacheHits'),
+    firstTokens: figure('firstTokens'),
+    firstTokenSeconds: figure('firstTokenSeconds'),
   }
   return Object.values(figures).some(value => value !== null) ? figures : null
 }

@@ -21,12 +21,17 @@ export interface KvPool {
 export interface KvPage {
   readonly kind: 'vllm' | 'sglang' | 'kvctl'
   readonly model: string | null
+  /** Null where the engine does not say, as SGLang. */
+  readonly isAsleep: boolean | null
   readonly pools: readonly KvPool[]
 }
 
+/** 1 on one of its states. @see vllm-project/vllm:vllm/v1/metrics/loggers.py */
+const SLEEP_STATE = 'vllm:engine_sleep_state'
 const VLLM_USAGE = ['vllm:kv_cache_usage_perc', 'vllm:gpu_cache_usage_perc']
 const NAMES = new Set([
   ...VLLM_USAGE,
+  SLEEP_STATE,
   'vllm:cache_config_info',
   'kvctl_engine_blocks',
   'kvctl_engine_block_bytes',
@@ -51,10 +56,16 @@ export function kvPageOf(metricsText: string): KvPage | null {
   const vllm = vllmPools(samples)
   if (vllm.length > 0) {
     const isOurs = samples.some(({name}) => name.startsWith('kvctl_engine_'))
-    return {kind: isOurs ? 'kvctl' : 'vllm', model, pools: vllm}
+    return {kind: isOurs ? 'kvctl' : 'vllm', model, isAsleep: isAsleep(samples), pools: vllm}
   }
   const sglang = sglangPools(samples)
-  return sglang.length > 0 ? {kind: 'sglang', model, pools: sglang} : null
+  return sglang.length > 0 ? {kind: 'sglang', model, isAsleep: null, pools: sglang} : null
+}
+
+/** Asleep are engines none of which is awake. */
+function isAsleep(samples: readonly MetricSample[]): boolean | null {
+  const awake = samples.filter(({name, labels}) => name === SLEEP_STATE && labels['sleep_state'] === 'awake')
+  return awake.length === 0 ? null : awake.every(({value}) => value === 0)
 }
 
 /** How many blocks requests hold: the nearest whole number, never more than there are; null when unknown. */

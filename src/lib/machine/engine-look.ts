@@ -10,6 +10,8 @@ export interface EngineLook extends EngineAddress {
   readonly model: string | null
   /** Where its weights come from, as vLLM's list of models says. */
   readonly modelRoot: string | null
+  /** Null where it does not say. */
+  readonly isAsleep: boolean | null
   readonly pools: readonly KvPool[]
   readonly figures: EngineFigures | null
   /** When the figures were read; null when they never were. */

@@ -112,6 +112,7 @@ function unread(address: EngineAddress): EngineLook {
     kind: null,
     model: null,
     modelRoot: null,
+    isAsleep: null,
     pools: [],
     figures: null,
     readAtMs: null,

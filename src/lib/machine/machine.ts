@@ -21,9 +21,10 @@ export interface Machine {
   /**
    * GPUs, segments and engines of one moment, joined. Never fails because of one of them.
    *
+   * @param segments all of this machine's, where the caller has just looked at them
    * @throws the signal's reason when aborted first
    */
-  look(signal?: AbortSignal): Promise<MachineLook>
+  look(signal?: AbortSignal, segments?: readonly OwnedLook[]): Promise<MachineLook>
   /** Ends the process that talks to the driver, without waiting for it. */
   close(): void
 }
@@ -43,8 +44,8 @@ export function createMachine({sampler, segments: store, engines: watch, logger}
     }
   }
   return {
-    async look(signal) {
-      const [look, segments] = await Promise.all([sampler.look(signal), seeSegments()])
+    async look(signal, seen) {
+      const [look, segments] = await Promise.all([sampler.look(signal), seen ?? seeSegments()])
       const gpus = await identifyTenants(look, segments)
       const engines = await Promise.all(
         (await watch.look(workingPids(gpus, segments))).map(engine => joinEngine(engine, gpus, segments)),

@@ -76,6 +76,12 @@ export interface VramDevice {
   readonly utilization_percent: number | null
   readonly temperature_c: number | null
   readonly power_draw_w: number | null
+  /** What the driver enforces. */
+  readonly enforced_power_limit_w: number | null
+  /** Why clocks are below their maximum. */
+  readonly throttle_reasons: readonly string[] | null
+  /** The last fault that the GPU reported; null without one. */
+  readonly xid: number | null
   /** Who holds the memory; null for a MIG device. */
   readonly memory: {
     readonly engines: readonly {readonly url: string; readonly bytes: number}[]
@@ -113,10 +119,20 @@ export interface VramEngine {
   readonly block_tokens: number | null
   readonly block_bytes: number | null
   readonly block_bytes_source: 'engine' | 'model_config' | 'model_table' | null
+  readonly asleep: boolean | null
+  /** Share of its KV blocks that requests hold, 0–100. */
+  readonly kv_usage_percent: number | null
   readonly requests_running: number | null
   readonly requests_waiting: number | null
   /** Since its start, 0–100. */
   readonly prefix_cache_hit_percent: number | null
+  /** Counters since its start. */
+  readonly preemptions: number | null
+  readonly prompt_tokens: number | null
+  readonly generation_tokens: number | null
+  /** Requests whose first token came, and the seconds that all of them waited for it. */
+  readonly first_tokens: number | null
+  readonly first_token_seconds: number | null
   readonly memory: {
     readonly total: MemoryPartJson
     readonly weights_and_runtime: MemoryPartJson

@@ -62,6 +62,9 @@ export function deviceOf({gpu, part}: SelectedGpu, {shares}: MachineLook): VramD
     utilization_percent: part === null ? gpu.utilizationPercent : null,
     temperature_c: gpu.temperatureCelsius,
     power_draw_w: gpu.powerWatts,
+    enforced_power_limit_w: gpu.enforcedPowerLimitWatts,
+    throttle_reasons: gpu.throttleReasons,
+    xid: gpu.xids?.at(-1)?.xid ?? null,
     memory: own
       ? {
           engines: own.engines,
@@ -92,6 +95,9 @@ function whyOfGpu({unavailable}: SelectedGpu['gpu'], isPart: boolean): Record<st
     ['utilization_percent', 'utilizationPercent'],
     ['temperature_c', 'temperatureCelsius'],
     ['power_draw_w', 'powerWatts'],
+    ['enforced_power_limit_w', 'enforcedPowerLimitWatts'],
+    ['throttle_reasons', 'throttleReasons'],
+    ['xid', 'xids'],
   ] as const
   const reasons = figures.flatMap(([field, figure]) =>
     figure in unavailable ? [[field, unavailable[figure]!]] : [],
@@ -132,10 +138,17 @@ export function engineJson(engine: MachineEngine): VramEngine {
     block_tokens: pools[0]?.blockTokens ?? null,
     block_bytes: block?.bytes ?? null,
     block_bytes_source: block?.source ?? null,
+    asleep: engine.isAsleep,
+    kv_usage_percent: figures?.kvCacheUsage == null ? null : decimals(100 * figures.kvCacheUsage, 2),
     requests_running: figures?.running ?? null,
     requests_waiting: figures?.waiting ?? null,
     prefix_cache_hit_percent:
       queries === 0 ? null : decimals((100 * (figures!.prefixCacheHits ?? 0)) / queries, 2),
+    preemptions: figures?.preemptions ?? null,
+    prompt_tokens: figures?.promptTokens ?? null,
+    generation_tokens: figures?.generationTokens ?? null,
+    first_tokens: figures?.firstTokens ?? null,
+    first_token_seconds: figures?.firstTokenSeconds ?? null,
     memory: {
       total: memory.total,
       weights_and_runtime: memory.weightsAndRuntime,

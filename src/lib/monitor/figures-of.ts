@@ -1,7 +1,8 @@
 import {explainDriver, type GpuLook, type MigLook} from '../gpu/index.js'
-import type {GpuTenant, TenantsLook} from '../machine/index.js'
+import type {GpuTenant, MachineEngine, TenantsLook} from '../machine/index.js'
 import type {OwnedLook, SegmentsLook} from '../segments/index.js'
-import type {DeviceFigures, HostLook, ProcessFigures, SegmentFigures} from './host-look.js'
+import type {EngineRates} from './engine-rates.js'
+import type {DeviceFigures, EngineFigures, HostLook, ProcessFigures, SegmentFigures} from './host-look.js'
 
 /** Pure: segments as the screen has them; those asked for by name that are not there come last. */
 export function segmentFigures({looks, missing}: SegmentsLook): SegmentFigures[] {
@@ -69,23 +70,75 @@ function figuresOfMig(parent: number, part: Omit<MigLook, 'processes'>): DeviceF
   }
 }
 
-/** Pure: processes on GPUs, then the owners of segments that are on none. */
+/** Pure: engines that answer, or that the user named. @param rates of the engine at a URL */
+export function engineFigures(
+  engines: readonly MachineEngine[],
+  rates: (url: string) => EngineRates,
+): EngineFigures[] {
+  return engines
+    .filter(({state, source}) => state === 'ok' || source === 'configured')
+    .map(engine => figuresOfEngine(engine, rates(engine.url)))
+}
+
+function figuresOfEngine(engine: MachineEngine, rates: EngineRates): EngineFigures {
+  const {url, kind, model, readAtMs, figures, segment, gpuIndexes, pids, memory} = engine
+  const queries = figures?.prefixCacheQueries ?? 0
+  const usage = figures?.kvCacheUsage ?? null
+  return {
+    ...{url, kind, model, readAtMs, segment, pids},
+    state: engine.isAsleep === true ? 'asleep' : engine.state,
+    running: figures?.running ?? null,
+    waiting: figures?.waiting ?? null,
+    kvUsagePercent: usage === null ? null : usage * 100,
+    hitPercent: queries === 0 ? null : ((figures?.prefixCacheHits ?? 0) / queries) * 100,
+    preemptions: figures?.preemptions ?? null,
+    ...rates,
+    devices: gpuIndexes.map(String),
+    weightsAndRuntimeBytes: memory.weightsAndRuntime.bytes,
+    kvReservedBytes: memory.kvReserved.bytes,
+    kvUsedBytes: memory.kvUsed.bytes,
+    kvCachedFreeBytes: memory.kvCachedFree.bytes,
+  }
+}
+
+/** Pure: processes on GPUs, then the owners of segments that are on none; each with the engine that it works for. */
 export function processFigures(
   look: TenantsLook | null,
   segments: readonly SegmentFigures[],
+  engines: readonly EngineFigures[],
 ): ProcessFigures[] {
   const tenants = (look?.gpus ?? []).flatMap(gpu => [
     ...(gpu.migDevices.length > 0 ? [] : tenantsOn(`${gpu.index}`, gpu.processes)),
     ...gpu.migDevices.flatMap(part => tenantsOn(`${gpu.index}.${part.index}`, part.processes)),
   ])
-  const onGpus = new Set(tenants.map(({pid}) => pid))
-  const owners = segments.flatMap(({name, pid, owner}) =>
-    pid === null || onGpus.has(pid) ? [] : [ownerOf(pid, owner, name)],
-  )
-  return [...tenants, ...owners]
+  return joinedWith(engines, [...tenants, ...ownersBeside(tenants, segments)])
 }
 
-function tenantsOn(device: string, tenants: readonly GpuTenant[] | null): ProcessFigures[] {
+type Unjoined = Omit<ProcessFigures, 'engine' | 'model'>
+
+/** Pure: processes with the engine that each works for. */
+export function joinedWith(
+  engines: readonly EngineFigures[],
+  processes: readonly Unjoined[],
+): ProcessFigures[] {
+  const byPid = new Map(engines.flatMap(engine => engine.pids.map(pid => [pid, engine] as const)))
+  const bySegment = new Map(engines.map(engine => [engine.segment, engine] as const))
+  return processes.map(process => {
+    const bySegmentToo = process.segment === null ? undefined : bySegment.get(process.segment)
+    const engine = byPid.get(process.pid) ?? bySegmentToo
+    return {...process, engine: engine?.url ?? null, model: engine?.model ?? null}
+  })
+}
+
+/** Pure: owners of segments that are not among `tenants`. */
+export function ownersBeside(tenants: readonly Unjoined[], segments: readonly SegmentFigures[]): Unjoined[] {
+  const onGpus = new Set(tenants.map(({pid}) => pid))
+  return segments.flatMap(({name, pid, owner}) =>
+    pid === null || onGpus.has(pid) ? [] : [ownerOf(pid, owner, name)],
+  )
+}
+
+function tenantsOn(device: string, tenants: readonly GpuTenant[] | null): Unjoined[] {
   return (tenants ?? []).map(
     ({pid, usedBytes, smPercent, name, command, userId, containerId, podUid, segment}) => ({
       ...{pid, device, gpuBytes: usedBytes, smPercent},
@@ -94,7 +147,7 @@ function tenantsOn(device: string, tenants: readonly GpuTenant[] | null): Proces
   )
 }
 
-function ownerOf(pid: number, command: string | null, segment: string): ProcessFigures {
+function ownerOf(pid: number, command: string | null, segment: string): Unjoined {
   const name = command?.split(' ')[0]?.split('/').at(-1) ?? null
   return {
     ...{pid, device: null, gpuBytes: null, smPercent: null},

@@ -1,4 +1,6 @@
 import type {Verdict} from '../segments/index.js'
+import type {ModelFigures} from './model-figures.js'
+import type {TierFigures} from './tier-figures.js'
 
 /** A KV-cache segment on the screen. Bytes are numbers here: what is written goes through `segments`, which is exact. */
 export interface SegmentFigures {
@@ -48,6 +50,43 @@ export interface ProcessFigures {
   readonly containerId: string | null
   readonly podUid: string | null
   readonly segment: string | null
+  /** URL of the engine that it works for. */
+  readonly engine: string | null
+  readonly model: string | null
+}
+
+/** An inference engine on the screen; null is unknown. */
+export interface EngineFigures {
+  readonly url: string
+  readonly kind: 'vllm' | 'sglang' | 'kvctl' | null
+  readonly model: string | null
+  /** `silent`: something answers there, but not as an engine. */
+  readonly state: 'ok' | 'asleep' | 'unreachable' | 'silent'
+  /** When its figures were read; null when they never were. */
+  readonly readAtMs: number | null
+  readonly running: number | null
+  readonly waiting: number | null
+  /** Share of its KV blocks that requests hold, 0–100. */
+  readonly kvUsagePercent: number | null
+  /** Of prompt tokens found in the prefix cache since its start, 0–100. */
+  readonly hitPercent: number | null
+  /** Since its start. */
+  readonly preemptions: number | null
+  /** Over the last seconds; null before the second reading. */
+  readonly promptTokensPerSecond: number | null
+  readonly generationTokensPerSecond: number | null
+  /** Mean of the requests whose first token came in the last seconds; null when none did. */
+  readonly ttftMs: number | null
+  readonly segment: string | null
+  /** Of the devices above. */
+  readonly devices: readonly string[]
+  /** Of its processes, as far as they are known. */
+  readonly pids: readonly number[]
+  readonly weightsAndRuntimeBytes: number | null
+  readonly kvReservedBytes: number | null
+  readonly kvUsedBytes: number | null
+  /** Kept for later requests, free to be taken. */
+  readonly kvCachedFreeBytes: number | null
 }
 
 /** One machine at one moment. */
@@ -63,6 +102,11 @@ export interface HostLook {
   /** Why there are no devices; null when there are, or when they have not been asked yet. */
   readonly devicesMissing: string | null
   readonly processes: readonly ProcessFigures[]
+  readonly engines: readonly EngineFigures[]
+  /** Of KV-cache workers. */
+  readonly tiers: readonly TierFigures[]
+  /** Behind a controller. */
+  readonly models: readonly ModelFigures[]
 }
 
 /** Everything kvtop shows, at one moment: what is drawn, printed with --json, recorded and replayed. */

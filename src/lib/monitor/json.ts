@@ -40,12 +40,15 @@ export function parseMonitorLine(line: string, at: string): MonitorLook {
   return {takenAtMs, hosts: hosts as MonitorLook['hosts']}
 }
 
-const HOST_LISTS = ['segments', 'devices', 'processes'] as const
+const HOST_LISTS = ['segments', 'devices', 'processes', 'engines', 'tiers', 'models'] as const
 /** What every row is known by; the rest may be null, but not absent. */
 const ROW_KEYS = {
   segments: ['name', 'state', 'warnings'],
   devices: ['index', 'state'],
   processes: ['pid'],
+  engines: ['url', 'state', 'devices', 'pids'],
+  tiers: ['name', 'worker'],
+  models: ['name', 'controller', 'phase'],
 } as const
 
 function missingIn(hosts: unknown): string | null {

@@ -1,27 +1,39 @@
 import type {Clock} from '../foundation/index.js'
-import type {GpuSampler} from '../gpu/index.js'
-import {identifyTenants, type TenantsLook} from '../machine/index.js'
+import type {Machine, MachineEngine, MachineLook} from '../machine/index.js'
 import {lookAtSegments, type SegmentStore, type SegmentsLook} from '../segments/index.js'
-import {deviceFigures, processFigures, segmentFigures} from './figures-of.js'
+import {EngineRatesByUrl, type EngineCounters} from './engine-rates.js'
+import {deviceFigures, engineFigures, processFigures, segmentFigures} from './figures-of.js'
 import type {HostWatch} from './host-watch.js'
+import type {ModelFigures} from './model-figures.js'
+import type {SideWatch} from './side-watch.js'
+import type {TierFigures} from './tier-figures.js'
 import {settledWithin} from './settled-within.js'
+
+/** A machine with the cache workers and controllers beside it. */
+export interface MachineWithSides extends Pick<Machine, 'look'> {
+  readonly tiers: readonly SideWatch<TierFigures>[]
+  readonly models: readonly SideWatch<ModelFigures>[]
+}
 
 export interface LocalHostParts {
   /** How the machine is called on the screen. */
   readonly host: string
   readonly segments: SegmentStore
-  readonly gpus: GpuSampler
+  /** Built when it is asked for, after the first look. */
+  readonly machine: () => Promise<MachineWithSides>
   readonly clock: Clock
 }
 
 /** This machine. @param names the segments to show; none means all */
 export function watchLocalHost(parts: LocalHostParts, names: readonly string[]): HostWatch {
-  const {host, segments, gpus, clock} = parts
+  const {host, segments, machine, clock} = parts
   let seen: SegmentsLook = {looks: [], missing: []}
   let seenAtMs = Date.now()
   let trouble: string | null = null
-  let tenants: TenantsLook | null = null
+  let last: MachineLook | null = null
+  let sides: Pick<MachineWithSides, 'tiers' | 'models'> = {tiers: [], models: []}
   let asking: Promise<void> | null = null
+  const rates = new EngineRatesByUrl()
 
   const lookAtSegmentsNow = async (): Promise<void> => {
     try {
@@ -32,23 +44,40 @@ export function watchLocalHost(parts: LocalHostParts, names: readonly string[]):
       trouble = error instanceof Error ? error.message : String(error)
     }
   }
-  const askGpus = async (signal: AbortSignal): Promise<void> => {
-    tenants = await identifyTenants(await gpus.look(signal), seen.looks)
+  const askMachine = async (signal: AbortSignal): Promise<void> => {
+    // Owners of segments that are not shown are known to the machine all the same.
+    const all = names.length === 0 ? seen.looks : undefined
+    const parts = await machine()
+    sides = parts
+    const asked = [...parts.tiers, ...parts.models].map(side => side.refresh())
+    ;[last] = await Promise.all([parts.look(signal, all), ...asked])
+    rates.read(new Map(last.engines.flatMap(countersOf)))
   }
 
   return {
     async look(patienceMs, signal) {
       await lookAtSegmentsNow()
       signal.throwIfAborted()
-      // One question at a time: a driver that hangs is asked no faster than it answers.
-      asking ??= askGpus(signal).finally(() => (asking = null))
-      await settledWithin(asking, patienceMs, clock, signal)
+      // Drivers and engines are first asked when something is on the screen, and one question at a time: a driver that hangs
+      // is asked no faster than it answers.
+      if (patienceMs > 0) asking ??= askMachine(signal).finally(() => (asking = null))
+      if (asking) await settledWithin(asking, patienceMs, clock, signal)
       const figures = segmentFigures(seen)
+      const engines = engineFigures(last?.engines ?? [], url => rates.of(url))
       return {
         ...{host, takenAtMs: seenAtMs, trouble, segments: figures},
-        ...deviceFigures(tenants),
-        processes: processFigures(tenants, figures),
+        ...deviceFigures(last?.gpus ?? null),
+        processes: processFigures(last?.gpus ?? null, figures, engines),
+        engines,
+        tiers: sides.tiers.flatMap(({known}) => known),
+        models: sides.models.flatMap(({known}) => known),
       }
     },
   }
+}
+
+function countersOf({url, figures, readAtMs}: MachineEngine): [string, EngineCounters][] {
+  if (figures === null || readAtMs === null) return []
+  const {promptTokens, generationTokens, firstTokens, firstTokenSeconds} = figures
+  return [[url, {readAtMs, promptTokens, generationTokens, firstTokens, firstTokenSeconds}]]
 }

@@ -1,50 +1,72 @@
-import {KvctlError, NetworkError, ResourceError, type Clock} from '../foundation/index.js'
-import type {HttpAnswer, HttpClient} from '../http/index.js'
+import {ResourceError} from '../foundation/index.js'
+import type {VramDocument} from '../machine/index.js'
 import type {LimitChange, LimitJson, SegmentJson} from '../segments/index.js'
 import type {MonitorActions} from './actions.js'
-import type {HostLook, SegmentFigures} from './host-look.js'
+import {askIfOffered, askServer, type RemoteServer} from './ask-server.js'
+import {orderModel} from './controller-orders.js'
+import {EngineRatesByUrl} from './engine-rates.js'
+import type {SegmentFigures} from './host-look.js'
 import type {HostWatch} from './host-watch.js'
+import {lookAtModels} from './model-figures.js'
+import {countersOfVram, figuresOfRemoteSegment, figuresOfVram, type OverHttp} from './remote-figures.js'
 import {settledWithin} from './settled-within.js'
+import {SideWatch} from './side-watch.js'
+import {lookAtTiers} from './tier-figures.js'
 
-export interface RemoteServer {
-  /** Of `kvctl serve`, without a trailing slash. */
-  readonly url: string
-  readonly token: string | null
-  readonly http: HttpClient
-  readonly clock: Clock
-}
-
-/** Exact integers arrive as numbers, rounded beyond 2^53. */
-type OverHttp<T> = {
-  readonly [Name in keyof T]: Exclude<T[Name], bigint> | (bigint extends T[Name] ? number : never)
-}
-
-const TIMEOUT_MS = 3000
 /** A server on this side of the world answers in that time; a slower one is told as it was at the look before. */
 const LEAST_PATIENCE_MS = 500
 
-/** The segments of a machine on which `kvctl serve` runs. When it does not answer, its last figures stay, with the reason. */
+/**
+ * A machine on which `kvctl serve` runs: what it serves of segments, GPUs, engines, tiers and models. When it does not answer,
+ * its last figures stay, with the reason.
+ */
 export function watchRemoteHost(server: RemoteServer, names: readonly string[]): HostWatch {
   const {url, clock} = server
-  let last: HostLook = {
-    ...{host: url, takenAtMs: Date.now(), trouble: null, segments: [], devices: [], processes: []},
-    devicesMissing: `${url} is asked for segments only`,
-  }
+  const models = new SideWatch(() => lookAtModels(server), clock)
+  const tiers = new SideWatch(() => lookAtTiers(server), clock)
+  const rates = new EngineRatesByUrl()
+  let takenAtMs = Date.now()
+  let trouble: string | null = null
+  let segments: readonly SegmentFigures[] = []
+  let vram: VramDocument | null = null
+  let whyNoVram: string | null = null
   let asking: Promise<void> | null = null
-  const ask = async (): Promise<void> => {
+
+  const askSegments = async (): Promise<void> => {
     try {
-      const segments = (await request(server, 'GET', '/segments')) as readonly OverHttp<SegmentJson>[]
-      const shown = segments.filter(({ipc}) => names.length === 0 || names.includes(ipc)).map(figuresOf)
-      last = {...last, takenAtMs: Date.now(), trouble: null, segments: shown}
+      const all = (await askServer(server, 'GET', '/segments')) as readonly OverHttp<SegmentJson>[]
+      segments = all
+        .filter(({ipc}) => names.length === 0 || names.includes(ipc))
+        .map(segment => figuresOfRemoteSegment(segment))
+      takenAtMs = Date.now()
+      trouble = null
     } catch (error) {
-      last = {...last, trouble: error instanceof Error ? error.message : String(error)}
+      trouble = error instanceof Error ? error.message : String(error)
     }
+  }
+  const askVram = async (): Promise<void> => {
+    try {
+      vram = (await askIfOffered(server, '/vram?blocks=none')) as VramDocument | null
+      whyNoVram = vram === null ? `${url} does not serve /vram` : null
+      if (vram !== null) rates.read(countersOfVram(vram))
+    } catch (error) {
+      if (vram === null) whyNoVram = error instanceof Error ? error.message : String(error)
+    }
+  }
+  const ask = async (): Promise<void> => {
+    await Promise.all([askSegments(), askVram(), models.refresh(), tiers.refresh()])
   }
   return {
     async look(patienceMs, signal) {
       asking ??= ask().finally(() => (asking = null))
       await settledWithin(asking, Math.max(patienceMs, LEAST_PATIENCE_MS), clock, signal)
-      return last
+      const seen = figuresOfVram(vram, segments, engine => rates.of(engine))
+      return {
+        ...{host: url, takenAtMs, trouble, segments},
+        ...seen,
+        devicesMissing: seen.devicesMissing ?? whyNoVram,
+        ...{models: models.known, tiers: tiers.known},
+      }
     },
   }
 }
@@ -56,64 +78,23 @@ export function remoteActions(server: RemoteServer): MonitorActions {
     async setLimit(_, name, {limitBytes, isForced}) {
       const wish = limitBytes === null ? {restore: true} : {limit: `${limitBytes}`}
       return limitChangeOf(
-        (await request(server, 'PUT', path(name), {...wish, force: isForced})) as OverHttp<LimitJson>,
+        (await askServer(server, 'PUT', path(name), {...wish, force: isForced})) as OverHttp<LimitJson>,
       )
     },
     async remove(_, name) {
-      await request(server, 'DELETE', path(name))
+      await askServer(server, 'DELETE', path(name))
     },
     prune: () =>
       Promise.reject(
         new ResourceError('NOT_REMOTE', `segments of ${server.url} are pruned there: kvctl prune`),
       ),
-  }
-}
-
-/** @throws NetworkError; ResourceError with the server's own code and sentence */
-async function request(
-  {url, token, http}: RemoteServer,
-  method: 'GET' | 'PUT' | 'DELETE',
-  path: string,
-  body: unknown = null,
-): Promise<unknown> {
-  const headers = token === null ? {} : {authorization: `Bearer ${token}`}
-  const answer = await http.send(method, `${url}${path}`, body === null ? null : JSON.stringify(body), {
-    timeoutMs: TIMEOUT_MS,
-    headers,
-  })
-  const document = jsonOrNull(answer)
-  if (answer.status === 200 && document !== null) return document
-  throw refusalOf(answer, document)
-}
-
-function refusalOf({url, status}: HttpAnswer, document: unknown): KvctlError {
-  const {code, detail} = (document ?? {}) as {code?: unknown; detail?: unknown}
-  if (typeof code === 'string' && typeof detail === 'string') return new ResourceError(code, detail)
-  const hint = status === 401 ? '; set KVCTL_TOKEN to its token' : ''
-  return new NetworkError('ENDPOINT_REFUSED', `${url} answered ${status}, which kvctl serve does not${hint}`)
-}
-
-function jsonOrNull({text}: HttpAnswer): unknown {
-  try {
-    return JSON.parse(text)
-  } catch {
-    return null
-  }
-}
-
-function figuresOf(segment: OverHttp<SegmentJson>): SegmentFigures {
-  const {startup_bytes: startup} = segment
-  return {
-    name: segment.ipc,
-    limitBytes: segment.limit_bytes,
-    usedBytes: segment.used_bytes,
-    preallocBytes: segment.prealloc_bytes,
-    startupBytes: startup,
-    state: segment.state,
-    stateReason: segment.state_reason,
-    pid: segment.pid,
-    owner: segment.owner,
-    warnings: segment.warnings.map(({message}) => message),
+    async order(_, order, sleeper, signal) {
+      if (sleeper.kind === 'model') return orderModel(server, order, sleeper.name, signal)
+      throw new ResourceError(
+        'NOT_REMOTE',
+        `${sleeper.url} is an address of another machine: ${order} the model through its controller`,
+      )
+    },
   }
 }
 

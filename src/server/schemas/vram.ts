@@ -91,6 +91,9 @@ const device = z.strictObject({
   utilization_percent: z.number().nullable(),
   temperature_c: z.number().nullable(),
   power_draw_w: z.number().nullable(),
+  enforced_power_limit_w: z.number().nullable(),
+  throttle_reasons: z.array(z.string()).nullable(),
+  xid: integer.nullable().describe('the last fault; null without one'),
   memory: z
     .strictObject({
       engines: z.array(z.strictObject({url: z.string(), bytes})),
@@ -128,9 +131,16 @@ const engine = z.strictObject({
   block_tokens: integer.nullable(),
   block_bytes: bytes.nullable(),
   block_bytes_source: z.enum(['engine', 'model_config', 'model_table']).nullable(),
+  asleep: z.boolean().nullable(),
+  kv_usage_percent: z.number().nullable().describe('share of its KV blocks that requests hold'),
   requests_running: integer.nullable(),
   requests_waiting: integer.nullable(),
   prefix_cache_hit_percent: z.number().nullable(),
+  preemptions: integer.nullable().describe('since its start, as all that follows'),
+  prompt_tokens: integer.nullable(),
+  generation_tokens: integer.nullable(),
+  first_tokens: integer.nullable().describe('requests whose first token came'),
+  first_token_seconds: z.number().nullable().describe('what they waited for it, all together'),
   memory: z.strictObject({
     total: part,
     weights_and_runtime: part,

@@ -1,3 +1,5 @@
+import {formatDurationMs} from '../../lib/foundation/index.js'
+
 const UNITS = ['B', 'KB', 'MB', 'GB', 'TB', 'PB', 'EB'] as const
 
 /** Three digits and a unit of 1024, at most seven columns: `792 MB`, `11.0 GB`, `1.50 TB`. Unknown is `-`. */
@@ -18,6 +20,21 @@ export function shortSize(bytes: number | null): string {
 export function shortPercent(percent: number | null): string {
   if (percent === null) return '-'
   return `${percent.toFixed(percent < 999.95 ? 1 : 0)}%`
+}
+
+/** A count, whole; unknown is `-`. */
+export function count(value: number | null): string {
+  return value === null ? '-' : `${Math.round(value)}`
+}
+
+/** Three digits, without a unit; unknown is `-`. */
+export function perSecond(value: number | null): string {
+  return value === null ? '-' : value >= 1000 ? value.toFixed(0) : value === 0 ? '0' : threeDigits(value)
+}
+
+/** `412 ms`, `1.4 s`, `2m 05s`; unknown is `-`. */
+export function shortMs(ms: number | null): string {
+  return ms === null ? '-' : formatDurationMs(ms)
 }
 
 export function whole(value: number | null, unit: string): string {

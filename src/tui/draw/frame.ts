@@ -1,5 +1,5 @@
 import {formatDurationMs} from '../../lib/foundation/index.js'
-import {arrangeTables, focusedTable, type ArrangedTable} from '../state/arrange.js'
+import {arrangeTables, focusedTable, overviewTables, type ArrangedTable} from '../state/arrange.js'
 import type {KvtopEvent} from '../state/reduce.js'
 import {VIEWS, type KvtopState} from '../state/state.js'
 import {clockTime} from './format.js'
@@ -43,7 +43,7 @@ const LEAST_LINES = 3
 export function drawFrame(state: KvtopState, size: ScreenSize, glyphs: Glyphs, facts: FrameFacts): Frame {
   const tables = arrangeTables(state)
   const tabs = drawTabs(state, tables, size.columns, glyphs)
-  const head = [drawTitle(state, size.columns, facts), tabs.line, ...drawTroubles(state)]
+  const head = [drawTitle(state, size.columns, facts), tabs.line, ...drawTroubles(state, size.rows)]
   const foot = drawFoot(state, size.columns, glyphs)
   const room = Math.max(0, size.rows - head.length - foot.length)
   const body = drawBody(state, tables, {...size, rows: room}, glyphs)
@@ -76,12 +76,15 @@ function drawTitle({look, isPaused}: KvtopState, columns: number, {intervalMs, n
 }
 
 /** Which hosts did not answer, why, and how old their figures are. */
-function drawTroubles({look}: KvtopState): Line[] {
-  return (look?.hosts ?? []).flatMap(({host, trouble, takenAtMs}) => {
+function drawTroubles({look}: KvtopState, rows: number): Line[] {
+  const lines = (look?.hosts ?? []).flatMap(({host, trouble, takenAtMs}) => {
     if (trouble === null) return []
     const age = formatDurationMs(Math.max(0, look!.takenAtMs - takenAtMs))
     return [line(span(`${printable(host)} is ${age} old: ${printable(trouble)}`, 'bad'))]
   })
+  const room = Math.max(1, Math.floor(rows / 4))
+  if (lines.length <= room) return lines
+  return [...lines.slice(0, room - 1), line(span(`+${lines.length - room + 1} old hosts more`, 'bad'))]
 }
 
 function drawTabs(
@@ -93,14 +96,23 @@ function drawTabs(
   const labels = VIEWS.map(({id, title, short}, at) => {
     const count = tables.find(table => table.id === id)?.totalRows
     const number = count === undefined ? '' : ` ${count}`
-    return {id, long: `${at + 1} ${title}${number}`, short: `${at + 1} ${short}${number}`}
+    const key = `${at + 1}`
+    return {
+      id,
+      texts: [
+        `${key} ${title}${number}`,
+        `${key} ${short}${number}`,
+        view === id ? `${key} ${title}${number}` : key,
+      ],
+    }
   })
-  const isRoomy = labels.reduce((sum, {long}) => sum + long.length + 3, 0) <= columns
+  // The longest of these forms that fits.
+  const form = [0, 1].find(at => labels.reduce((sum, {texts}) => sum + texts[at]!.length + 2, 0) <= columns)
   const spans: Span[] = []
   const hits: Hit[] = []
   let at = 0
-  for (const {id, long, short} of labels) {
-    const label = isRoomy ? long : short
+  for (const {id, texts} of labels) {
+    const label = texts[form ?? 2]!
     const text = view === id ? `[${label}]` : ` ${label} `
     spans.push(span(cut(text, columns - at, glyphs.ellipsis), view === id ? 'strong' : 'dim'))
     hits.push({row: 1, from: at, to: at + text.length, event: {kind: 'show', view: id}})
@@ -115,20 +127,22 @@ function drawBody(
   {columns, rows}: ScreenSize,
   glyphs: Glyphs,
 ): Frame {
-  if (state.dialog?.kind === 'help') return {lines: helpLines(columns, rows), hits: []}
+  if (state.dialog?.kind === 'help') return {lines: helpLines(columns, rows, state.dialog.from), hits: []}
   const focused = focusedTable(state, tables)
-  const details = state.hasDetails ? drawDetails(focused, columns, Math.floor(rows / 2), glyphs) : []
-  const shown = state.view === 'overview' ? tables : [focused]
+  const shown = state.view === 'overview' ? overviewTables(tables) : [focused]
+  const details = state.hasDetails ? drawDetails(focused, columns, roomForDetails(shown, rows), glyphs) : []
   const room = rows - details.length
   const wanted = shown.map(wantedLines)
   const spare = room - wanted.reduce((sum, lines) => sum + lines, 0)
   const gap = spare >= shown.length - 1 ? 1 : 0
-  const given = Number.isFinite(room)
-    ? shareLines(wanted, room - gap * (shown.length - 1), LEAST_LINES)
-    : wanted
+  const share = (lines: number): readonly number[] =>
+    Number.isFinite(lines) ? shareLines(wanted, lines - gap * (shown.length - 1), LEAST_LINES) : wanted
+  const isCrowded = share(room).includes(0)
+  const given = isCrowded ? share(room - 1) : share(room)
   const lines: Line[] = []
   const hits: Hit[] = []
   for (const [at, table] of shown.entries()) {
+    if (given[at] === 0) continue
     if (at > 0 && gap > 0) lines.push(BLANK)
     const drawn = drawTable(table, columns, given[at]!, glyphs, table === focused)
     for (const [row, spots] of drawn.spots.entries()) {
@@ -136,8 +150,15 @@ function drawBody(
     }
     lines.push(...drawn.lines)
   }
+  if (isCrowded) lines.push(leftOut(shown.filter((_, at) => given[at] === 0)))
   const filler = Number.isFinite(room) ? Array<Line>(Math.max(0, room - lines.length)).fill(BLANK) : []
   return {lines: [...lines, ...filler, ...details], hits}
+}
+
+/** Tables of the overview for which there is no line. */
+function leftOut(tables: readonly ArrangedTable[]): Line {
+  const counts = tables.map(({rows, title}) => `+${rows.length} ${title}`)
+  return line(span(` ${counts.join('  ')}`, 'dim'))
 }
 
 function hitOf({id}: ArrangedTable, spot: TableSpot, row: number, columns: number): Hit {
@@ -145,6 +166,12 @@ function hitOf({id}: ArrangedTable, spot: TableSpot, row: number, columns: numbe
     return {row, from: 0, to: columns, event: {kind: 'select', table: id, key: spot.key}}
   }
   return {row, from: spot.from, to: spot.to, event: {kind: 'sort', table: id, column: spot.column}}
+}
+
+/** Half of the screen, and what the tables leave; of a small one all but the selected row. */
+function roomForDetails(tables: readonly ArrangedTable[], rows: number): number {
+  const wanted = tables.reduce((sum, table) => sum + wantedLines(table), tables.length - 1)
+  return Math.max(Math.floor(rows / 2), rows - wanted, rows < 12 ? rows - LEAST_LINES : 0)
 }
 
 const LABEL_COLUMNS = 15

@@ -11,11 +11,15 @@ export function keyLabel(key: KeyName): string {
   return NAMES[key] ?? key.replace(/^ctrl-(.)/, (_, letter: string) => `Ctrl-${letter.toUpperCase()}`)
 }
 
-const LABEL_COLUMNS = 20
-const MEANING_COLUMNS = 50
+const LABEL_COLUMNS = 13
+const MEANING_COLUMNS = 58
 
-/** The key table, in two columns where there is room; what does not fit is counted. */
-export function helpLines(columns: number, rows: number): Line[] {
+/**
+ * The key table, in two columns where there is room; what does not fit is counted.
+ *
+ * @param from lines that were scrolled away
+ */
+export function helpLines(columns: number, rows: number, from: number): Line[] {
   const entries = KEYS.map(({keys, does}) => ({label: keys.map(keyLabel).join(' '), does}))
   const width = LABEL_COLUMNS + MEANING_COLUMNS
   const perLine = Math.max(1, Math.floor(columns / width))
@@ -37,8 +41,11 @@ export function helpLines(columns: number, rows: number): Line[] {
     line(span('Keys', 'title')),
     ...lines,
     BLANK,
-    line(span(' click, wheel', 'strong'), span('        select, sort, change the view, scroll')),
+    line(span(' click, wheel', 'strong'), span(' select, sort, change the view, scroll')),
   ]
   if (all.length <= rows) return all
-  return [...all.slice(0, Math.max(0, rows - 1)), line(span(` +${all.length - rows + 1} more`, 'dim'))]
+  const first = Math.min(from, all.length - rows + 1)
+  const shown = all.slice(first, first + Math.max(0, rows - 1))
+  const rest = all.length - first - shown.length
+  return [...shown, rest > 0 ? line(span(` +${rest} more`, 'dim'), span('  Down shows them', 'dim')) : BLANK]
 }

@@ -1,9 +1,18 @@
 import {formatSize, KvctlError, parseSize} from '../../lib/foundation/index.js'
-import {undoOf, type SegmentFigures} from '../../lib/monitor/index.js'
+import {undoOf, type SegmentFigures, type Sleeper} from '../../lib/monitor/index.js'
 import {planLimit, type LimitChange, type LimitPlan, type LimitRequest} from '../../lib/segments/index.js'
 
 /** A segment on the screen. */
 export type SegmentAddress = SegmentFigures & {readonly host: string}
+
+/** Something on the screen that can be put to sleep and woken. */
+export interface SleeperAddress {
+  readonly host: string
+  readonly sleeper: Sleeper
+  readonly isAsleep: boolean
+  /** Its requests, running and waiting. */
+  readonly busy: number
+}
 
 /** Something that is done to what is shown. */
 export type ActionRequest =
@@ -17,12 +26,19 @@ export type ActionRequest =
     }
   | {readonly kind: 'delete'; readonly host: string; readonly name: string}
   | {readonly kind: 'prune'; readonly host: string}
+  | {
+      readonly kind: 'sleep' | 'wake'
+      readonly host: string
+      readonly sleeper: Sleeper
+      readonly isUndo: boolean
+    }
 
 /** What became of a request. */
 export type ActionResult =
   | {readonly kind: 'limit'; readonly change: LimitChange}
   | {readonly kind: 'deleted'}
   | {readonly kind: 'pruned'; readonly names: readonly string[]}
+  | {readonly kind: 'obeyed'}
   | {readonly kind: 'failed'; readonly error: unknown}
 
 export interface Message {
@@ -68,6 +84,34 @@ export function questionFor(
   }
 }
 
+/**
+ * Pure: the question before something is put to sleep or woken. What has requests stays awake, as with `kvctl sleep`.
+ *
+ * @returns the request with its question, or why it is refused
+ */
+export function askForOrder(
+  {host, sleeper, isAsleep, busy}: SleeperAddress,
+  order: 'sleep' | 'wake',
+  isUndo: boolean,
+): {question: string; request: ActionRequest} | {problem: string} {
+  const name = nameOf(sleeper)
+  if ((order === 'sleep') === isAsleep)
+    return {problem: `${name} is ${isAsleep ? 'asleep' : 'awake'} already`}
+  if (order === 'sleep' && busy > 0)
+    return {problem: `${name} has ${busy} ${busy === 1 ? 'request' : 'requests'}, which sleep would abort`}
+  const way = sleeper.kind === 'model' ? '' : ` at ${sleeper.url}`
+  const what =
+    order === 'sleep' ? `Put ${name}${way} to sleep (it gives its KV cache back)?` : `Wake ${name}${way}?`
+  return {
+    question: isUndo ? `Take back: ${what}` : what,
+    request: {kind: order, host, sleeper, isUndo},
+  }
+}
+
+function nameOf(sleeper: Sleeper): string {
+  return sleeper.kind === 'model' ? sleeper.name : (sleeper.model ?? sleeper.url)
+}
+
 function previewOf(segment: SegmentAddress, request: LimitRequest): LimitPlan {
   const bytes = (value: number | null): bigint => BigInt(Math.trunc(value ?? 0))
   const {name, limitBytes, usedBytes, preallocBytes, startupBytes} = segment
@@ -97,6 +141,16 @@ export function conclude(
       return result.names.length === 0
         ? say('Nothing pruned: no engine is proven dead.')
         : say(`Pruned ${result.names.join(', ')}.`)
+    case 'obeyed': {
+      if (request.kind !== 'sleep' && request.kind !== 'wake') return say('Done.')
+      const isSleep = request.kind === 'sleep'
+      const text = `${nameOf(request.sleeper)} is ${isSleep ? 'asleep' : 'awake'}.`
+      if (request.isUndo) return say(text)
+      return {
+        message: {text, tone: 'good'},
+        undo: {...request, kind: isSleep ? 'wake' : 'sleep', isUndo: true},
+      }
+    }
     case 'limit': {
       const {name, limitBytes, outcome, explanation} = result.change
       const remark = explanation === null ? '' : `: ${explanation}`
@@ -123,6 +177,10 @@ export function describeAction(request: ActionRequest): string {
       return `Setting the limit of ${request.name}`
     case 'delete':
       return `Looking for an engine behind ${request.name}`
+    case 'sleep':
+      return `Putting ${nameOf(request.sleeper)} to sleep`
+    case 'wake':
+      return `Waking ${nameOf(request.sleeper)}`
     case 'prune':
       return 'Looking for engines behind every segment'
   }

@@ -1,7 +1,10 @@
 import type {MonitorLook} from '../../lib/monitor/index.js'
+import {enginesTable} from '../tables/engines-table.js'
 import {gpusTable} from '../tables/gpus-table.js'
+import {modelsTable} from '../tables/models-table.js'
 import {processesTable} from '../tables/processes-table.js'
 import {segmentsTable} from '../tables/segments-table.js'
+import {tiersTable} from '../tables/tiers-table.js'
 import type {Row, Table, TableId} from '../tables/table.js'
 import type {KvtopState, Order} from './state.js'
 
@@ -20,13 +23,25 @@ export interface ArrangedTable extends Table {
 export function arrangeTables(state: KvtopState): ArrangedTable[] {
   const {look, history, filter} = state
   const seen = look ?? NOTHING
-  return [segmentsTable(seen, history), gpusTable(seen, history), processesTable(seen)].map(table => {
+  return [
+    segmentsTable(seen, history),
+    gpusTable(seen, history),
+    enginesTable(seen, history),
+    processesTable(seen),
+    tiersTable(seen),
+    modelsTable(seen),
+  ].map(table => {
     const order = state.order[table.id] ?? {column: null, isDescending: false}
     const rows = sortRows(filterRows(table.rows, filter), order)
     const found = rows.findIndex(({key}) => key === state.selected[table.id])
     const selectedAt = rows.length === 0 ? -1 : Math.max(0, found)
     return {...table, rows, totalRows: table.rows.length, order, selectedAt}
   })
+}
+
+/** Those of the overview. */
+export function overviewTables(tables: readonly ArrangedTable[]): readonly ArrangedTable[] {
+  return tables.filter(({isExtra, totalRows}) => isExtra !== true || totalRows > 0)
 }
 
 /** The table that keys act on. */

@@ -6,7 +6,11 @@ export type History = ReadonlyMap<string, readonly (number | null)[]>
 /** More than the widest screen shows. */
 const LONGEST = 300
 
-export function seriesKey(host: string, kind: 'segment' | 'gpu' | 'process', name: string): string {
+export function seriesKey(
+  host: string,
+  kind: 'segment' | 'gpu' | 'engine' | 'process' | 'tier' | 'model',
+  name: string,
+): string {
   return `${host}\n${kind}\n${name}`
 }
 
@@ -16,7 +20,7 @@ export function extendHistory(history: History, {hosts}: MonitorLook): History {
   const add = (key: string, value: number | null): void => {
     next.set(key, [...(history.get(key) ?? []).slice(1 - LONGEST), value])
   }
-  for (const {host, segments, devices} of hosts) {
+  for (const {host, segments, devices, engines} of hosts) {
     for (const {name, usedBytes, preallocBytes, limitBytes} of segments) {
       const isKnown = usedBytes !== null && preallocBytes !== null && limitBytes !== null && limitBytes > 0
       add(seriesKey(host, 'segment', name), isKnown ? ((usedBytes + preallocBytes) / limitBytes) * 100 : null)
@@ -24,6 +28,7 @@ export function extendHistory(history: History, {hosts}: MonitorLook): History {
     for (const {index, uuid, utilizationPercent} of devices) {
       add(seriesKey(host, 'gpu', uuid ?? index), utilizationPercent)
     }
+    for (const {url, kvUsagePercent} of engines) add(seriesKey(host, 'engine', url), kvUsagePercent)
   }
   return next
 }

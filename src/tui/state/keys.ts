@@ -7,7 +7,10 @@ export type Intent =
   | 'overview'
   | 'segments'
   | 'gpus'
+  | 'engines'
   | 'processes'
+  | 'tiers'
+  | 'models'
   | 'next-table'
   | 'previous-table'
   | 'up'
@@ -26,6 +29,8 @@ export type Intent =
   | 'restore'
   | 'delete'
   | 'prune'
+  | 'sleep'
+  | 'wake'
   | 'undo'
   | 'back'
 
@@ -58,7 +63,14 @@ export const KEYS: readonly KeyBinding[] = [
   {intent: 'restore', keys: ['R'], does: 'set it back to its start-up total'},
   {intent: 'delete', keys: ['d'], does: 'delete the selected segment', short: 'delete'},
   {intent: 'prune', keys: ['P'], does: 'delete every segment whose engine is proven dead', short: 'prune'},
-  {intent: 'undo', keys: ['u'], does: 'take back the last change of a limit', short: 'undo'},
+  {intent: 'sleep', keys: ['s'], does: 'put the selected engine or model to sleep', short: 'sleep'},
+  {intent: 'wake', keys: ['w'], does: 'wake the selected engine or model', short: 'wake'},
+  {
+    intent: 'undo',
+    keys: ['u'],
+    does: 'take back the last change of a limit, sleep or wake-up',
+    short: 'undo',
+  },
   {intent: 'up', keys: ['up', 'k'], does: 'select the row above'},
   {intent: 'down', keys: ['down', 'j'], does: 'select the row below'},
   {intent: 'page-up', keys: ['pageup', 'ctrl-b'], does: 'ten rows up'},
@@ -70,7 +82,10 @@ export const KEYS: readonly KeyBinding[] = [
   {intent: 'overview', keys: ['1'], does: 'show everything'},
   {intent: 'segments', keys: ['2'], does: 'show segments only'},
   {intent: 'gpus', keys: ['3'], does: 'show GPUs only'},
-  {intent: 'processes', keys: ['4'], does: 'show processes only'},
+  {intent: 'engines', keys: ['4'], does: 'show engines only'},
+  {intent: 'processes', keys: ['5'], does: 'show processes only'},
+  {intent: 'tiers', keys: ['6'], does: 'show the tiers of cache workers only'},
+  {intent: 'models', keys: ['7'], does: 'show the models of a controller only'},
   {intent: 'back', keys: ['escape'], does: 'drop the filter, close what is open'},
 ]
 

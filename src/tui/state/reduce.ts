@@ -1,17 +1,19 @@
 import type {MonitorLook} from '../../lib/monitor/index.js'
-import type {TableId} from '../tables/table.js'
+import type {Row, TableId} from '../tables/table.js'
 import {
   askForLimit,
+  askForOrder,
   conclude,
   describeFailure,
   questionFor,
   type ActionRequest,
   type ActionResult,
   type SegmentAddress,
+  type SleeperAddress,
 } from './action.js'
-import {arrangeTables, focusedTable, type ArrangedTable} from './arrange.js'
+import {arrangeTables, focusedTable, overviewTables, type ArrangedTable} from './arrange.js'
 import {extendHistory} from './history.js'
-import {intentOf, type Intent, type KeyName} from './keys.js'
+import {intentOf, KEYS, type Intent, type KeyName} from './keys.js'
 import type {Dialog, KvtopState, Order, ViewId} from './state.js'
 
 export type KvtopEvent =
@@ -25,6 +27,9 @@ export type KvtopEvent =
 
 const PAGE = 10
 const WHEEL = 3
+const STEPS = {
+  ...{up: -1, down: 1, 'page-up': -PAGE, 'page-down': PAGE, first: -Infinity, last: Infinity},
+} as const
 
 /** Pure: what the screen is after something happened. */
 export function reduce(state: KvtopState, event: KvtopEvent): KvtopState {
@@ -40,7 +45,9 @@ export function reduce(state: KvtopState, event: KvtopEvent): KvtopState {
     case 'show':
       return show(state, event.view)
     case 'wheel':
-      return move(state, event.by * WHEEL)
+      return state.dialog?.kind === 'help'
+        ? helpFrom(state, state.dialog.from + event.by * WHEEL)
+        : move(state, event.by * WHEEL)
     case 'acted':
       return withResult(state, event.request, event.result)
   }
@@ -59,9 +66,20 @@ function onKey(state: KvtopState, key: KeyName, text: string): KvtopState {
   if (state.dialog?.kind === 'confirm') return answer(state, state.dialog.request, key)
   const intent = intentOf(key)
   if (state.dialog?.kind === 'help') {
-    return intent === 'quit' ? {...state, hasQuit: true} : {...state, dialog: null}
+    return intent === 'quit' ? {...state, hasQuit: true} : scrollHelp(state, state.dialog.from, intent)
   }
   return intent === null ? state : act(state, intent)
+}
+
+/** What moves through rows moves through the help; any other key closes it. */
+function scrollHelp(state: KvtopState, from: number, intent: Intent | null): KvtopState {
+  return intent !== null && intent in STEPS
+    ? helpFrom(state, from + STEPS[intent as keyof typeof STEPS])
+    : {...state, dialog: null}
+}
+
+function helpFrom(state: KvtopState, from: number): KvtopState {
+  return {...state, dialog: {kind: 'help', from: Math.min(KEYS.length, Math.max(0, from))}}
 }
 
 /** Enter asks whether it is meant; what is refused can be corrected. */
@@ -87,7 +105,7 @@ function answer(state: KvtopState, request: ActionRequest, key: KeyName): KvtopS
 
 function withResult(state: KvtopState, request: ActionRequest, result: ActionResult): KvtopState {
   const {message, undo} = conclude(request, result)
-  const isTakenBack = request.kind === 'limit' && request.isUndo && result.kind !== 'failed'
+  const isTakenBack = 'isUndo' in request && request.isUndo && result.kind !== 'failed'
   const earlier = isTakenBack ? state.undo.slice(0, -1) : state.undo
   return {...state, action: null, message, undo: undo === null ? earlier : [...earlier, undo]}
 }
@@ -110,28 +128,26 @@ function act(state: KvtopState, intent: Intent): KvtopState {
     case 'quit':
       return {...state, hasQuit: true}
     case 'help':
-      return {...state, dialog: {kind: 'help'}}
+      return {...state, dialog: {kind: 'help', from: 0}}
     case 'overview':
     case 'segments':
     case 'gpus':
+    case 'engines':
     case 'processes':
+    case 'tiers':
+    case 'models':
       return show(state, intent)
     case 'next-table':
       return stepTable(state, 1)
     case 'previous-table':
       return stepTable(state, -1)
     case 'up':
-      return move(state, -1)
     case 'down':
-      return move(state, 1)
     case 'page-up':
-      return move(state, -PAGE)
     case 'page-down':
-      return move(state, PAGE)
     case 'first':
-      return move(state, -Infinity)
     case 'last':
-      return move(state, Infinity)
+      return move(state, STEPS[intent])
     case 'sort-next':
       return stepSort(state, 1)
     case 'sort-previous':
@@ -155,6 +171,9 @@ function act(state: KvtopState, intent: Intent): KvtopState {
       return onSegment(state, segment => askDelete(state, segment))
     case 'prune':
       return askPrune(state)
+    case 'sleep':
+    case 'wake':
+      return onSleeper(state, sleeper => confirmOrder(state, sleeper, intent, false))
     case 'undo':
       return askUndo(state)
     case 'back':
@@ -168,6 +187,23 @@ function onSegment(state: KvtopState, then: (segment: SegmentAddress) => KvtopSt
   const segment = rows[selectedAt]?.segment ?? null
   if (segment === null) return refuse(state, 'select a segment first')
   return segment.state === 'missing' ? refuse(state, segment.stateReason) : then(segment)
+}
+
+function onSleeper(state: KvtopState, then: (sleeper: SleeperAddress) => KvtopState): KvtopState {
+  if (state.action !== null) return refuse(state, 'the last action is not done yet')
+  const {rows, selectedAt} = focusOf(state)
+  const sleeper = rows[selectedAt]?.sleeper ?? null
+  return sleeper === null ? refuse(state, 'select an engine or a model that answers first') : then(sleeper)
+}
+
+function confirmOrder(
+  state: KvtopState,
+  sleeper: SleeperAddress,
+  order: 'sleep' | 'wake',
+  isUndo: boolean,
+): KvtopState {
+  const asked = askForOrder(sleeper, order, isUndo)
+  return 'problem' in asked ? refuse(state, asked.problem) : {...state, dialog: {kind: 'confirm', ...asked}}
 }
 
 function refuse(state: KvtopState, why: string): KvtopState {
@@ -203,6 +239,7 @@ function askPrune(state: KvtopState): KvtopState {
 function askUndo(state: KvtopState): KvtopState {
   if (state.action !== null) return refuse(state, 'the last action is not done yet')
   const last = state.undo.at(-1)
+  if (last?.kind === 'sleep' || last?.kind === 'wake') return askOrderBack(state, last)
   if (last?.kind !== 'limit') return refuse(state, 'there is nothing to take back')
   const host = state.look?.hosts.find(look => look.host === last.host)
   const segment = host?.segments.find(({name}) => name === last.name)
@@ -217,14 +254,30 @@ function askUndo(state: KvtopState): KvtopState {
   }
 }
 
+function askOrderBack(
+  state: KvtopState,
+  last: ActionRequest & {readonly kind: 'sleep' | 'wake'},
+): KvtopState {
+  const isSame = (row: Row): boolean =>
+    row.sleeper?.host === last.host && JSON.stringify(row.sleeper.sleeper) === JSON.stringify(last.sleeper)
+  const sleeper = arrangeTables({...state, filter: ''}).flatMap(
+    ({rows}) => rows.find(isSame)?.sleeper ?? [],
+  )[0]
+  const forgotten = {...state, undo: state.undo.slice(0, -1)}
+  return sleeper === undefined
+    ? refuse(forgotten, 'what was asked to sleep or wake is gone')
+    : confirmOrder(state, sleeper, last.kind, true)
+}
+
 function show(state: KvtopState, view: ViewId): KvtopState {
   return {...state, view, focus: view === 'overview' ? state.focus : view}
 }
 
 /** In the overview, between its tables; elsewhere, between the views. */
 function stepTable(state: KvtopState, by: number): KvtopState {
-  const ids = arrangeTables(state).map(({id}) => id)
-  const at = ids.indexOf(focusOf(state).id)
+  const tables = arrangeTables(state)
+  const ids = (state.view === 'overview' ? overviewTables(tables) : tables).map(({id}) => id)
+  const at = ids.indexOf(focusedTable(state, tables).id)
   const next = ids[(at + by + ids.length) % ids.length]!
   return {...state, focus: next, view: state.view === 'overview' ? 'overview' : next}
 }

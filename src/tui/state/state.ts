@@ -9,7 +9,10 @@ export const VIEWS: readonly {readonly id: ViewId; readonly title: string; reado
   {id: 'overview', title: 'Overview', short: 'All'},
   {id: 'segments', title: 'Segments', short: 'Seg'},
   {id: 'gpus', title: 'GPUs', short: 'GPU'},
+  {id: 'engines', title: 'Engines', short: 'Eng'},
   {id: 'processes', title: 'Processes', short: 'Proc'},
+  {id: 'tiers', title: 'Tiers', short: 'Tier'},
+  {id: 'models', title: 'Controller', short: 'Ctrl'},
 ]
 
 export interface Order {
@@ -20,7 +23,8 @@ export interface Order {
 
 /** What lies over the screen and takes the keys. */
 export type Dialog =
-  | {readonly kind: 'help'}
+  /** @property from lines of it that were scrolled away */
+  | {readonly kind: 'help'; readonly from: number}
   | {readonly kind: 'filter'; readonly before: string}
   /** A size is being typed; `problem` says why the last one was refused. */
   | {
@@ -49,7 +53,7 @@ export interface KvtopState {
   readonly action: ActionRequest | null
   /** What became of the last action. */
   readonly message: Message | null
-  /** Changes of limits that can be taken back, the last one last. */
+  /** What can be taken back, the last one last. */
   readonly undo: readonly ActionRequest[]
   readonly hasQuit: boolean
 }

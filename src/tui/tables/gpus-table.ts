@@ -6,7 +6,7 @@ import {shortPercent, shortSize, whole} from '../draw/format.js'
 import {span, toneOfPercent, type Tone} from '../draw/line.js'
 import {sparkline} from '../draw/sparkline.js'
 import {seriesKey, type History} from '../state/history.js'
-import {HOST_COLUMN, numberCell, textCell, type Row, type Table} from './table.js'
+import {HOST_COLUMN, hostCell, numberCell, textCell, type Row, type Table} from './table.js'
 
 const COLUMNS: readonly Column[] = [
   {id: 'index', title: 'GPU', align: 'left', minColumns: 4, rank: 0},
@@ -34,7 +34,8 @@ export function gpusTable({hosts}: MonitorLook, history: History): Table {
   }
 }
 
-function rowOf({host}: HostLook, device: DeviceFigures, history: History): Row {
+function rowOf(look: HostLook, device: DeviceFigures, history: History): Row {
+  const {host} = look
   const {index, name, memoryUsedBytes, memoryTotalBytes, utilizationPercent} = device
   const percent = memoryPercent(device)
   const tone = toneOfPercent(percent)
@@ -46,7 +47,7 @@ function rowOf({host}: HostLook, device: DeviceFigures, history: History): Row {
     key,
     cells: {
       index: {...textCell(index, 'strong'), sort: Number(index)},
-      host: textCell(host),
+      host: hostCell(look),
       // All are NVIDIA's.
       name: textCell(name?.replace(/^NVIDIA /, '') ?? null),
       bar: {
@@ -73,6 +74,7 @@ function rowOf({host}: HostLook, device: DeviceFigures, history: History): Row {
     words: [index, name ?? '', host, stateText(device)].join(' '),
     details: detailsOf(host, device, free),
     segment: null,
+    sleeper: null,
   }
 }
 

@@ -3,7 +3,7 @@ import type {HostLook, MonitorLook, ProcessFigures} from '../../lib/monitor/inde
 import type {Column} from '../draw/columns.js'
 import {shortSize, whole} from '../draw/format.js'
 import {seriesKey} from '../state/history.js'
-import {HOST_COLUMN, numberCell, textCell, type Row, type Table} from './table.js'
+import {HOST_COLUMN, hostCell, numberCell, segmentNamed, textCell, type Row, type Table} from './table.js'
 
 const COLUMNS: readonly Column[] = [
   {id: 'pid', title: 'PID', align: 'right', minColumns: 7, rank: 0},
@@ -12,6 +12,8 @@ const COLUMNS: readonly Column[] = [
   {id: 'sm', title: 'SM', align: 'right', minColumns: 4, rank: 5},
   {id: 'name', title: 'Name', align: 'left', minColumns: 10, maxColumns: 24, isText: true, rank: 1},
   {id: 'segment', title: 'Segment', align: 'left', minColumns: 12, maxColumns: 40, isText: true, rank: 4},
+  {id: 'model', title: 'Model', align: 'left', minColumns: 8, maxColumns: 40, isText: true, rank: 5.5},
+  {id: 'engine', title: 'Engine', align: 'left', minColumns: 12, maxColumns: 40, isText: true, rank: 7.5},
   {id: 'pod', title: 'Pod', align: 'left', minColumns: 8, maxColumns: 36, isText: true, rank: 8},
   {id: 'container', title: 'Container', align: 'left', minColumns: 9, maxColumns: 12, isText: true, rank: 7},
   {id: 'command', title: 'Command', align: 'left', minColumns: 16, maxColumns: 200, isText: true, rank: 6},
@@ -26,34 +28,41 @@ export function processesTable({hosts}: MonitorLook): Table {
   }
 }
 
-function rowOf({host}: HostLook, process: ProcessFigures): Row {
+function rowOf(look: HostLook, process: ProcessFigures): Row {
+  const {host} = look
+  const {engine, model} = process
   const {pid, device, gpuBytes, smPercent, name, command, segment, podUid, containerId} = process
   return {
     key: seriesKey(host, 'process', `${pid}@${device ?? ''}`),
     cells: {
       pid: numberCell(pid, value => `${value ?? '-'}`),
-      host: textCell(host),
+      host: hostCell(look),
       gpu: textCell(device),
       memory: numberCell(gpuBytes, shortSize),
       sm: numberCell(smPercent, value => whole(value, '%')),
       name: textCell(name, 'strong'),
       segment: textCell(segment),
+      model: textCell(model),
+      engine: textCell(engine),
       pod: textCell(podUid),
       container: textCell(containerId?.slice(0, 12) ?? null),
       command: textCell(command, 'dim'),
     },
-    words: [`${pid}`, host, name ?? '', segment ?? '', command ?? '', podUid ?? ''].join(' '),
+    words: [`${pid}`, host, name, segment, model, engine, command, podUid].join(' '),
     details: [
       ['PID', `${pid} ${name ?? ''}`],
       ['GPU', device ?? '-'],
       ['GPU memory', gpuBytes === null ? '-' : formatSize(gpuBytes)],
       ['Segment', segment ?? '-'],
+      ['Engine', engine ?? '-'],
+      ['Model', model ?? '-'],
       ['User', process.userId === null ? '-' : `${process.userId}`],
       ['Pod', podUid ?? '-'],
       ['Container', containerId ?? '-'],
       ['Command', command ?? '-'],
       ['Host', host],
     ],
-    segment: null,
+    segment: segmentNamed(look, segment),
+    sleeper: null,
   }
 }

@@ -6,7 +6,7 @@ import {shortPercent, shortSize} from '../draw/format.js'
 import {span, toneOfPercent, type Tone} from '../draw/line.js'
 import {sparkline} from '../draw/sparkline.js'
 import {seriesKey, type History} from '../state/history.js'
-import {HOST_COLUMN, numberCell, textCell, type Row, type Table} from './table.js'
+import {HOST_COLUMN, hostCell, numberCell, textCell, type Row, type Table} from './table.js'
 
 const NAME: Column = {
   id: 'name',
@@ -54,7 +54,8 @@ export function segmentsTable({hosts}: MonitorLook, history: History): Table {
   }
 }
 
-function rowOf({host}: HostLook, segment: SegmentFigures, history: History): Row {
+function rowOf(look: HostLook, segment: SegmentFigures, history: History): Row {
+  const {host} = look
   const {name, limitBytes, usedBytes, preallocBytes, state, pid, owner} = segment
   const percent = heldPercent(segment)
   const tone = toneOfPercent(percent)
@@ -64,7 +65,7 @@ function rowOf({host}: HostLook, segment: SegmentFigures, history: History): Row
     key,
     cells: {
       name: textCell(name, 'strong'),
-      host: textCell(host),
+      host: hostCell(look),
       bar: {
         sort: percent,
         draw: (width, glyphs) =>
@@ -89,6 +90,7 @@ function rowOf({host}: HostLook, segment: SegmentFigures, history: History): Row
     words: [name, host, state, owner ?? '', `${pid ?? ''}`].join(' '),
     details: detailsOf(host, segment, percent),
     segment: {...segment, host},
+    sleeper: null,
   }
 }
 

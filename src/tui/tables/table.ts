@@ -2,9 +2,10 @@ import type {Column} from '../draw/columns.js'
 import type {Glyphs} from '../draw/glyphs.js'
 import {span, type Span, type Tone} from '../draw/line.js'
 import {cut, printable} from '../draw/text.js'
-import type {SegmentAddress} from '../state/action.js'
+import type {HostLook} from '../../lib/monitor/index.js'
+import type {SegmentAddress, SleeperAddress} from '../state/action.js'
 
-export type TableId = 'segments' | 'gpus' | 'processes'
+export type TableId = 'segments' | 'gpus' | 'engines' | 'processes' | 'tiers' | 'models'
 
 /** What stands in a row under a column. */
 export interface Cell {
@@ -25,6 +26,8 @@ export interface Row {
   readonly details: readonly (readonly [label: string, value: string])[]
   /** The segment that can be acted on. */
   readonly segment: SegmentAddress | null
+  /** What can be put to sleep and woken. */
+  readonly sleeper: SleeperAddress | null
 }
 
 /** A table before it is filtered, sorted and laid out. */
@@ -36,6 +39,23 @@ export interface Table {
   readonly rows: readonly Row[]
   /** Why there are no rows; for people. */
   readonly emptyBecause: string
+  /** Many machines have nothing of this kind: without rows the overview leaves it out. */
+  readonly isExtra?: boolean
+}
+
+/** The segment of a name on a machine, as something to act on. */
+export function segmentNamed({host, segments}: HostLook, name: string | null): SegmentAddress | null {
+  const found = name === null ? undefined : segments.find(segment => segment.name === name)
+  return found === undefined ? null : {...found, host}
+}
+
+/** Figures older than this are told with their age. */
+const FRESH_MS = 3000
+
+/** `, 12s old`, in whole seconds, where figures are no longer fresh. */
+export function ageText(readAtMs: number | null, nowMs: number): string {
+  const ageMs = readAtMs === null ? 0 : nowMs - readAtMs
+  return ageMs > FRESH_MS ? `, ${Math.round(ageMs / 1000)}s old` : ''
 }
 
 /** Beside what is shown of several machines. */
@@ -47,6 +67,11 @@ export const HOST_COLUMN: Column = {
   maxColumns: 24,
   isText: true,
   rank: 2.5,
+}
+
+/** Red while the machine does not answer. */
+export function hostCell({host, trouble}: HostLook): Cell {
+  return textCell(host, trouble === null ? undefined : 'bad')
 }
 
 export function textCell(text: string | null, tone?: Tone): Cell {

@@ -123,7 +123,7 @@ describe('the program that doctor names', () => {
 describe('what doctor says of an engine', () => {
   const figures = {
     ...{running: 2, waiting: 0, kvCacheUsage: 0.25, preemptions: 0, promptTokens: 1, generationTokens: 1},
-    ...{prefixCacheQueries: null, prefixCacheHits: null},
+    ...{prefixCacheQueries: null, prefixCacheHits: null, firstTokens: null, firstTokenSeconds: null},
   }
   const well = {url: 'http://h:8000', isAsked: true, status: 200, problem: null, version: '0.11.0', figures}
   it('shows version, health and KV figures', () => {

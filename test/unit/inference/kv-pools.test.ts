@@ -20,6 +20,7 @@ vllm:cache_config_info{block_size="16",cache_dtype="auto",engine="0",num_cpu_blo
     expect(kvPageOf(page)).to.deep.equal({
       kind: 'vllm',
       model: 'm',
+      isAsleep: null,
       pools: [
         {
           core: '0',
@@ -93,6 +94,17 @@ kvctl_engine_block_bytes 65536
 `
     expect(kvPageOf(page)).to.deep.include({kind: 'kvctl'})
     expect(poolsOf(page)[0]).to.include({cachedFreeBlocks: 100, blockBytes: 65_536})
+  })
+
+  it('says of vLLM whether it sleeps: none of its engines is awake', () => {
+    const state = (engine: number, awake: number): string =>
+      `vllm:engine_sleep_state{engine="${engine}",sleep_state="awake"} ${awake}\n` +
+      `vllm:engine_sleep_state{engine="${engine}",sleep_state="weights_offloaded"} ${1 - awake}\n`
+    const page = 'vllm:kv_cache_usage_perc{engine="0"} 0\n'
+    expect(kvPageOf(page)!.isAsleep).to.equal(null)
+    expect(kvPageOf(page + state(0, 1))!.isAsleep).to.equal(false)
+    expect(kvPageOf(page + state(0, 0))!.isAsleep).to.equal(true)
+    expect(kvPageOf(page + state(0, 0) + state(1, 1))!.isAsleep).to.equal(false)
   })
 
   it('is not seen on the page of something else', () => {

@@ -215,7 +215,7 @@ describe('the document of /vram', () => {
     const memory = engineMemory({processBytes: 4 * GIB, segment: null, pools, blockBytes: 2 ** 21})
     const figures = {
       ...{running: 1, waiting: 0, kvCacheUsage: 0.5, preemptions: 0, promptTokens: 0, generationTokens: 0},
-      ...{prefixCacheQueries: 300, prefixCacheHits: 100},
+      ...{prefixCacheQueries: 300, prefixCacheHits: 100, firstTokens: null, firstTokenSeconds: null},
     }
     const look = machineLook([knownGpu(0, A100)], [engine(pools, {memory, figures})])
     expect(vramDocument2(look, 'all')).to.deep.equal({

@@ -1,5 +1,6 @@
 import {expect} from 'chai'
 import {systemClock} from '../../../src/lib/foundation/index.js'
+import {parseYaml} from '../../../src/lib/config/index.js'
 import {createHttpClient, type HttpClient} from '../../../src/lib/http/index.js'
 import {
   lookAtHosts,
@@ -7,7 +8,10 @@ import {
   watchRemoteHost,
   type RemoteServer,
 } from '../../../src/lib/monitor/index.js'
-import {serveStore, type ApiServer} from '../../support/api-server.js'
+import {controllerConfigOf} from '../../../src/lib/router/index.js'
+import {samplerOf, serveStore, type ApiServer} from '../../support/api-server.js'
+import {engineServer} from '../../support/engine-page.js'
+import {DRIVER_OK, knownGpu} from '../../support/machine-look.js'
 import {rejection} from '../../support/rejection.js'
 import {GIB, segmentFolder, type SegmentFolder} from '../../support/segments.js'
 
@@ -38,6 +42,54 @@ describe('a kvctl server seen from another machine', () => {
     expect(segments.map(({name}) => name)).to.deep.equal(['sglang-0', 'vllm-0'])
     expect(segments[1]).to.include({limitBytes: 8 * 2 ** 30, usedBytes: 6 * 2 ** 30, preallocBytes: 2 ** 30})
     expect((await watchRemoteHost(server, ['vllm-0']).look(5000, signal)).segments).to.have.length(1)
+  })
+
+  it('shows its GPUs, engines, processes, tiers and models, and orders a model to sleep there', async () => {
+    const engine = await engineServer({blocks: '1000', usage: 0.5, model: 'served'})
+    const figures = {name: 'NVIDIA L4', uuid: 'GPU-a', memoryTotalBytes: 80, memoryUsedBytes: 20}
+    const gpus = [
+      {
+        ...knownGpu(0, {...figures, powerWatts: 50, enforcedPowerLimitWatts: 72}),
+        processes: [],
+        migDevices: [],
+      },
+    ]
+    const full = await serveStore(folder.store, {
+      engineUrls: [engine.url],
+      sampler: samplerOf(() => ({takenAtMs: Date.now(), tookMs: 1, driver: DRIVER_OK, gpus})),
+      controller: controllerConfigOf(
+        parseYaml(`instances: [{model: served, engine: vllm, url: "${engine.url}"}]`, 'c.yaml'),
+        {},
+      ),
+    })
+    try {
+      const watch = watchRemoteHost({...server, url: full.url}, [])
+      const look = await watch.look(5000, signal)
+      expect(look).to.include({trouble: null, devicesMissing: null})
+      expect(look.devices).to.have.length(1)
+      expect(look.devices[0]).to.include({index: '0', memoryUsedBytes: 20, powerLimitWatts: 72})
+      expect(look.engines[0]).to.include({model: 'served', state: 'ok', kvUsagePercent: 50, ttftMs: null})
+      expect(look.tiers.map(({name}) => name)).to.include('LocalCPUBackend')
+      expect(look.models[0]).to.include({name: 'served', phase: 'awake', controller: full.url})
+      const sleep = remoteActions({...server, url: full.url}).order(
+        ...([full.url, 'sleep', {kind: 'model', name: 'none', controller: full.url}, signal] as const),
+      )
+      expect(await rejection(sleep)).to.include({code: 'MODEL_NOT_FOUND'})
+    } finally {
+      await full.close()
+      engine.close()
+    }
+  })
+
+  it('that serves segments alone says so of the rest', async () => {
+    const small = await serveStore(folder.store, {families: ['segments']})
+    try {
+      const look = await watchRemoteHost({...server, url: small.url}, []).look(5000, signal)
+      expect(look).to.deep.include({devices: [], engines: [], tiers: [], models: [], trouble: null})
+      expect(look.devicesMissing).to.equal(`${small.url} does not serve /vram`)
+    } finally {
+      await small.close()
+    }
   })
 
   it('of two, one of which dies, shows the other one fresh and the dead one as it was, with its age', async () => {

@@ -6,7 +6,15 @@ import {widthOf} from '../../../src/tui/draw/text.js'
 import {reduce, type KvtopEvent} from '../../../src/tui/state/reduce.js'
 import {FIRST_STATE, type KvtopState} from '../../../src/tui/state/state.js'
 import {expectGolden} from '../../support/golden.js'
-import {deviceFigures, hostLook, monitorLook, segmentFigures} from '../../support/monitor-looks.js'
+import {
+  deviceFigures,
+  engineFigures,
+  hostLook,
+  modelFigures,
+  monitorLook,
+  segmentFigures,
+  tierFigures,
+} from '../../support/monitor-looks.js'
 
 const FACTS = {intervalMs: 1000, note: null}
 const SIZES: readonly ScreenSize[] = [
@@ -17,15 +25,49 @@ const SIZES: readonly ScreenSize[] = [
 
 const uncoloured = (text: string): string => text.replaceAll(/\u001B\[[\d;]*m/g, '')
 
+const key = (name: string): KvtopEvent => ({kind: 'key', key: name, text: name.length === 1 ? name : ''})
+const VIEWS = [
+  ['engines', '4', 'enter'],
+  ['processes', '5'],
+  ['tiers', '6', 'down', 'enter'],
+  ['controller', '7', 'enter'],
+  ['help', '?'],
+  ['confirm', '4', 'down', 's'],
+] as const
+
 function stateAfter(...events: KvtopEvent[]): KvtopState {
   return events.reduce(reduce, FIRST_STATE)
 }
 
-const key = (name: string): KvtopEvent => ({kind: 'key', key: name, text: name.length === 1 ? name : ''})
+const BESIDE = {
+  engines: [
+    engineFigures(8000),
+    engineFigures(8001, {
+      ...{model: 'meta-llama/Llama-3.1-8B-Instruct', kind: 'sglang', preemptions: null},
+      ...{running: 0, waiting: 0, kvUsagePercent: 0, ttftMs: null, generationTokensPerSecond: 0},
+      ...{segment: 'kvcached_SGLang_777', devices: ['1', '2']},
+    }),
+    engineFigures(8002, {
+      ...{model: 'Qwen/Qwen3-32B', state: 'asleep', readAtMs: monitorLook().takenAtMs, segment: null},
+    }),
+  ],
+  tiers: [
+    tierFigures('LocalCPUBackend'),
+    tierFigures('LocalDiskBackend', {degraded: 'ENOSPC: no space left on device', failures: 12}),
+    tierFigures('RemoteBackend', {capacityBytes: null, bytes: null, chunks: null}),
+  ],
+  models: [
+    modelFigures('Qwen/Qwen3-8B', {readAtMs: monitorLook(19).takenAtMs}),
+    modelFigures('Qwen/Qwen3-32B', {
+      ...{phase: 'asleep', asleepForMs: 125_000, idleMs: 425_000, healthyEngines: 1},
+      readAtMs: monitorLook(19).takenAtMs,
+    }),
+  ],
+} as const
 const looks = Array.from({length: 20}, (_, at) => {
   const segments = [segmentFigures('kvcached_vLLM_12345', 5 * at), ...hostLook().segments.slice(1)]
   const devices = hostLook().devices.map(device => ({...device, utilizationPercent: (at * 13) % 100}))
-  return {kind: 'look', look: monitorLook(at, hostLook({segments, devices}))} as const
+  return {kind: 'look', look: monitorLook(at, hostLook({segments, devices, ...BESIDE}))} as const
 })
 
 function draw(state: KvtopState, size: ScreenSize, glyphs: Glyphs, hasColor = false): string {
@@ -50,6 +92,13 @@ describe('a frame of kvtop', () => {
       expectGolden(`kvtop/${name}-colour.txt`, draw(state, size, UNICODE, true))
     })
 
+    it(`shows each view as it was found right at ${name}`, () => {
+      for (const [view, ...keys] of VIEWS) {
+        const state = stateAfter(...looks, ...keys.map(key))
+        expectGolden(`kvtop/${name}-${view}.txt`, draw(state, size, UNICODE))
+      }
+    })
+
     it(`fills ${name} exactly and is no wider, whatever is open`, () => {
       const opened = [
         [],
@@ -57,7 +106,7 @@ describe('a frame of kvtop', () => {
         [key('enter')],
         [key('2'), key('i')],
         [key('3')],
-        [key('4')],
+        ...['4', '5', '6', '7'].map(view => [key(view), key('enter')]),
         [key('/')],
         [key('l')],
         [key('d')],

@@ -18,6 +18,7 @@ const NO_ACTIONS: MonitorActions = {
   setLimit: () => Promise.reject(new Error('not here')),
   remove: () => Promise.reject(new Error('not here')),
   prune: () => Promise.reject(new Error('not here')),
+  order: () => Promise.reject(new Error('not here')),
 }
 
 describe('the screen of kvtop', () => {
@@ -92,8 +93,8 @@ describe('the screen of kvtop', () => {
     await shows(screen, '>left-behind')
     click(3, 3)
     await shows(screen, 'Segment^')
-    click(28, 2)
-    await shows(screen, '[3 GPUs 3]')
+    click(20, 2)
+    await shows(screen, '[3 GPU 3]')
     screen.terminal.keyboard.type('\u001B[<65;1;1M')
     await shows(screen, '>2 ')
   })
@@ -101,7 +102,7 @@ describe('the screen of kvtop', () => {
   it('draws anew at the size that its window gets, and goes on', async () => {
     const screen = await opened('q quit')
     screen.terminal.resize(40, 10)
-    await shows(screen, '[1 All]')
+    await shows(screen, '[1 Overview] 2  3 ')
     expect(screen.terminal.screen).to.not.contain('stale\n')
     expect(screen.terminal.screen.split('\n')).to.have.length(10)
     screen.terminal.resize(120, 40)

@@ -4,7 +4,14 @@ import {extendHistory} from '../../../src/tui/state/history.js'
 import {KEYS, type Intent} from '../../../src/tui/state/keys.js'
 import {reduce, type KvtopEvent} from '../../../src/tui/state/reduce.js'
 import {FIRST_STATE, type KvtopState} from '../../../src/tui/state/state.js'
-import {hostLook, monitorLook, segmentFigures} from '../../support/monitor-looks.js'
+import {
+  engineFigures,
+  hostLook,
+  modelFigures,
+  monitorLook,
+  segmentFigures,
+  tierFigures,
+} from '../../support/monitor-looks.js'
 
 const key = (name: string, text = name.length === 1 ? name : ''): KvtopEvent => ({
   kind: 'key',
@@ -14,6 +21,22 @@ const key = (name: string, text = name.length === 1 ? name : ''): KvtopEvent => 
 const GIB = 2n ** 30n
 const segments = ['b', 'a', 'd', 'c'].map((name, at) => segmentFigures(name, 20 * at))
 const START = reduce(FIRST_STATE, {kind: 'look', look: monitorLook(0, hostLook({segments}))})
+/** With everything that kvtop can show. */
+const FULL = reduce(FIRST_STATE, {
+  kind: 'look',
+  look: monitorLook(
+    0,
+    hostLook({
+      engines: [
+        engineFigures(8000, {running: 0, waiting: 0}),
+        engineFigures(8001, {model: 'busy'}),
+        engineFigures(8002, {model: 'asleep', state: 'asleep', running: 0, waiting: 0}),
+      ],
+      tiers: [tierFigures('LocalCPUBackend')],
+      models: [modelFigures('m', {inFlight: 0, waiting: 0})],
+    }),
+  ),
+})
 
 const after = (...keys: string[]): KvtopState => keys.map(name => key(name)).reduce(reduce, START)
 const names = (state: KvtopState): string =>
@@ -36,16 +59,22 @@ const pressing = (intent: Intent, ...before: string[]): KvtopState => {
 const DOES: Readonly<Record<Intent, () => void>> = {
   quit: () => expect(pressing('quit').hasQuit).to.equal(true),
   help() {
-    expect(pressing('help').dialog).to.deep.equal({kind: 'help'})
+    expect(pressing('help').dialog).to.deep.equal({kind: 'help', from: 0})
+    expect(pressing('down', '?').dialog).to.deep.equal({kind: 'help', from: 1})
+    expect(pressing('first', '?', 'end').dialog).to.deep.equal({kind: 'help', from: 0})
     expect(pressing('help', '?').dialog).to.equal(null)
   },
   overview: () => expect(pressing('overview', '3').view).to.equal('overview'),
   segments: () => expect(pressing('segments').view).to.equal('segments'),
   gpus: () => expect(pressing('gpus').view).to.equal('gpus'),
+  engines: () => expect(pressing('engines').view).to.equal('engines'),
   processes: () => expect(pressing('processes').view).to.equal('processes'),
+  tiers: () => expect(pressing('tiers').view).to.equal('tiers'),
+  models: () => expect(pressing('models').view).to.equal('models'),
   'next-table'() {
     expect(pressing('next-table')).to.include({view: 'overview', focus: 'gpus'})
-    expect(pressing('next-table', '4')).to.include({view: 'segments'})
+    expect(pressing('next-table', '7')).to.include({view: 'segments'})
+    expect(pressing('next-table', 'tab', 'tab', 'tab')).to.include({focus: 'segments'})
   },
   'previous-table': () => expect(pressing('previous-table').focus).to.equal('processes'),
   up() {
@@ -83,6 +112,8 @@ const DOES: Readonly<Record<Intent, () => void>> = {
   limit() {
     expect(pressing('limit', 'down').dialog).to.deep.include({kind: 'limit', text: '', problem: null})
     expect(pressing('limit', '3').message).to.deep.include({tone: 'warn'})
+    const ofEngine = ['4', 'l'].map(name => key(name)).reduce(reduce, FULL).dialog
+    expect(ofEngine).to.have.nested.property('segment.name', 'kvcached_vLLM_12345')
   },
   restore: () =>
     expect(pressing('restore').dialog)
@@ -96,6 +127,20 @@ const DOES: Readonly<Record<Intent, () => void>> = {
     expect(pressing('prune').dialog)
       .to.have.property('question')
       .match(/0 of 4 look so/),
+  sleep() {
+    expect(pressing('sleep').message).to.deep.include({tone: 'warn'})
+    const asked = reduce(reduce(FULL, key('4')), key('s'))
+    expect(asked.dialog)
+      .to.have.property('question')
+      .match(/^Put Qwen\/Qwen3-8B at http:\/\/127\.0\.0\.1:8000 to sleep .*\?$/)
+  },
+  wake() {
+    expect(pressing('wake').message).to.deep.include({tone: 'warn'})
+    const asked = ['4', 'down', 'down', 'w'].map(name => key(name)).reduce(reduce, FULL)
+    expect(asked.dialog)
+      .to.have.property('question')
+      .match(/^Wake asleep at http:\/\/127\.0\.0\.1:8002\?$/)
+  },
   undo: () =>
     expect(pressing('undo').message).to.deep.equal({text: 'there is nothing to take back', tone: 'warn'}),
   back() {
@@ -206,6 +251,34 @@ describe('an action', () => {
     }
   })
 
+  it('of sleep and wake refuses what is so already, and what would abort requests', () => {
+    const saying = (...names: string[]): string | undefined =>
+      names.map(name => key(name)).reduce(reduce, FULL).message?.text
+    expect(saying('4', 'w')).to.equal('Qwen/Qwen3-8B is awake already')
+    expect(saying('4', 'down', 's')).to.equal('busy has 15 requests, which sleep would abort')
+    expect(saying('4', 'down', 'down', 's')).to.equal('asleep is asleep already')
+    expect(saying('6', 's')).to.equal('select an engine or a model that answers first')
+  })
+
+  it('that put a model to sleep can be taken back as it stands then', () => {
+    const asked = ['7', 's', 'y'].map(name => key(name)).reduce(reduce, FULL)
+    expect(asked.action).to.deep.equal({
+      ...{kind: 'sleep', host: 'gpu-box', isUndo: false},
+      sleeper: {kind: 'model', name: 'm', controller: 'http://127.0.0.1:6767'},
+    })
+    const done = reduce(asked, {kind: 'acted', request: asked.action!, result: {kind: 'obeyed'}})
+    expect(done.message).to.deep.equal({text: 'm is asleep.', tone: 'good'})
+    expect(press(done, 'u').message?.text).to.equal('m is awake already')
+    const models = [modelFigures('m', {phase: 'asleep'})]
+    const later = reduce(done, {kind: 'look', look: monitorLook(1, hostLook({models}))})
+    const back = press(press(later, 'u'), 'y')
+    expect(back.action).to.deep.include({kind: 'wake', isUndo: true})
+    const undone = reduce(back, {kind: 'acted', request: back.action!, result: {kind: 'obeyed'}})
+    expect(undone.undo).to.deep.equal([])
+    const gone = reduce(done, {kind: 'look', look: monitorLook(1)})
+    expect(press(gone, 'u')).to.deep.include({undo: []})
+  })
+
   it('that failed says why, and leaves nothing to take back', () => {
     const pending = press(press(after('d'), 'y'), 'x')
     const error = new Error("segment 'b' may have a living engine")
@@ -276,7 +349,10 @@ describe('the history', () => {
   it('grows with each look, forgets what is gone, and is bounded', () => {
     let history = extendHistory(new Map(), monitorLook())
     expect([...history.values()].every(values => values.length === 1)).to.equal(true)
-    history = extendHistory(history, monitorLook(1, hostLook({segments: [segments[1]!], devices: []})))
+    history = extendHistory(
+      history,
+      monitorLook(1, hostLook({segments: [segments[1]!], devices: [], engines: []})),
+    )
     expect([...history]).to.deep.equal([['gpu-box\nsegment\na', [20]]])
     for (let at = 0; at < 1000; at++) history = extendHistory(history, monitorLook(at))
     expect(Math.max(...[...history.values()].map(values => values.length))).to.equal(300)
@@ -284,7 +360,7 @@ describe('the history', () => {
 
   it('has a gap where a figure was unknown', () => {
     const unknown = segmentFigures('a', 0, {limitBytes: null})
-    const look = monitorLook(0, hostLook({segments: [unknown], devices: []}))
+    const look = monitorLook(0, hostLook({segments: [unknown], devices: [], engines: []}))
     expect([...extendHistory(new Map(), look).values()]).to.deep.equal([[null]])
   })
 })
