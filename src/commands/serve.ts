@@ -1,14 +1,15 @@
 import {watchConfig} from '../cli/config-watch.js'
 import {KvctlCommand} from '../cli/kvctl-command.js'
+import {LimitBalancing} from '../cli/limit-balancing.js'
 import type {ServeFile} from '../cli/serve-config.js'
 import {serveFlags} from '../cli/serve-flags.js'
 import {serveSettings, type ServeSettings} from '../cli/serve-settings.js'
 import {untilEnd} from '../cli/until-end.js'
-import {formatSize, packageVersion, systemClock} from '../lib/foundation/index.js'
-import type {ControllerConfig, Router} from '../lib/router/index.js'
+import {packageVersion, systemClock} from '../lib/foundation/index.js'
+import type {Router} from '../lib/router/index.js'
 import type {FamilyName} from '../server/api-families.js'
 import type {ListeningApi} from '../server/api-server.js'
-import {balancerFor, cacheWorker, machine, routerFor} from '../wiring.js'
+import {cacheWorker, machine, routerFor} from '../wiring.js'
 
 const LIMITS = {maxRequests: 256, maxProxied: 8192, maxStreams: 512}
 const SEGMENT_INTERVAL_MS = 1000
@@ -75,12 +76,14 @@ end. With --json the first line is {"url","pid","listeners"}, and a stdin that i
         corsOrigins,
       })
       this.#announce(api)
-      const stopBalancing = await this.#balance(controller)
-      const reload = flags.config === undefined ? null : () => void this.#reload(flags.config!, router)
+      const balancing = new LimitBalancing(logger)
+      await balancing.configure(controller.balance)
+      const reload =
+        flags.config === undefined ? null : () => void this.#reload(flags.config!, router, balancing)
       const stopWatching = reload && watchConfig(flags.config!, reload)
       await untilEnd(signal, this.jsonEnabled() ? process.stdin : null, reload)
       stopWatching?.()
-      await stopBalancing()
+      await balancing.close()
       await api.close(settings.drainMs)
     } finally {
       host.close()
@@ -97,32 +100,12 @@ end. With --json the first line is {"url","pid","listeners"}, and a stdin that i
     return file
   }
 
-  /** Moves limits while the server runs, where the file has a balance block. @returns ends it */
-  async #balance({balance}: ControllerConfig): Promise<() => Promise<void>> {
-    if (balance === null) return async () => {}
-    const end = new AbortController()
-    const balancer = await balancerFor(balance, this.logger)
-    const running = balancer
-      .run(({segment, fromBytes, toBytes, because}) => {
-        this.logger.info(
-          `limit of '${segment}': ${formatSize(fromBytes)} → ${formatSize(toBytes)}, since ${because}`,
-        )
-      }, end.signal)
-      .catch((error: unknown) => {
-        this.logger.error(`balancing ended: ${error instanceof Error ? error.message : String(error)}`)
-      })
-    return async () => {
-      end.abort()
-      await running
-      await balancer.close()
-    }
-  }
-
-  /** The router's part only: sockets stay. A file that is wrong changes nothing. */
-  async #reload(path: string, router: Router): Promise<void> {
+  /** The router's part and the limits: sockets stay. A file that is wrong changes nothing. */
+  async #reload(path: string, router: Router, balancing: LimitBalancing): Promise<void> {
     try {
       const {controller} = await this.#read(path)
       router.configure(controller)
+      await balancing.configure(controller.balance)
       this.logger.info(`read ${path} again: ${controller.models.length} models`)
     } catch (error) {
       const why = error instanceof Error ? error.message : String(error)

@@ -1,5 +1,12 @@
 import {STATUS_CODES, type OutgoingHttpHeader, type ServerResponse} from 'node:http'
-import type {Routed, RouteError, RouteSink, RouteStory} from '../lib/router/index.js'
+import {
+  endpointOf,
+  SERVED_HEADER,
+  type Routed,
+  type RouteError,
+  type RouteSink,
+  type RouteStory,
+} from '../lib/router/index.js'
 import {ApiError} from './api-error.js'
 
 export interface RelayReplyOptions {
@@ -8,6 +15,8 @@ export interface RelayReplyOptions {
   /** A client that reads nothing for so long is put out. */
   readonly slowClientMs: number
   readonly showsDecision: boolean
+  /** Whether a gateway asked for an engine, and hears which one it was. */
+  readonly showsServed: boolean
   readonly model: string
 }
 
@@ -38,7 +47,7 @@ export function statusOf(status: number): string {
  */
 export function relayReply(
   raw: ServerResponse,
-  {headers, slowClientMs, showsDecision, model}: RelayReplyOptions,
+  {headers, slowClientMs, showsDecision, showsServed, model}: RelayReplyOptions,
   start: (sink: RouteSink) => Routed,
 ): void {
   let routed: Routed | null = null
@@ -68,6 +77,7 @@ export function relayReply(
       for (const [name, value] of Object.entries(headers))
         for (const one of [value ?? []].flat()) lines.push(name, String(one))
       if (showsDecision) lines.push('x-kvctl-decision', decisionHeader(model, story))
+      if (showsServed) lines.push(SERVED_HEADER, endpointOf(story.decision.url))
       isEvents = isEventStream(lines)
       raw.writeHead(status, reason, lines)
       if (isEvents) raw.flushHeaders()

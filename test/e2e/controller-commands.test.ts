@@ -6,9 +6,11 @@ import {createInterface} from 'node:readline'
 import {expect} from 'chai'
 import {runCli, startCli} from '../support/cli.js'
 import {startEngine} from '../support/engine-process.js'
-import {startServe, type ServeProcess} from '../support/serve-process.js'
+import {segmentFolder} from '../support/segments.js'
+import {startServe, startServeWith, type ServeProcess} from '../support/serve-process.js'
 import {standInEngine, type StandInEngine} from '../support/stand-in-engine.js'
 import {temporaryFolder} from '../support/temporary.js'
+import {until} from '../support/until.js'
 
 const MIB = 2 ** 20
 
@@ -176,5 +178,57 @@ ${bounds.join('\n')}
     gone.abort()
     load(1)
     await settle(1)
+  })
+})
+
+describe('kvctl serve --config, with a balance block', function () {
+  this.timeout(60_000)
+  const folder = temporaryFolder()
+
+  it('moves limits by the block that was read last, and none when there is none any more', async () => {
+    const segments = segmentFolder()
+    const path = join(folder(), 'controller.yaml')
+    const write = (rest: string): void =>
+      writeFileSync(
+        path,
+        `instances:
+  - {model: a, engine: vllm, url: "http://127.0.0.1:1", segment: a}
+  - {model: b, engine: openai, url: "http://127.0.0.1:1", segment: b}
+${rest}
+`,
+      )
+    const limitMib = async (name: string): Promise<number> =>
+      Number((await segments.store.read(name)).record.limitBytes) / MIB
+    const becomes = async (name: string, wantedMib: number): Promise<void> => {
+      let now = 0
+      await until(
+        async () => (now = await limitMib(name)) === wantedMib,
+        () => `${name} has ${now} MiB, not ${wantedMib}`,
+      )
+    }
+    const names = ['a', 'b']
+    for (const name of names) segments.put(name, BigInt(512 * MIB), name === 'a' ? BigInt(100 * MIB) : 0n)
+    write('')
+    const env = {KVCTL_SHM_DIR: segments.directory, XDG_STATE_HOME: segments.stateFolder}
+    const serve = await startServeWith(env, '--config', path, '--api', 'router')
+    try {
+      expect(await Promise.all(names.map(limitMib))).to.deep.equal([512, 512])
+      write('balance: {total: 512M, interval_seconds: 0.1, segments: {b: {floor: 64M}}}')
+      await Promise.all([becomes('a', 448), becomes('b', 64)])
+      write('balance: {total: 512M, interval_seconds: 0.1, segments: {b: {floor: 200M}}}')
+      await Promise.all([becomes('a', 312), becomes('b', 200)])
+      write('')
+      await until(
+        () => (serve.log().match(/read .* again/g) ?? []).length >= 3,
+        () => serve.log(),
+      )
+      await segments.store.writeLimit('b', BigInt(100 * MIB))
+      serve.child.kill('SIGTERM')
+      await once(serve.child, 'close')
+      expect(await limitMib('b')).to.equal(100)
+    } finally {
+      serve.child.kill('SIGKILL')
+      segments.remove()
+    }
   })
 })

@@ -12,8 +12,13 @@ export interface ServeProcess {
 
 /** A started `kvctl serve --port 0 --json` that listens. */
 export async function startServe(...args: string[]): Promise<ServeProcess> {
-  const env = {KVCTL_TOKEN: '', KVMINI_TOKEN: ''}
-  const child = startCli(['serve', '--port', '0', '--json', ...args], {env})
+  return startServeWith({}, ...args)
+}
+
+export async function startServeWith(env: NodeJS.ProcessEnv, ...args: string[]): Promise<ServeProcess> {
+  const child = startCli(['serve', '--port', '0', '--json', ...args], {
+    env: {KVCTL_TOKEN: '', KVMINI_TOKEN: '', ...env},
+  })
   let log = ''
   child.stderr!.setEncoding('utf8').on('data', (text: string) => (log += text))
   const ended = once(child, 'close').then(() => null)

@@ -31,14 +31,13 @@ const LOCK_MS = 1000
 const BELOW_STARTUP_BYTES = 2 * 2 ** 20
 /** Requests that wait want as much again as half of what their engine may hold. */
 const WAITING_SHARE = 0.5
-/** Of the demand seen now against that seen before. */
-const SMOOTHING = 0.6
 
 /** Moves the limits of segments between models by demand, within floors and ceilings. */
 export class Balancer {
   readonly #parts: BalanceParts
   readonly #config: BalanceConfig
-  readonly #demand = new Map<string, number>()
+  /** What each segment's requests wanted at the look before. */
+  readonly #seenBytes = new Map<string, number>()
   #totalBytes: number | null
 
   constructor(parts: BalanceParts, config: BalanceConfig) {
@@ -120,12 +119,10 @@ export class Balancer {
         ? Number(look.record.usedBytes)
         : usage * startupBytes +
           ((figures?.waiting ?? 0) > 0 ? WAITING_SHARE * Number(look.record.limitBytes) : 0)
-    const before = this.#demand.get(segment) ?? seen
-    const smoothed = SMOOTHING * seen + (1 - SMOOTHING) * before
-    // Less than a page in a thousand is no demand any more.
-    const demand = smoothed < 1024 ? 0 : smoothed
-    this.#demand.set(segment, demand)
-    return demand
+    const before = this.#seenBytes.get(segment) ?? seen
+    this.#seenBytes.set(segment, seen)
+    // A pause between two requests is no demand that has gone: one look more decides.
+    return Math.max(seen, before)
   }
 }
 

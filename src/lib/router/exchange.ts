@@ -14,6 +14,8 @@ export interface RouteRequest {
   /** Numbers of its prompt's blocks, where routing wants them. */
   readonly hashes: readonly number[]
   readonly session: string | null
+  /** The only engines that may be asked, in this order, where a gateway has chosen; empty for any. */
+  readonly destinations: readonly string[]
 }
 
 /** How a request went its way. */
@@ -98,8 +100,8 @@ export class Exchange {
 
   #attempt(): void {
     const {door, nowMs, observer} = this.#parts
-    const {hashes, session} = this.#request
-    const decision = door.replicas.choose(hashes, session, this.#tried, nowMs())
+    const {hashes, session, destinations} = this.#request
+    const decision = door.replicas.choose(hashes, session, this.#tried, nowMs(), destinations)
     if (!decision) {
       void this.#waitForEngine()
       return

@@ -10,6 +10,7 @@ export {argumentOf, type EngineKind, type Instance} from './config/instance.js'
 export {createControllerClient, type ControllerClient} from './controller-client.js'
 export {CONTROLLER_KEYS} from './config/schema.js'
 export {LONGEST_WINDOW_MS, prefixHashes, type Decision, type ModelLook} from './core/index.js'
+export {DESTINATION_HEADER, destinationsOf, endpointOf, SERVED_HEADER} from './destinations.js'
 export type {RouteRequest, RouteSink, RouteStory} from './exchange.js'
 export {
   actionJson,

@@ -1,7 +1,7 @@
 import type {FastifyInstance, FastifyReply, FastifyRequest} from 'fastify'
 import {z} from 'zod'
 import {headersToForward} from '../../lib/http/index.js'
-import {prefixHashes, promptText} from '../../lib/router/index.js'
+import {DESTINATION_HEADER, destinationsOf, prefixHashes, promptText} from '../../lib/router/index.js'
 import {ApiError} from '../api-error.js'
 import type {ApiContext} from '../api-context.js'
 import {problemOf} from '../problem.js'
@@ -38,11 +38,11 @@ export function openAiRoutes(app: FastifyInstance, context: ApiContext): void {
     done(null, body)
   })
   app.setErrorHandler((error, _, reply) => {
-    if (error instanceof ApiError) return reply.code(error.status).send(error.body)
-    const {status, detail} = problemOf(error)
+    const refusal = error instanceof ApiError ? error : null
+    const {status, detail} = refusal ? {status: refusal.status, detail: refusal.message} : problemOf(error)
     if (status === 500) logger.error(error instanceof Error ? error.stack! : String(error))
     if (status === 503) reply.header('retry-after', '1')
-    return reply.code(status).send(new ApiError(status, detail).body)
+    return reply.code(status).send((refusal ?? new ApiError(status, detail)).body)
   })
   const config = {isProxied: true}
   const refusals = Object.fromEntries(
@@ -59,6 +59,10 @@ export function openAiRoutes(app: FastifyInstance, context: ApiContext): void {
       served.apiKey === null ? NOT_FORWARDED : NOT_FORWARDED_WITH_KEY,
     )
     if (served.apiKey !== null) headers.push('authorization', `Bearer ${served.apiKey}`)
+    const wanted = request.headers[DESTINATION_HEADER]
+    const destinations = wanted === undefined ? [] : destinationsOf(String(wanted), served.replicas)
+    if (wanted !== undefined && destinations.length === 0)
+      throw new ApiError(503, `None of the engines of \`${model}\` is at ${String(wanted)}.`)
     const session = request.headers[served.sessionHeader] ?? json?.['user']
     const hashes = json !== null && router.readsPrompts(model) ? prefixHashes(promptText(json)) : []
     reply.hijack()
@@ -68,13 +72,14 @@ export function openAiRoutes(app: FastifyInstance, context: ApiContext): void {
         headers: reply.getHeaders(),
         slowClientMs: context.slowClientMs,
         showsDecision: request.headers['x-kvctl-decision'] !== undefined,
+        showsServed: wanted !== undefined,
         model,
       },
       sink =>
         router.route(
           model,
           {
-            ...{method: request.method, path: request.url, headers, body, hashes},
+            ...{method: request.method, path: request.url, headers, body, hashes, destinations},
             session: typeof session === 'string' ? session : null,
           },
           sink,

@@ -25,6 +25,7 @@ import {
   modelStats,
   routedModels,
   routerHealth,
+  serverInfo,
   sleepCandidates,
   sleepStatus,
   thresholdQuery,
@@ -86,6 +87,24 @@ function controllerRoutes(app: FastifyInstance, context: ApiContext): void {
       () => ({status: 'healthy'}),
     )
   }
+  app.get(
+    '/get_server_info',
+    {
+      schema: {
+        ...{
+          tags: TAGS,
+          operationId: 'getServerInfo',
+          summary: 'What this server is, for clients that ask SGLang',
+        },
+        response: {200: answer('Its version and models', serverInfo), ...failed(503)},
+      },
+    },
+    () => ({
+      status: 'dummy',
+      version: context.version,
+      models: router.looks(1000).map(({name}) => name),
+    }),
+  )
   app.get(
     '/models',
     {

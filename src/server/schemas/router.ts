@@ -129,6 +129,9 @@ export const modelHealth = z.strictObject({
   health: z.record(z.string(), z.union([z.boolean(), z.record(z.string(), z.boolean())])),
 })
 
+/** `status` is upstream's only key, and only word. */
+export const serverInfo = z.object({status: z.string(), version: z.string(), models: z.array(z.string())})
+
 export const routerHealth = z.strictObject({status: z.literal('healthy')})
 
 export const openAiError = z.looseObject({

@@ -276,6 +276,54 @@ ${extra}`,
     })
   })
 
+  describe('behind a gateway', () => {
+    const DESTINATION = 'x-gateway-destination-endpoint'
+    const endpoint = ({url}: StandInEngine): string => new URL(url).host
+
+    it('asks the engine that the endpoint picker named, and says which one it was', async () => {
+      await start()
+      for (const engine of [other, vllm, other]) {
+        const before = engine.orders.length
+        const headers = {[DESTINATION]: endpoint(engine), 'x-kvctl-decision': '1'}
+        const answer = await post('/v1/completions', {model: 'two'}, headers)
+        expect(answer.headers.get(`${DESTINATION}-served`)).to.equal(endpoint(engine))
+        expect(JSON.parse(answer.headers.get('x-kvctl-decision')!)).to.include({
+          ...{replica: engine.url, reason: 'destination'},
+        })
+        expect(engine.orders).to.have.length(before + 1)
+      }
+      const plain = await post('/v1/completions', {model: 'two'})
+      expect(plain.headers.has(`${DESTINATION}-served`)).to.equal(false)
+    })
+
+    it('goes on to the next one that was named, and to no other', async () => {
+      await start()
+      const gone = endpoint(other)
+      await other.close()
+      const both = await post(
+        '/v1/completions',
+        {model: 'two'},
+        {[DESTINATION]: `${gone}, ${endpoint(vllm)}`},
+      )
+      expect([both.status, both.headers.get(`${DESTINATION}-served`)]).to.deep.equal([200, endpoint(vllm)])
+      const before = vllm.orders.length
+      const alone = await post('/v1/completions', {model: 'two'}, {[DESTINATION]: gone})
+      expect([alone.status, vllm.orders.length]).to.deep.equal([502, before])
+      other = await standInEngine('vllm')
+    })
+
+    it('asks nobody who is not configured for the model', async () => {
+      await start()
+      const answer = await post('/v1/completions', {model: 'm'}, {[DESTINATION]: endpoint(other)})
+      expect([answer.status, answer.headers.get('retry-after')]).to.deep.equal([503, '1'])
+      expect(await answer.json()).to.have.nested.property(
+        'error.message',
+        `None of the engines of \`m\` is at ${endpoint(other)}.`,
+      )
+      expect(other.orders).to.deep.equal([])
+    })
+  })
+
   describe('when a client', () => {
     it('leaves, the engine is told at once, and nothing counts as sent', async () => {
       await start()
@@ -513,6 +561,14 @@ ${extra}`,
       expect(await json('/sleep/status')).to.deep.include({
         ...{sleeping_models: {}, sleep_candidates: [], auto_sleep_enabled: false},
         ...{idle_threshold_seconds: 300, wakeup_on_request: true},
+      })
+    })
+
+    it('of the server itself', async () => {
+      await start()
+      const info = await json('/get_server_info')
+      expect(info).to.deep.equal({
+        ...{status: 'dummy', version: server.context.version, models: ['m', 'two', 'org/s']},
       })
     })
 

@@ -29,6 +29,8 @@ export interface Choice {
     | 'session'
     | 'session-overloaded'
     | 'no-session'
+    /** a gateway named it */
+    | 'destination'
 }
 
 /** Affinity gives way where an engine has this much more than the mean, and this many requests on top. */

@@ -114,6 +114,7 @@ export class ReplicaSet {
    *
    * @param hashes of its prompt, where `readsPrompts`
    * @param tried engines that failed this request already
+   * @param destinations where a gateway has chosen: these alone, the first that may be asked; empty for any
    * @returns null where none may be asked at this moment
    */
   choose(
@@ -121,16 +122,25 @@ export class ReplicaSet {
     session: string | null,
     tried: ReadonlySet<string>,
     nowMs: number,
+    destinations: readonly string[] = [],
   ): Decision | null {
     const untried = this.#replicas.filter(
-      ({url, circuit, isSleeping}) => !tried.has(url) && circuit.mayTry(nowMs) && !isSleeping,
+      ({url, circuit, isSleeping}) =>
+        !tried.has(url) &&
+        circuit.mayTry(nowMs) &&
+        !isSleeping &&
+        (destinations.length === 0 || destinations.includes(url)),
     )
     const healthy = untried.filter(({isHealthy}) => isHealthy !== false)
     // Where all look ill the check may be at fault: a request finds out.
     const usable = healthy.length > 0 ? healthy : untried
     if (usable.length === 0) return null
     const candidates = usable.map(replica => replica.candidate(hashes, nowMs))
-    const choice = chooseReplica(this.#policy, candidates, session)
+    const named = destinations.find(url => candidates.some(candidate => candidate.url === url))
+    const choice: Choice =
+      named === undefined
+        ? chooseReplica(this.#policy, candidates, session)
+        : {url: named, reason: 'destination'}
     const chosen = this.#find(choice.url)!
     if (this.#policy === 'weighted') this.#pay(usable, chosen)
     chosen.circuit.tried(nowMs)
