@@ -303,6 +303,7 @@ export async function benchParts(
     clock: systemClock,
     logger,
     segments: await segmentStore(logger),
+    gpus: gpuSampler,
     startLoadProcess: () => startWorker(loadWorkerPath),
     startKnownServer: () => startWorker(knownServerPath),
     startEngine: signal => startEmbeddedEngine([], signal),

@@ -27,7 +27,29 @@ export function runSummary(results: RunResults): string {
   ]
   const concurrency = measure(results, 'concurrency_mean')
   if (concurrency !== null) lines.push(`In flight    ${decimals(concurrency)} on average`)
+  const server = serverLine(results)
+  if (server !== null) lines.push(`Server       ${server}`)
+  if (results.server?.cause) lines.push(`First token  ${results.server.cause.message}`)
   return lines.join('\n')
+}
+
+/** What the server said of itself; null when it said nothing. */
+function serverLine(results: RunResults): string | null {
+  const {server} = results
+  if (server === null) return null
+  const usage = measure(results, 'kv_cache_usage_max')
+  const parts = [
+    ...(usage == null ? [] : [`KV cache ${percent(usage)} full at most`]),
+    ...(server.prefix_cache_hit_ratio === null
+      ? []
+      : [`${percent(server.prefix_cache_hit_ratio)} of prompt tokens cached`]),
+    ...(server.preemptions ? [`${server.preemptions} preemptions`] : []),
+  ]
+  return parts.length === 0 ? null : parts.join(', ')
+}
+
+function percent(share: number): string {
+  return `${(share * 100).toFixed(share < 0.1 ? 1 : 0)} %`
 }
 
 function latencyRow(results: RunResults, name: string, label: string, meaning: string): string {

@@ -270,6 +270,6 @@ describe('kvctl bench', function () {
     expect(() => process.kill(meta.server.pid, 0), 'the engine still runs').to.throw(/ESRCH/)
     expect(await readdir('/dev/shm')).not.to.include(meta.server.segment)
     const samples = (await readFile(join(run, 'timeseries.jsonl'), 'utf8')).trim().split('\n')
-    expect(JSON.parse(samples[0]!)).to.have.nested.property('segments[0].name', meta.server.segment)
+    expect(JSON.parse(samples.at(-1)!)).to.have.nested.property('segments[0].name', meta.server.segment)
   })
 })

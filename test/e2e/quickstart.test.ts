@@ -2,6 +2,7 @@ import {once} from 'node:events'
 import {existsSync, mkdirSync, readFileSync, realpathSync, writeFileSync} from 'node:fs'
 import {join} from 'node:path'
 import {expect} from 'chai'
+import type {TimeSample} from '../../src/lib/runs/index.js'
 import {runCli, startCli} from '../support/cli.js'
 import {temporaryFolder} from '../support/temporary.js'
 
@@ -65,7 +66,10 @@ describe('kvctl quickstart', function () {
     expect(tour.report).to.equal(join(realpathSync(run), 'report.html'))
     expect(tour.next).to.have.length(3)
     const looks = readFileSync(join(run, 'timeseries.jsonl'), 'utf8').trim().split('\n')
-    const limits = looks.map(look => JSON.parse(look).segments[0].limit_bytes as number)
+    const limits = looks.flatMap(look => {
+      const {segments = []} = JSON.parse(look) as TimeSample
+      return segments.map(segment => segment.limit_bytes)
+    })
     expect([...new Set(limits)]).to.deep.equal([tour.limit.previous_limit_bytes, tour.limit.limit_bytes])
     expect(existsSync(`/dev/shm/${tour.engine.segment}`)).to.equal(false)
   })

@@ -77,6 +77,9 @@ describeWith([CHROMIUM], 'a report in Chromium', () => {
         'tokens-per-second',
         'in-flight',
         'kv-use',
+        'server-queue',
+        'gpu-utilization',
+        'gpu-power',
       ])
       for (const chart of charts) {
         expect(chart.marks, `marks of ${chart.id}`).to.be.at.least(20)
@@ -125,7 +128,12 @@ describeWith([CHROMIUM], 'a report in Chromium', () => {
       breaks: [...new Set([...document.querySelectorAll('.chart')].map(chart => getComputedStyle(chart).breakInside))],
       navigation: document.querySelector('nav').getClientRects().length,
     })`)
-    expect(printed).to.deep.equal({ground: 'rgb(255, 255, 255)', charts: 7, breaks: ['avoid'], navigation: 0})
+    expect(printed).to.deep.equal({
+      ground: 'rgb(255, 255, 255)',
+      charts: 10,
+      breaks: ['avoid'],
+      navigation: 0,
+    })
     const pdf = await page.pdf({preferCSSPageSize: true})
     const pages = pdf.toString('latin1').match(/\/Type\s*\/Page\b/g)!.length
     expect(pages).to.be.within(3, 6)

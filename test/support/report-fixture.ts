@@ -1,5 +1,5 @@
 import {seededRandom} from '../../src/lib/foundation/index.js'
-import type {MemorySample, ReportData, ReportRequest} from '../../src/lib/report/index.js'
+import type {MemorySample, ReportData, ReportRequest, ServerSample} from '../../src/lib/report/index.js'
 
 export interface FixtureOptions {
   readonly requests: number
@@ -107,6 +107,8 @@ export function reportFixture(options: FixtureOptions): ReportData {
         ),
       ),
     memory: options.hasMemory === false ? [] : fixtureMemory(spanMs),
+    server: options.hasMemory === false ? [] : fixtureServer(spanMs),
+    serverFigures: [['Preemptions', '0']],
   }
 }
 
@@ -168,4 +170,14 @@ function fixtureMemory(spanMs: number): MemorySample[] {
     )
     return {atMs, usedBytes, preallocatedBytes: 4 * mib, limitBytes, kvCacheUsage: null}
   })
+}
+
+function fixtureServer(spanMs: number): readonly ServerSample[] {
+  return Array.from({length: 40}, (_, at) => ({
+    atMs: (spanMs * at) / 40,
+    running: 8,
+    waiting: at % 5,
+    gpuUtilization: 0.8,
+    gpuPowerWatts: 400 + at,
+  }))
 }

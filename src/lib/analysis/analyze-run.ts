@@ -28,6 +28,8 @@ import {rounded} from './rounding.js'
 import {measureWindows} from './measure-windows.js'
 import {lengthMs, tokenTotals, wholeSpan, windowFigures} from './run-figures.js'
 import {seedBlocks} from './seed-blocks.js'
+import {serverFigures} from './server-figures.js'
+import {readServerSeries} from './server-series.js'
 import {stabilityOf} from './stability.js'
 import {slicesOf} from './slices.js'
 import {timeline} from './timeline.js'
@@ -86,6 +88,17 @@ export async function computeRunFigures(
   const span = wholeSpan(measured)
   const tokens = tokenTotals(measured)
   const resources = await readResources(run)
+  const series = await readServerSeries(run, slices)
+  const overTime = timeline(measured, arrivals, slices, series)
+  const inWindow = windowFigures(measured, windows, arrivals.tokensInWindow, distributions.e2e.summary.mean)
+  const server = serverFigures({
+    series,
+    windows,
+    ttftP95BySlice: overTime.ttft_p95_ms,
+    ttftMeanMs: distributions.ttft.summary.mean,
+    requestsPerSecond: inWindow.requestsPerSecond,
+    kvCacheUsageMax: resources.kvCacheUsageMax,
+  })
   const probe = await readIoProbe(run)
   const pricing = await readPricing(run)
   const cost = costFigures(pricing, {
@@ -139,7 +152,7 @@ export async function computeRunFigures(
         measured,
         distributions,
         arrivals,
-        window: windowFigures(measured, windows, arrivals.tokensInWindow, distributions.e2e.summary.mean),
+        window: inWindow,
         span,
         completionTokens: tokens.completion,
         resources,
@@ -148,7 +161,8 @@ export async function computeRunFigures(
     },
     outcomes: countNames(measured, table.outcome, table.outcomeNames),
     finish_reasons: countNames(measured, table.finishReason, table.finishReasonNames),
-    timeline: timeline(measured, arrivals, slices),
+    timeline: overTime,
+    server,
     validation: validationJson({...flat, success_rate}, meta.profile),
     stability,
     instrument,
@@ -169,6 +183,7 @@ export async function computeRunFigures(
       clientAdvice:
         limits.length > 0 ? clientAdvice(instrumentFigures, instrument, meta.client?.cpus ?? null) : '',
       pricing,
+      server,
     }),
   }
   return {results, analysis: analysisOf(measured, distributions, results)}

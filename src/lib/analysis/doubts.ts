@@ -1,5 +1,5 @@
 import {formatDurationMs} from '../foundation/index.js'
-import type {Pricing, RequestTable, RunMeta, RunWarning} from '../runs/index.js'
+import type {Pricing, RequestTable, RunMeta, RunResults, RunWarning} from '../runs/index.js'
 import type {MeasuredRequests} from './measured-requests.js'
 import type {ResourceMeans} from './resources.js'
 import type {TokenArrivals} from './token-arrivals.js'
@@ -16,6 +16,7 @@ export interface DoubtInputs {
   /** What would help; empty when nothing is known. */
   readonly clientAdvice: string
   readonly pricing: Pricing | null
+  readonly server: RunResults['server']
 }
 
 /** Everything a reader must know before trusting the figures, the load generator's own warnings first. */
@@ -70,6 +71,7 @@ export function doubts(inputs: DoubtInputs): RunWarning[] {
       'client_limited',
       `the load generator was a limit: ${inputs.clientLimits.join('; ')}${inputs.clientAdvice}`,
     ],
+    ...serverDoubts(inputs),
     [
       resources.cpuCores === null && resources.gpuUtilization === null,
       'resources_unknown',
@@ -104,6 +106,42 @@ function resumedText({parts}: RunMeta): string {
 /** A wall clock that was set back makes a pause of less than nothing. */
 function formatPause(ms: number): string {
   return ms < 0 ? 'unknown time' : formatDurationMs(ms)
+}
+
+/** vLLM's own limit: fewer hits are no cache that was warm. */
+const HIT_RATIO_LIMIT = 0.01
+const COUNT_TOLERANCE = 0.01
+
+/** Where the server's own counts do not fit what its clients saw. */
+function serverDoubts({meta, measured, server}: DoubtInputs): (readonly [boolean, string, string])[] {
+  if (server === null) return []
+  const {prefix_cache_hit_ratio: hitRatio, generation_tokens: theirs} = server
+  const hasOwnPrompts = meta.prompt?.startsWith('synthetic,') === true
+  const ours = wholeTokenCount(measured, meta)
+  const isOther = ours !== null && theirs !== null && Math.abs(theirs - ours) > COUNT_TOLERANCE * ours
+  return [
+    [
+      hasOwnPrompts && hitRatio !== null && hitRatio >= HIT_RATIO_LIMIT,
+      'prefix_cache_hits',
+      `the server found ${((hitRatio ?? 0) * 100).toFixed(0)} % of the prompt tokens in its prefix cache although no two prompts of this run share any: it knew them from before, as with a --seed used again`,
+    ],
+    [
+      isOther,
+      'server_counts_differ',
+      `the server counted ${theirs ?? 0} output tokens and its answers ${ours ?? 0}: others used it too, or answers were lost`,
+    ],
+  ]
+}
+
+/** Output tokens of all requests, warm-up included; null where the server surely made more than the answers tell. */
+function wholeTokenCount({table}: MeasuredRequests, meta: RunMeta): number | null {
+  if (meta.status !== 'complete' || meta.parts.length !== 1) return null
+  let tokens = 0
+  for (let row = 0; row < table.count; row++) {
+    if (table.outcome[row] !== 0 || table.completionTokens[row]! < 0) return null
+    tokens += table.completionTokens[row]!
+  }
+  return tokens === 0 ? null : tokens
 }
 
 function fileDoubts(table: RequestTable): (readonly [boolean, string, string])[] {

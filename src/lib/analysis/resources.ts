@@ -1,4 +1,5 @@
-import {readTimeSeries, type RunDirectory, type TimeSample} from '../runs/index.js'
+import {gpusOfServer, meanOfGpus, readTimeSeries, sumOfGpus, type RunDirectory} from '../runs/index.js'
+import {Counter} from './counter.js'
 
 /** Means over the samples of a run; null for what nobody looked at. */
 export interface ResourceMeans {
@@ -30,9 +31,10 @@ export async function readResources(run: RunDirectory): Promise<ResourceMeans> {
   const preemptions = new Counter()
   for await (const sample of readTimeSeries(run)) {
     const {at_ms: at, engine, process, gpus} = sample
-    gpuUtilization.add(averageOf(gpus, gpu => gpu.utilization))
-    gpuMemory.add(sumOf(gpus, gpu => gpu.memory_used_bytes))
-    gpuPower.add(sumOf(gpus, gpu => gpu.power_watts))
+    const serving = gpusOfServer(gpus)
+    gpuUtilization.add(meanOfGpus(serving, gpu => gpu.utilization))
+    gpuMemory.add(sumOfGpus(serving, gpu => gpu.memory_used_bytes))
+    gpuPower.add(sumOfGpus(serving, gpu => gpu.power_watts))
     memory.add(process?.rss_bytes ?? null)
     cpu.add(process?.cpu_seconds ?? null, at)
     kvCacheUsage.add(engine?.kv_cache_usage ?? null)
@@ -55,18 +57,6 @@ export async function readResources(run: RunDirectory): Promise<ResourceMeans> {
   }
 }
 
-type Gpu = NonNullable<TimeSample['gpus']>[number]
-
-function sumOf(gpus: readonly Gpu[] | undefined, value: (gpu: Gpu) => number | null): number | null {
-  const known = (gpus ?? []).map(value).filter(part => part !== null)
-  return known.length === 0 ? null : known.reduce((sum, part) => sum + part, 0)
-}
-
-function averageOf(gpus: readonly Gpu[] | undefined, value: (gpu: Gpu) => number | null): number | null {
-  const sum = sumOf(gpus, value)
-  return sum === null ? null : sum / gpus!.filter(gpu => value(gpu) !== null).length
-}
-
 class Mean {
   #sum = 0
   #count = 0
@@ -81,32 +71,5 @@ class Mean {
 
   get value(): number | null {
     return this.#count === 0 ? null : this.#sum / this.#count
-  }
-}
-
-/** A total that only grows; a server that started again counts from 0 on. */
-class Counter {
-  #last: number | null = null
-  #firstAtMs = 0
-  #lastAtMs = 0
-  #increase = 0
-  #looks = 0
-
-  add(total: number | null, atMs: number): void {
-    if (total === null) return
-    if (this.#last === null) this.#firstAtMs = atMs
-    else this.#increase += total >= this.#last ? total - this.#last : total
-    this.#last = total
-    this.#lastAtMs = atMs
-    this.#looks++
-  }
-
-  get increase(): number | null {
-    return this.#looks < 2 ? null : this.#increase
-  }
-
-  get perSecond(): number | null {
-    const ms = this.#lastAtMs - this.#firstAtMs
-    return this.#looks < 2 || ms <= 0 ? null : this.#increase / (ms / 1000)
   }
 }

@@ -2,13 +2,19 @@ import {percentile, sweepConcurrency, type RequestTimes, bodyLatencyMs, ttftMs} 
 import {RequestCursor, type RunResults} from '../runs/index.js'
 import type {MeasuredRequests} from './measured-requests.js'
 import {rounded} from './rounding.js'
+import {SERVER_SERIES, type ServerSeries, type ServerSeriesName} from './server-series.js'
 import type {Slices} from './slices.js'
 import type {TokenArrivals} from './token-arrivals.js'
 
 type Timeline = RunResults['timeline']
 
 /** What happened in each slice of the run, for charts. */
-export function timeline(measured: MeasuredRequests, arrivals: TokenArrivals, slices: Slices): Timeline {
+export function timeline(
+  measured: MeasuredRequests,
+  arrivals: TokenArrivals,
+  slices: Slices,
+  server: ServerSeries,
+): Timeline {
   const {table, sentRows} = measured
   const completed = new Array<number>(slices.count).fill(0)
   const failed = new Array<number>(slices.count).fill(0)
@@ -36,7 +42,16 @@ export function timeline(measured: MeasuredRequests, arrivals: TokenArrivals, sl
     latency_p95_ms: latency.map(samples => rounded(percentile(samples, 0.95))),
     icl_p50_ms: icl(0.5),
     icl_p95_ms: icl(0.95),
+    ...serverTimeline(server),
   }
+}
+
+function serverTimeline({bySlice}: ServerSeries): Record<ServerSeriesName, (number | null)[]> {
+  const series = SERVER_SERIES.map(name => {
+    const values = bySlice[name].map(value => rounded(value))
+    return [name, values.every(value => value === null) ? [] : values]
+  })
+  return Object.fromEntries(series) as Record<ServerSeriesName, (number | null)[]>
 }
 
 /** Successful requests' values of a metric, sorted, by the slice in which `atUs` falls. */

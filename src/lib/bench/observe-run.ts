@@ -1,120 +1,228 @@
-import {createTicker, type Logger} from '../foundation/index.js'
+import {createTicker, type Clock, type Logger} from '../foundation/index.js'
+import type {GpuSampler} from '../gpu/index.js'
 import type {HttpClient} from '../http/index.js'
 import {
+  addHistograms,
+  engineExtrasOf,
   engineFiguresOf,
+  engineHistogramsOf,
   fetchMetricsText,
   type EmbeddedEngine,
-  type EngineFigures,
 } from '../inference/index.js'
 import {readProcessUse} from '../processes/index.js'
 import type {TimeSample, TimeSeriesWriter} from '../runs/index.js'
 import type {SegmentStore} from '../segments/index.js'
+import type {BenchWatcher} from './bench-watcher.js'
+import {engineJson, gpusJson, togetherOf} from './look-json.js'
+import {findServerParts, type ServerParts} from './server-parts.js'
 
 /** A limit changes and is obeyed within a few hundred milliseconds; a look at 24 bytes costs nothing worth saving. */
-const SEGMENT_EVERY_MS = 200
-const SERVER_EVERY_MS = 1000
+const SEGMENT_EVERY_MS = 250
+const SERVER_EVERY_MS = 500
+const GPUS_EVERY_MS = 1000
+/** Histograms are wanted at the edges of the window, and are long. */
+const HISTOGRAMS_EVERY = 20
+/** A server without such a page answers 404 at once, and is not asked for ever. */
+const LOOKS_WITHOUT_METRICS = 3
 
 export interface ObservedServer {
   readonly http: HttpClient
+  readonly clock: Clock
   /** Each serves a part of the load; what they count is summed. */
   readonly baseUrls: readonly string[]
-  /** Our own engine, whose segment and process are looked at too. */
+  /** Our own engine, whose process and segment are known. */
   readonly engine: EmbeddedEngine | null
   readonly segments: SegmentStore | null
+  /** Starts looking at GPUs; null where they are not wanted. */
+  readonly gpus: (() => Promise<GpuSampler>) | null
+}
+
+/** A run that is looked at. */
+export interface Observation {
+  /** Settles when the first look is taken, whether or not there was anything to see. */
+  readonly first: Promise<void>
+  /** Settles when the last look is written. */
+  readonly end: Promise<void>
 }
 
 /**
- * Looks at the server once a second, and at its segment more often, until `signal` is aborted, and writes each look to the
- * time series: its own metrics, its segment, its process. What cannot be looked at is left out; nothing here may end a run.
+ * Looks at the servers twice a second, and at their segments more often, until `signal` is aborted, and writes each look to the
+ * time series: their own metrics, segments, processes, GPUs. The first look is taken at once, before anything is sent, so that
+ * counters are known from the start. What cannot be looked at is left out; nothing here may end a run.
  *
- * @param runMs milliseconds since the run's origin
- * @returns settles when the last look is written
+ * @param runMsAt turns an instant of `clock` into milliseconds of run time, once the run's origin is known
  */
 export function observeRun(
   server: ObservedServer,
   writer: TimeSeriesWriter,
-  runMs: () => number,
+  runMsAt: Promise<(nowNs: number) => number>,
+  observer: BenchWatcher,
   logger: Logger,
   signal: AbortSignal,
-): Promise<void> {
-  let pending: Promise<void> = Promise.resolve()
-  const everyMs = segmentOf(server) === null ? SERVER_EVERY_MS : SEGMENT_EVERY_MS
-  let looks = 0
-  const ticker = createTicker(
-    () => lookAt(server, runMs, looks++ % (SERVER_EVERY_MS / everyMs) === 0),
-    everyMs,
-    error => logger.debug(`could not look at the server: ${String(error)}`),
-  )
+): Observation {
+  const failed = (error: unknown): void => logger.debug(`could not look at the server: ${String(error)}`)
+  const metrics = createMetricsLook(server, observer)
+  const stamped = async (look: () => Promise<Seen>): Promise<Stamped> => {
+    const fromNs = server.clock.nowNs()
+    const seen = await look()
+    return {fromNs, toNs: server.clock.nowNs(), seen}
+  }
+  const write = async ({fromNs, toNs, seen}: Stamped): Promise<void> => {
+    if (Object.keys(seen).length === 0) return
+    const at = await runMsAt
+    const sample = {at_ms: micros(at(fromNs)), took_ms: micros((toNs - fromNs) / 1e6), ...seen}
+    observer.looked?.(sample)
+    await writer.append(sample)
+  }
+  const before = stamped(async () => engineOf(await metrics(true))).catch(failed)
+  const follow = async (): Promise<void> => {
+    const parts = await findServerParts(server.baseUrls, server.engine, server.segments)
+    const look = createServerLook(server, parts, metrics)
+    const sampler = parts.isLocal ? ((await server.gpus?.().catch(() => null)) ?? null) : null
+    const lookAtSampler = (one: GpuSampler, until?: AbortSignal): Promise<Stamped> =>
+      stamped(() => lookAtGpus(one, parts, until))
+    try {
+      const earlier = await before
+      if (!(await isStarted(runMsAt, signal))) return
+      if (earlier) await write(earlier).catch(failed)
+      await Promise.all([
+        everyTick(() => stamped(() => look(false)), look.everyMs, write, failed, signal),
+        sampler && everyTick(() => lookAtSampler(sampler), GPUS_EVERY_MS, write, failed, signal),
+      ])
+      // What counters say at the end is what came after the last look of every second.
+      await stamped(() => look(true))
+        .then(write)
+        .catch(failed)
+      if (sampler) await lookAtSampler(sampler, AbortSignal.timeout(GPUS_EVERY_MS)).then(write).catch(failed)
+    } finally {
+      sampler?.close()
+    }
+  }
+  return {first: before.then(() => undefined), end: follow().catch(failed)}
+}
+
+type Seen = Omit<TimeSample, 'at_ms' | 'took_ms'>
+
+interface Stamped {
+  readonly fromNs: number
+  readonly toNs: number
+  readonly seen: Seen
+}
+
+/** False when the run was over before it began. */
+function isStarted(origin: Promise<unknown>, signal: AbortSignal): Promise<boolean> {
   return new Promise(resolve => {
-    signal.addEventListener('abort', () => void pending.then(resolve, resolve), {once: true})
-    ticker.subscribe(look => (pending = writer.append(look)), signal)
+    void origin.then(() => resolve(true))
+    if (signal.aborted) resolve(false)
+    else signal.addEventListener('abort', () => resolve(false), {once: true})
   })
 }
 
-function segmentOf({segments, engine}: ObservedServer): string | null {
-  return segments === null ? null : (engine?.segment ?? null)
-}
-
-async function lookAt(
+function createServerLook(
   server: ObservedServer,
-  runMs: () => number,
-  isWholeServer: boolean,
-): Promise<TimeSample> {
-  const {http, baseUrls, engine, segments} = server
-  const name = segmentOf(server)
-  const [texts, use, segment] = await Promise.all([
-    isWholeServer ? Promise.all(baseUrls.map(baseUrl => fetchMetricsText(http, baseUrl))) : [],
-    isWholeServer && engine !== null ? readProcessUse(engine.pid) : null,
-    name === null ? null : segments!.read(name).catch(() => null),
-  ])
-  const looks = texts.flatMap(text => (text === null ? [] : (engineFiguresOf(text) ?? [])))
-  // A sum that lacks a server would fall and rise with it.
-  const figures = looks.length > 0 && looks.length === baseUrls.length ? togetherOf(looks) : null
-  return {
-    at_ms: Math.round(runMs() * 1000) / 1000,
-    ...(figures && {engine: engineJson(figures)}),
-    ...(segment && {
-      segments: [
-        {
-          name: segment.name,
-          limit_bytes: Number(segment.record.limitBytes),
-          used_bytes: Number(segment.record.usedBytes),
-          prealloc_bytes: Number(segment.record.preallocBytes),
-        },
-      ],
-    }),
-    ...(use && {process: {cpu_seconds: use.cpuSeconds, rss_bytes: use.rssBytes}}),
+  parts: ServerParts,
+  metrics: MetricsLook,
+): ((isLast: boolean) => Promise<Seen>) & {readonly everyMs: number} {
+  const everyMs = parts.segments.length === 0 ? SERVER_EVERY_MS : SEGMENT_EVERY_MS
+  let looks = 0
+  const look = async (isLast: boolean): Promise<Seen> => {
+    const isWhole = isLast || looks++ % (SERVER_EVERY_MS / everyMs) === 0
+    const [engine, use, segments] = await Promise.all([
+      isWhole ? metrics(isLast) : null,
+      isWhole ? useOf(parts) : null,
+      segmentsJson(server.segments, parts),
+    ])
+    return {...engineOf(engine), ...(segments.length > 0 && {segments}), ...(use && {process: use})}
+  }
+  return Object.assign(look, {everyMs})
+}
+
+function engineOf(engine: TimeSample['engine'] | null): Seen {
+  return engine ? {engine} : {}
+}
+
+/** @returns settles when `signal` is aborted and the last look handed over */
+function everyTick(
+  look: () => Promise<Stamped>,
+  everyMs: number,
+  write: (look: Stamped) => Promise<void>,
+  failed: (error: unknown) => void,
+  signal: AbortSignal,
+): Promise<void> {
+  if (signal.aborted) return Promise.resolve()
+  let pending: Promise<void> = Promise.resolve()
+  return new Promise(resolve => {
+    signal.addEventListener('abort', () => void pending.then(resolve, resolve), {once: true})
+    createTicker(look, everyMs, failed).subscribe(sample => (pending = write(sample)), signal)
+  })
+}
+
+type MetricsLook = (isFull: boolean) => Promise<TimeSample['engine'] | null>
+
+/** The metrics pages of all servers as one; a sum that lacks a server would fall and rise with it, so then there is none. */
+function createMetricsLook({http, baseUrls}: ObservedServer, observer: BenchWatcher): MetricsLook {
+  let [looks, misses] = [0, 0]
+  let hasAny = false
+  return async isForced => {
+    if (!hasAny && misses >= LOOKS_WITHOUT_METRICS) return null
+    const texts = await Promise.all(baseUrls.map(baseUrl => fetchMetricsText(http, baseUrl)))
+    const known = texts.filter(text => text !== null)
+    const figures = known.flatMap(text => {
+      const own = engineFiguresOf(text)
+      return own === null ? [] : [{...own, ...engineExtrasOf(text)}]
+    })
+    if (figures.length === 0 || figures.length < baseUrls.length) {
+      if (++misses === LOOKS_WITHOUT_METRICS && !hasAny) {
+        observer.note(
+          `${baseUrls.join(', ')} shows no metrics of an engine: what the server itself counts stays unknown.`,
+        )
+      }
+      return null
+    }
+    hasAny = true
+    const isFull = isForced || looks++ % HISTOGRAMS_EVERY === 0
+    const histograms = isFull ? known.flatMap(text => engineHistogramsOf(text) ?? []) : []
+    return engineJson(
+      togetherOf(figures),
+      histograms.length < baseUrls.length ? null : addHistograms(histograms),
+    )
   }
 }
 
-function engineJson(figures: EngineFigures): NonNullable<TimeSample['engine']> {
+async function useOf({pids}: ServerParts): Promise<TimeSample['process'] | null> {
+  const uses = (await Promise.all(pids.map(readProcessUse))).filter(use => use !== null)
+  if (uses.length === 0) return null
   return {
-    running: figures.running,
-    waiting: figures.waiting,
-    kv_cache_usage: figures.kvCacheUsage,
-    preemptions_total: figures.preemptions,
-    prompt_tokens_total: figures.promptTokens,
-    generation_tokens_total: figures.generationTokens,
-    prefix_cache_queries_total: figures.prefixCacheQueries,
-    prefix_cache_hits_total: figures.prefixCacheHits,
+    cpu_seconds: micros(uses.reduce((sum, use) => sum + use.cpuSeconds, 0)),
+    rss_bytes: uses.reduce((sum, use) => sum + use.rssBytes, 0),
   }
 }
 
-/** Several servers as one: counts and counters added up, the share of the KV cache as their mean. */
-function togetherOf(looks: readonly EngineFigures[]): EngineFigures {
-  const sum = (figure: (look: EngineFigures) => number | null): number | null =>
-    looks.some(look => figure(look) === null) ? null : looks.reduce((total, look) => total + figure(look)!, 0)
-  const usage = sum(look => look.kvCacheUsage)
-  return {
-    running: sum(look => look.running),
-    waiting: sum(look => look.waiting),
-    kvCacheUsage: usage === null ? null : usage / looks.length,
-    preemptions: sum(look => look.preemptions),
-    promptTokens: sum(look => look.promptTokens),
-    generationTokens: sum(look => look.generationTokens),
-    prefixCacheQueries: sum(look => look.prefixCacheQueries),
-    prefixCacheHits: sum(look => look.prefixCacheHits),
-    firstTokens: sum(look => look.firstTokens),
-    firstTokenSeconds: sum(look => look.firstTokenSeconds),
-  }
+async function segmentsJson(
+  store: SegmentStore | null,
+  {segments}: ServerParts,
+): Promise<NonNullable<TimeSample['segments']>> {
+  if (store === null) return []
+  const looks = await Promise.all(segments.map(name => store.read(name).catch(() => null)))
+  return looks.flatMap(look =>
+    look
+      ? [
+          {
+            name: look.name,
+            limit_bytes: Number(look.record.limitBytes),
+            used_bytes: Number(look.record.usedBytes),
+            prealloc_bytes: Number(look.record.preallocBytes),
+          },
+        ]
+      : [],
+  )
+}
+
+async function lookAtGpus(sampler: GpuSampler, {pids}: ServerParts, signal?: AbortSignal): Promise<Seen> {
+  const {gpus} = await sampler.look(signal)
+  return gpus.length === 0 ? {} : {gpus: gpusJson(gpus, pids)}
+}
+
+function micros(value: number): number {
+  return Math.round(value * 1000) / 1000
 }

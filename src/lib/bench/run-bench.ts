@@ -1,15 +1,16 @@
 import {ConfigurationError, type Clock, type Logger} from '../foundation/index.js'
+import type {GpuSampler} from '../gpu/index.js'
 import type {HttpClient} from '../http/index.js'
 import type {EmbeddedEngine, InferenceTarget} from '../inference/index.js'
 import type {RunDirectory, RunMeta} from '../runs/index.js'
 import type {SegmentStore} from '../segments/index.js'
 import type {BenchAsk} from './bench-ask.js'
+import type {BenchWatcher} from './bench-watcher.js'
 import type {BenchPlan} from './bench-plan.js'
 import {loadJobs} from './load-jobs.js'
 import type {Calibration} from './calibrate.js'
 import type {MetaInput, ServerFacts} from './describe-run.js'
 import type {KnownServerProcess} from './known-server.js'
-import type {LoadCounts} from './load-loop.js'
 import {longestPrompt} from './prompt-lengths.js'
 import {createPromptWriter, NO_FIT, wordsForTokens, type TokenFit} from './prompts.js'
 import type {ResumePoint} from './resume-point.js'
@@ -24,17 +25,12 @@ export interface BenchParts {
   readonly logger: Logger
   /** null where segments cannot be read. */
   readonly segments: SegmentStore | null
+  /** Starts looking at this machine's GPUs; null where nobody shall. */
+  readonly gpus: (() => Promise<GpuSampler>) | null
   startLoadProcess(): LoadProcess
   startKnownServer(): KnownServerProcess
   startEngine(signal: AbortSignal): Promise<EmbeddedEngine>
   createRunDirectory(): Promise<RunDirectory>
-}
-
-/** Who watches a run. */
-export interface BenchWatcher {
-  /** Something the user should know, once. */
-  note(line: string): void
-  progress(counts: LoadCounts): void
 }
 
 export interface BenchOutcome {

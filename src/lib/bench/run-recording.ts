@@ -1,4 +1,4 @@
-import {type Clock, type Logger} from '../foundation/index.js'
+import type {Logger} from '../foundation/index.js'
 import {
   createRecordWriter,
   createTimeSeriesWriter,
@@ -12,12 +12,14 @@ import {
 } from '../runs/index.js'
 import {instrumentJson} from './instrument-json.js'
 import type {Calibration, RunSample} from './calibrate.js'
-import type {LoadCounts} from './load-loop.js'
 import {observeRun, type ObservedServer} from './observe-run.js'
+import type {BenchWatcher} from './bench-watcher.js'
 import type {ResumePoint} from './resume-point.js'
 import type {LoadEnd, LoadObserver} from './run-load.js'
 
 type MetaInput = Parameters<typeof writeMeta>[1]
+
+const FIRST_LOOK_MS = 250
 
 /** A run as it goes to disk. */
 export interface RunRecording extends LoadObserver {
@@ -39,8 +41,8 @@ export async function startRecording(
   run: RunDirectory,
   meta: MetaInput,
   earlier: ResumePoint | null,
-  server: ObservedServer & {readonly clock: Clock; readonly logger: Logger},
-  watcher: {progress(counts: LoadCounts): void},
+  server: ObservedServer & {readonly logger: Logger},
+  watcher: BenchWatcher,
 ): Promise<RunRecording> {
   const parts = earlier?.meta.parts ?? []
   const runMsBefore = parts.length === 0 ? 0 : (earlier?.runMs ?? 0)
@@ -51,7 +53,9 @@ export async function startRecording(
   const outcomes = new Map(earlier?.outcomes)
   const sample = createSample()
   const isOver = new AbortController()
-  let observing: Promise<void> = Promise.resolve()
+  let startClock!: (runMsAt: (nowNs: number) => number) => void
+  const runMsAt = new Promise<(nowNs: number) => number>(resolve => (startClock = resolve))
+  const observation = observeRun(server, series, runMsAt, watcher, server.logger, isOver.signal)
   let writer: RecordWriter | null = null
   let part: RunPart | null = null
   return {
@@ -71,8 +75,9 @@ export async function startRecording(
       // Before any row: a run that is killed knows its clock.
       await writeMeta(run, current)
       writer = await createRecordWriter(run, epochMs, kept)
-      const runMs = (): number => runMsBefore + (server.clock.nowNs() - originMonotonicNs) / 1e6
-      observing = observeRun(server, series, runMs, server.logger, isOver.signal)
+      // Counters before anything is sent; a server that is slow to tell them is not waited for.
+      await Promise.race([observation.first, server.clock.sleep(FIRST_LOOK_MS)])
+      startClock(nowNs => runMsBefore + (nowNs - originMonotonicNs) / 1e6)
     },
     async records(records: readonly RequestRecord[]) {
       for (const record of records) {
@@ -81,12 +86,13 @@ export async function startRecording(
         outcomes.set(outcome, (outcomes.get(outcome) ?? 0) + 1)
         sample.take(record)
       }
+      watcher.answered?.(records)
       await writer?.append(records)
     },
     progress: counts => watcher.progress(counts),
     async close(end, calibration = null) {
       isOver.abort()
-      await observing
+      await observation.end
       await writer?.close()
       await series.close()
       const instrument = end && {...instrumentJson(end.instruments), calibration}

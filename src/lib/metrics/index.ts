@@ -40,3 +40,10 @@ export {comparisonVerdicts, holm, type Verdict} from './comparison-verdict.js'
 export {isGood, meets, SLO_METRICS, type SloLimits, type SloMetric, type SloValues} from './slo.js'
 export {trendOf, type Trend} from './stationarity.js'
 export {studentP, studentQuantile} from './student-t.js'
+export {rankCorrelation} from './rank-correlation.js'
+export {
+  bucketedPercentile,
+  histogramBetween,
+  type BucketedHistogram,
+  type BucketedPercentile,
+} from './bucketed-histogram.js'

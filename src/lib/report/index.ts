@@ -10,5 +10,6 @@ export type {
   ReportData,
   ReportRequest,
   RunFacts,
+  ServerSample,
   Warning,
 } from './report-data.js'

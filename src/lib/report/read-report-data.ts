@@ -14,6 +14,7 @@ import {
 } from '../runs/index.js'
 import {configurationPairs, environmentPairs, runFacts} from './facts-of-meta.js'
 import {keyFigures, measureRows, metricRows, otherFigures, rawKeys} from './figures-of-results.js'
+import {readServerSamples, serverPairs} from './server-samples.js'
 import type {FailureRow, MemorySample, ReportData, ReportRequest} from './report-data.js'
 
 /**
@@ -51,6 +52,8 @@ export async function readReportData(run: RunDirectory): Promise<ReportData> {
       })
     },
     memory: await memorySamples(run, meta, measured.startMs),
+    server: await readServerSamples(run, measured.startMs),
+    serverFigures: serverPairs(results),
   }
 }
 

@@ -1,6 +1,7 @@
 import type {AbsentChart, Chart} from './charts/chart.js'
 import {latencyCdfChart} from './charts/latency-cdf.js'
 import {memoryChart} from './charts/memory-chart.js'
+import {serverCharts} from './charts/server-charts.js'
 import {inFlightChart, itlChart, requestRateChart, tokenRateChart, ttftChart} from './charts/time-charts.js'
 import {formatCount, formatMs, formatNumber} from './format.js'
 import {html, type Markup} from './html.js'
@@ -57,7 +58,7 @@ export async function renderReport(data: ReportData): Promise<string> {
             timeline === null ? nothingMeasured() : figure(latencyCdfChart(data.requests, timeline.gaps)),
             data.metrics.length === 0 ? null : metricsTable(data.metrics),
           )}
-          ${section('time', 'Over time', timeline === null ? nothingMeasured() : html`<div class="pair">${timeFigures(data, timeline).map(figure)}</div>`, data.measures.length === 0 ? null : pairsTable('Rates and concurrency', data.measures, 'pairs'))}
+          ${section('time', 'Over time', timeline === null ? nothingMeasured() : html`<div class="pair">${timeFigures(data, timeline).map(figure)}</div>`, data.measures.length === 0 ? null : pairsTable('Rates and concurrency', data.measures, 'pairs'), data.serverFigures.length === 0 ? null : pairsTable('What the server counted', data.serverFigures, 'pairs'))}
           ${section('failures', 'Failures', failuresTable(data.failures))}
           ${section('cost', 'Cost, energy and resources', figureCards(data.otherFigures))}
           ${section('setup', 'What was run', html`<div class="columns">${pairsTable('Configuration', data.configuration, 'pairs')}${pairsTable('Environment', data.environment, 'pairs')}</div>`)}
@@ -140,6 +141,7 @@ function timeFigures(data: ReportData, timeline: Timeline): readonly (Chart | Ab
     tokenRateChart(timeline),
     inFlightChart(timeline),
     memoryChart(data.memory, timeline.spanMs),
+    ...serverCharts(data.server, timeline.spanMs),
   ]
 }
 

@@ -28,6 +28,18 @@ export interface MemorySample {
   readonly kvCacheUsage: number | null
 }
 
+/** How the servers and the GPUs that served stood at one moment; null for what that look was not at. */
+export interface ServerSample {
+  /** Milliseconds since the first measured send. */
+  readonly atMs: number
+  readonly running: number | null
+  readonly waiting: number | null
+  /** 0–1, mean of the GPUs. */
+  readonly gpuUtilization: number | null
+  /** Of all GPUs together. */
+  readonly gpuPowerWatts: number | null
+}
+
 /** The upper end is null where it lies beyond the largest sample. */
 export type Interval = readonly [low: number, high: number | null]
 
@@ -91,6 +103,9 @@ export interface ReportData {
   readonly requests: readonly ReportRequest[]
   readonly forEachGaps: GapsReader
   readonly memory: readonly MemorySample[]
+  readonly server: readonly ServerSample[]
+  /** What the server counted of itself, by name. */
+  readonly serverFigures: readonly (readonly [string, string])[]
 }
 
 /** The few numbers the opening sentence is made of. */

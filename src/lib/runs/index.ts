@@ -53,3 +53,4 @@ export {
 export {readRequests} from './read-requests.js'
 export {RequestCursor, UNKNOWN_COUNT, type RequestTable} from './request-table.js'
 export {readGaps, type GapsSummary} from './read-gaps.js'
+export {gpusOfServer, meanOfGpus, sumOfGpus} from './gpus-of-server.js'

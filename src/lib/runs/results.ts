@@ -228,7 +228,48 @@ const ownKeys = {
     latency_p95_ms: z.array(figure),
     icl_p50_ms: z.array(figure),
     icl_p95_ms: z.array(figure),
+    /** What the server showed meanwhile: means of each slice, preemptions counted; empty where nobody looked. */
+    server_running: z.array(figure).default([]),
+    server_waiting: z.array(figure).default([]),
+    kv_cache_usage: z.array(figure).default([]),
+    preemptions: z.array(figure).default([]),
+    prefix_cache_hit_ratio: z.array(figure).default([]),
+    segment_used_bytes: z.array(figure).default([]),
+    gpu_utilization: z.array(figure).default([]),
+    gpu_power_watts: z.array(figure).default([]),
   }),
+  /** What the server counted of itself from the first look to the last; null when it showed no metrics. */
+  server: z
+    .object({
+      prompt_tokens: figure,
+      generation_tokens: figure,
+      preemptions: figure,
+      /** Tokens found / tokens looked up. */
+      prefix_cache_hit_ratio: figure,
+      external_cache_hit_ratio: figure,
+      /** Accepted / drafted tokens, and tokens of a step: 1 + accepted / drafts. */
+      draft_acceptance_rate: figure,
+      draft_acceptance_length: figure,
+      /** Its own histograms over the measure window; a percentile is known to `within` the width of its bucket, ms. */
+      distributions: z.record(
+        z.string(),
+        z.object({
+          unit: z.string(),
+          count: z.number(),
+          mean: figure,
+          p50: figure,
+          p95: figure,
+          p99: figure,
+          within: z.object({p50: figure, p95: figure, p99: figure}),
+        }),
+      ),
+      /** Spearman's rank correlation of p95 of TTFT, slice by slice, with what the server showed. */
+      ttft_correlation: z.record(z.string(), z.number()),
+      /** Where the time before the first token went, where a rule confirms it. */
+      cause: z.object({code: z.enum(['queueing', 'kv_capacity', 'prefill']), message: z.string()}).nullable(),
+    })
+    .nullable()
+    .default(null),
   /** The rules of the profile's `validation` block; null when it has none. A figure that the run lacks fails. */
   validation: z
     .object({

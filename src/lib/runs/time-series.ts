@@ -6,6 +6,13 @@ import {strictJson} from './atomic-write.js'
 import {RUN_FILES, type RunDirectory} from './run-directory.js'
 import {writeFailure} from './write-failure.js'
 
+/** Of an engine's own histogram; counts are cumulative totals since its start, bounds in seconds, null for infinity. */
+const histogramSchema = z.object({
+  bounds: z.array(z.number().nullable()),
+  counts: z.array(z.number()),
+  sum: z.number(),
+})
+
 /**
  * One line of `timeseries.jsonl`: what was seen at one moment of the run. A part that could not be looked at is left out;
  * counters are totals since the server's start.
@@ -13,6 +20,8 @@ import {writeFailure} from './write-failure.js'
 export const timeSampleSchema = z.looseObject({
   /** Milliseconds on the monotonic clock since the run's origin. */
   at_ms: z.number(),
+  /** How long the look took: what it shows lies between `at_ms` and so much later. */
+  took_ms: z.number().optional(),
   engine: z
     .looseObject({
       running: z.number().nullable(),
@@ -24,6 +33,15 @@ export const timeSampleSchema = z.looseObject({
       generation_tokens_total: z.number().nullable(),
       prefix_cache_queries_total: z.number().nullable(),
       prefix_cache_hits_total: z.number().nullable(),
+      external_cache_queries_total: z.number().nullish(),
+      external_cache_hits_total: z.number().nullish(),
+      drafts_total: z.number().nullish(),
+      draft_tokens_total: z.number().nullish(),
+      accepted_tokens_total: z.number().nullish(),
+      /** Only at some looks, the first and the last among them. */
+      histograms: z
+        .partialRecord(z.enum(['ttft', 'itl', 'e2e', 'queue', 'prefill', 'decode']), histogramSchema)
+        .optional(),
     })
     .optional(),
   segments: z
@@ -36,7 +54,7 @@ export const timeSampleSchema = z.looseObject({
       }),
     )
     .optional(),
-  /** The engine's own process, where it runs on this machine. */
+  /** The engine's own processes together, where it runs on this machine. */
   process: z.looseObject({cpu_seconds: z.number(), rss_bytes: z.number()}).optional(),
   gpus: z
     .array(
@@ -46,6 +64,13 @@ export const timeSampleSchema = z.looseObject({
         utilization: z.number().nullable(),
         memory_used_bytes: z.number().nullable(),
         power_watts: z.number().nullable(),
+        memory_total_bytes: z.number().nullish(),
+        temperature_celsius: z.number().nullish(),
+        /** Total since the driver was loaded, or since sampling began. */
+        energy_joules: z.number().nullish(),
+        energy_source: z.enum(['counter', 'integrated_power']).nullish(),
+        /** Whether a process of the server holds memory on it; null where that cannot be seen. */
+        serves: z.boolean().nullish(),
       }),
     )
     .optional(),

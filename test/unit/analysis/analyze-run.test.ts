@@ -237,7 +237,7 @@ describe('analysis of a run', () => {
     })
 
     it('gives a timeline in slices of a tenth of a second', async () => {
-      const {timeline} = (await analyzeRun(await runOf(GOLDEN))).results
+      const {timeline, server} = (await analyzeRun(await runOf(GOLDEN))).results
       expect(timeline).to.deep.equal({
         slice_seconds: 0.1,
         start_seconds: [0, 0.1, 0.2, 0.3, 0.4],
@@ -250,7 +250,17 @@ describe('analysis of a run', () => {
         latency_p95_ms: [null, 141, 141, null, 201],
         icl_p50_ms: [null, 20, 20, null, null], // 20 and 20; 30 and 10
         icl_p95_ms: [null, 20, 29, null, null],
+        // Nobody looked at a server.
+        server_running: [],
+        server_waiting: [],
+        kv_cache_usage: [],
+        preemptions: [],
+        prefix_cache_hit_ratio: [],
+        segment_used_bytes: [],
+        gpu_utilization: [],
+        gpu_power_watts: [],
       })
+      expect(server).to.equal(null)
     })
 
     it('says how requests ended', async () => {

@@ -11,6 +11,9 @@ const CHARTS = [
   'tokens-per-second',
   'in-flight',
   'kv-use',
+  'server-queue',
+  'gpu-utilization',
+  'gpu-power',
 ]
 
 const all = (text: string, pattern: RegExp): string[] => [...text.matchAll(pattern)].map(match => match[1]!)
@@ -67,9 +70,10 @@ describe('renderReport', () => {
       warnings: [],
     })
     const reasons = all(bare, /<p class="absent">([^<]+)<\/p>/g)
-    expect(reasons).to.have.length(5)
+    expect(reasons).to.have.length(6)
     expect(reasons[0]).to.match(/^No request of this run succeeded/)
-    expect(reasons.at(-1)).to.match(/^No memory was sampled/)
+    expect(reasons.at(-2)).to.match(/^No memory was sampled/)
+    expect(reasons.at(-1)).to.match(/^The server showed no metrics/)
     expect(bare).not.to.include('Before you trust')
   })
 
