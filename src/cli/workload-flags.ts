@@ -1,4 +1,5 @@
 import {readFile} from 'node:fs/promises'
+import {resolve} from 'node:path'
 import {Flags, type Interfaces} from '@oclif/core'
 import {schemaBody, toolsBody} from '../lib/bench/index.js'
 import {ConfigurationError} from '../lib/foundation/index.js'
@@ -86,6 +87,11 @@ export const requestBodyFlags = {
   'presence-penalty': decimalFlag({description: 'presence penalty', min: -2, max: 2, helpGroup: REQUEST}),
   'frequency-penalty': decimalFlag({description: 'frequency penalty', min: -2, max: 2, helpGroup: REQUEST}),
   'num-completions': countFlag({description: 'answers to one request (n)', min: 1, helpGroup: REQUEST}),
+  'sampling-seed': countFlag({
+    description: 'seed of the sampling of every answer; none is sent without it',
+    min: 0,
+    helpGroup: REQUEST,
+  }),
   'json-mode': Flags.boolean({
     description: 'ask for a JSON object',
     helpGroup: REQUEST,
@@ -105,6 +111,11 @@ export const requestBodyFlags = {
     description: 'JSON object merged over every request body',
     helpGroup: REQUEST,
     helpValue: 'FILE',
+  }),
+  'extra-body': Flags.string({
+    description: 'the same, written out: \'{"min_p": 0.1}\'',
+    helpGroup: REQUEST,
+    helpValue: 'JSON',
   }),
   header: Flags.string({
     description: 'header to send with every request, as NAME=VALUE; repeatable',
@@ -151,17 +162,18 @@ function fileSpecOf(kind: FileSpec['kind'], flags: WorkloadValues): FileSpec {
       suggestions: ['--dataset-path FILE'],
     })
   }
-  return {kind, path, sha256: null, speedup, block_tokens: blockTokens, limit: null}
+  return {kind, path: resolve(path), sha256: null, speedup, block_tokens: blockTokens, limit: null}
 }
 
 /** @throws ConfigurationError when a file is not readable JSON of its kind */
 export async function readBodyFlags(flags: BodyValues): Promise<Record<string, unknown>> {
-  const {'json-schema': schema, tools, 'extra-openai-json': extra} = flags
+  const {'json-schema': schema, tools, 'extra-openai-json': extra, 'extra-body': written} = flags
   const known = {
     top_k: flags['top-k'],
     presence_penalty: flags['presence-penalty'],
     frequency_penalty: flags['frequency-penalty'],
     n: flags['num-completions'],
+    seed: flags['sampling-seed'],
   }
   return {
     ...Object.fromEntries(Object.entries(known).filter(([, value]) => value !== undefined)),
@@ -169,7 +181,20 @@ export async function readBodyFlags(flags: BodyValues): Promise<Record<string, u
     ...(schema !== undefined && schemaBody(await readJson(schema, 'object'))),
     ...(tools !== undefined && toolsBody(await readJson(tools, 'array'))),
     ...(extra !== undefined && (await readJson(extra, 'object'))),
+    ...(written !== undefined && writtenObject(written)),
   }
+}
+
+function writtenObject(text: string): object {
+  try {
+    const value: unknown = JSON.parse(text)
+    if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value
+  } catch {
+    // as for JSON that is no object
+  }
+  throw new ConfigurationError('USAGE', `--extra-body takes a JSON object, not '${text}'`, {
+    suggestions: [`--extra-body '{"min_p": 0.1}'`],
+  })
 }
 
 /** @throws ConfigurationError for anything but NAME=VALUE */

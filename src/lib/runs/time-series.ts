@@ -102,6 +102,8 @@ export async function createTimeSeriesWriter(run: RunDirectory): Promise<TimeSer
     append(sample) {
       const line = `${strictJson(sample, 0)}\n`
       tail = tail.then(() => file.appendFile(line)).catch(failing)
+      // `close` tells it, also where nobody waits for a single sample.
+      tail.catch(() => undefined)
       return tail
     },
     async close() {

@@ -1,14 +1,15 @@
 import {isSystemError, ResourceError} from '../foundation/index.js'
 
 /**
- * Gives a failed write its meaning: a full disk or a folder that may not be written is one `ResourceError` that names the
+ * Gives a failed write its meaning: a full disk, a limit of file sizes or a folder that may not be written is one `ResourceError` that names the
  * path; anything else is thrown as it came.
  */
 export function writeFailure(error: unknown, path: string): unknown {
-  if (isSystemError(error, 'ENOSPC', 'EDQUOT')) {
-    return new ResourceError('DISK_FULL', `no space left to write ${path}`, {
+  if (isSystemError(error, 'ENOSPC', 'EDQUOT', 'EFBIG')) {
+    const why = isSystemError(error, 'EFBIG') ? 'the size of files is limited here' : 'no space is left'
+    return new ResourceError('DISK_FULL', `${path} cannot be written: ${why}`, {
       cause: error,
-      suggestions: ['free some space, or choose another place with --output-dir'],
+      suggestions: ['free some space or raise the limit, or choose another place with --output-dir'],
     })
   }
   if (
