@@ -13,6 +13,8 @@ export interface ConnectionOwner {
   readDelayMs(nowMs: number): number
   /** It finished an exchange and can take another. */
   idle(connection: Connection): void
+  /** It was closed before a byte of this request was written: another has to carry it. */
+  send(bytes: Buffer, listener: ExchangeListener): void
   /** It is gone for good. */
   closed(connection: Connection): void
 }
@@ -28,7 +30,9 @@ export class Connection {
   #settleOpened: (isOpen: boolean) => void = () => undefined
   #phase: 'tcp' | 'tls' | 'open' | 'closed' = 'tcp'
   #listener: ExchangeListener | null = null
-  /** A request that waits for the connection to open. */
+  /** Between an answer and the moment from which it is known that the server did not close behind it. */
+  #isResting = false
+  /** A request that waits for the connection to open, or to have rested. */
   #waiting: Buffer | null = null
   #startedExchangeMs = 0
   #lastByteMs = 0
@@ -78,11 +82,11 @@ export class Connection {
     return this.#listener !== null
   }
 
-  /** Sends now, or as soon as the connection is open. */
+  /** Sends now, or as soon as the connection is open and has rested. */
   send(bytes: Buffer, listener: ExchangeListener): void {
     this.#listener = listener
     this.#startedExchangeMs = performance.now()
-    if (this.#phase === 'open') this.#write(bytes, null)
+    if (this.#phase === 'open' && !this.#isResting) this.#write(bytes, null)
     else this.#waiting = bytes
   }
 
@@ -106,8 +110,16 @@ export class Connection {
     }
   }
 
+  serves(listener: ExchangeListener): boolean {
+    return this.#listener === listener
+  }
+
   abort(): void {
     this.#fail('aborted', 'the run was stopped')
+  }
+
+  cancel(): void {
+    this.#fail('cancelled', 'the client hung up, as it was asked to')
   }
 
   close(): void {
@@ -148,7 +160,8 @@ export class Connection {
     listener.read(nowMs, delayMs)
     try {
       const end = this.#reader.feed(readBuffer.subarray(0, length), 0, length)
-      if (this.#reader.isDone) this.#complete(end === length && this.#reader.isKeptAlive)
+      if (this.#reader.isDone)
+        this.#complete(end === length && this.#reader.isKeptAlive && this.#target.isKept)
     } catch (error) {
       this.#refuse(error)
     }
@@ -157,13 +170,40 @@ export class Connection {
   #complete(isReusable: boolean): void {
     const listener = this.#listener!
     this.#listener = null
-    if (isReusable) this.#owner.idle(this)
+    if (isReusable) this.#rest()
     else this.#drop()
     listener.done()
   }
 
+  /**
+   * A close that came with the answer is read one turn of the event loop later: a request written in between would be lost,
+   * and the loss be blamed on the server.
+   */
+  #rest(): void {
+    this.#isResting = true
+    this.#owner.idle(this)
+    setImmediate(() => setImmediate(() => this.#hasRested()))
+  }
+
+  #hasRested(): void {
+    this.#isResting = false
+    const bytes = this.#waiting
+    this.#waiting = null
+    if (bytes !== null && this.#phase === 'open') this.#write(bytes, null)
+  }
+
+  /** @returns whether what waited here for its turn was handed to another connection */
+  #handsOn(): boolean {
+    const [bytes, listener] = [this.#waiting, this.#listener]
+    if (this.#phase !== 'open' || bytes === null || listener === null) return false
+    this.#waiting = this.#listener = null
+    this.#drop()
+    this.#owner.send(bytes, listener)
+    return true
+  }
+
   #peerClosed(): void {
-    if (this.#phase === 'closed') return
+    if (this.#phase === 'closed' || this.#handsOn()) return
     if (this.#listener === null || this.#phase !== 'open') {
       this.#fail(this.#phase === 'tls' ? 'tls' : 'connect', 'the connection was closed before it was open')
       return
@@ -183,7 +223,7 @@ export class Connection {
   }
 
   #broke(error: NodeJS.ErrnoException): void {
-    if (this.#phase === 'closed') return
+    if (this.#phase === 'closed' || this.#handsOn()) return
     const said =
       error.code === undefined || error.message.includes(error.code)
         ? error.message

@@ -29,6 +29,7 @@ export class SocketTransport implements LoadTransport, ConnectionOwner {
 
   async open(connections: number, signal: AbortSignal): Promise<void> {
     await this.#findAddress(signal)
+    if (!this.#target.isKept) return
     const opened: Promise<boolean>[] = []
     for (let i = 0; i < connections && !signal.aborted; i++) {
       opened.push(this.#connect().opened)
@@ -38,8 +39,13 @@ export class SocketTransport implements LoadTransport, ConnectionOwner {
   }
 
   send(bytes: Buffer, listener: ExchangeListener): void {
-    const connection = this.#idle.pop() ?? this.#connect()
+    // The one that has rested longest: the server had most time to say that it closed it.
+    const connection = this.#idle.shift() ?? this.#connect()
     connection.send(bytes, listener)
+  }
+
+  cancel(listener: ExchangeListener): void {
+    for (const connection of this.#all) if (connection.serves(listener)) connection.cancel()
   }
 
   idle(connection: Connection): void {

@@ -63,6 +63,24 @@ describe('a load job calls', () => {
     expect(outcomes(records)).to.deep.equal(['timeout_connect', 'timeout_connect', 'timeout_connect'])
   })
 
+  it('no request reset because the server closes behind each answer: the next goes over a new connection', async () => {
+    const body = '{"choices":[{"index":0,"message":{"content":"hi"}}]}'
+    let connections = 0
+    const close = (socket: Socket): void => {
+      connections++
+      socket.once('data', () =>
+        socket.end(`HTTP/1.1 200 OK\r\ncontent-length: ${body.length}\r\n\r\n${body}`),
+      )
+    }
+    const records = await against(close, job => {
+      const options = benchOptions({requests: 12, concurrency: 2, limits: LIMITS})
+      const whole = {...options, request: {...options.request, isStreamed: false}}
+      return {...loadJob(job.targets[0]!.port, whole)}
+    })
+    expect(outcomes(records)).to.deep.equal(Array(12).fill('ok'))
+    expect(connections).to.be.at.least(12)
+  })
+
   it('an answer that drips on for ever timeout_total', async () => {
     const drip = (socket: Socket): void => {
       socket.once('data', () => {
