@@ -1,4 +1,5 @@
 import {Flags, type Interfaces} from '@oclif/core'
+import {ConfigurationError} from '../lib/foundation/index.js'
 import {PATTERNS, TRANSPORTS, type BenchOptions, type LoadFlags} from '../lib/bench/index.js'
 import {headersOf, readBodyFlags, requestBodyFlags, workloadFlags, workloadOfFlags} from './workload-flags.js'
 import {countFlag, decimalFlag, durationFlag, urlFlag} from './flags.js'
@@ -20,6 +21,31 @@ export const targetFlags = {
     helpValue: 'KEY',
   }),
   insecure: Flags.boolean({description: 'accept any TLS certificate', helpGroup: TARGET}),
+  'url-order': Flags.option({
+    options: ['in-turn', 'random'] as const,
+    description: 'which of several servers a conversation goes to',
+    default: 'in-turn',
+    helpGroup: TARGET,
+  })(),
+  'session-header': Flags.string({
+    description: 'header that names the conversation of a request, for gateways that keep it with one server',
+    helpGroup: TARGET,
+    helpValue: 'NAME',
+    parse: async name => {
+      if (/^[!#$%&'*+.^_`|~\w-]+$/.test(name)) return name.toLowerCase()
+      throw new ConfigurationError('USAGE', `--session-header takes the name of a header, not '${name}'`)
+    },
+  }),
+  connections: Flags.option({
+    options: ['kept', 'per-request'] as const,
+    description: 'per-request opens one for each, which shows what set-up costs',
+    default: 'kept',
+    helpGroup: TARGET,
+  })(),
+  'reset-cache': Flags.boolean({
+    description: 'ask the server to forget the prompts it knows, before anything is sent',
+    helpGroup: TARGET,
+  }),
 }
 
 /** How much, and when. */
@@ -49,6 +75,18 @@ export const loadFlags = {
   'max-concurrency': countFlag({
     description: 'with a schedule: no more than this in flight; waiting shows as lateness',
     min: 1,
+    helpGroup: LOAD,
+  }),
+  'cancel-rate': decimalFlag({
+    description: 'share of requests whose client hangs up before the end (default 0)',
+    min: 0,
+    max: 1,
+    default: 0,
+    helpGroup: LOAD,
+  }),
+  'cancel-after': durationFlag({
+    description: 'when it hangs up, counted from the sending',
+    default: 1000,
     helpGroup: LOAD,
   }),
   burstiness: decimalFlag({
@@ -94,6 +132,17 @@ export const requestFlags = {
     allowNo: true,
     helpGroup: REQUEST,
   }),
+  'exact-itl': Flags.boolean({
+    description:
+      'ask the server to count tokens in every chunk, so that itl is exact where chunks carry several',
+    helpGroup: REQUEST,
+  }),
+  'length-key': Flags.option({
+    options: ['max_tokens', 'max_completion_tokens'] as const,
+    description: 'the name by which the length of an answer is asked for',
+    default: 'max_tokens',
+    helpGroup: REQUEST,
+  })(),
   api: Flags.option({
     options: ['chat', 'completions'] as const,
     description: 'which route to use',
@@ -157,6 +206,13 @@ export function flagsOf(options: BenchOptions): Partial<Parsed> {
     duration: options.durationSeconds === null ? null : options.durationSeconds * 1000,
     warmup: options.warmupRequests,
     'max-concurrency': options.maxInFlight,
+    'cancel-rate': options.cancelShare,
+    'cancel-after': options.cancelAfterMs,
+    connections: options.connections,
+    'url-order': options.urlOrder,
+    'session-header': request.sessionHeader,
+    'exact-itl': request.isItlExact,
+    'length-key': request.lengthKey,
     burstiness: options.burstiness,
     'ramp-from': options.rampFromPerSecond,
     'on-time': options.onSeconds * 1000,
@@ -204,6 +260,13 @@ export async function readLoadFlags(flags: Parsed): Promise<LoadFlags> {
     topP: flags['top-p'] ?? null,
     isStreamed: switches.stream ?? null,
     maxInFlight: flags['max-concurrency'] ?? null,
+    cancelShare: flags['cancel-rate'],
+    cancelAfterMs: flags['cancel-after'],
+    connections: flags.connections,
+    urlOrder: flags['url-order'],
+    sessionHeader: flags['session-header'] ?? null,
+    isItlExact: switches['exact-itl'] ?? false,
+    lengthKey: flags['length-key'],
     burstiness: flags.burstiness,
     rampFromPerSecond: flags['ramp-from'],
     onSeconds: flags['on-time'] / 1000,

@@ -42,7 +42,12 @@ export abstract class LoadCommand extends KvctlCommand {
   /** Weighs flags, profile and defaults; with --resume, reads the unfinished run and checks that the flags ask for no other. */
   protected async ask(parsed: Parsed, notes: BenchAsk['notes'], apiKey: string | null): Promise<BenchAsk> {
     const {flags} = parsed
-    const common = {apiKey, isInsecure: flags.insecure, isCalibrated: flags.calibrate}
+    const common = {
+      apiKey,
+      isInsecure: flags.insecure,
+      isCalibrated: flags.calibrate,
+      resetsCache: flags['reset-cache'],
+    }
     const urls = urlsOf(flags.url)
     if (flags.resume) {
       const resume = await this.#resumePoint(parsed)

@@ -36,6 +36,9 @@ export function planJson({plan, urls, model, resume, workers, transport}: BenchA
       prompt: request.prompt.kind === 'workload' ? request.prompt.spec : request.prompt,
       workload_sha256: plan.workloadSha256,
       sessions: plan.sessions?.length ?? null,
+      exact_itl: request.isItlExact,
+      cancel_share: plan.options.cancelShare,
+      connections: plan.options.connections,
       extra_body: request.extraBody,
       timeout_ms: {
         connect: limits.connectMs,

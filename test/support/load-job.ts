@@ -18,6 +18,10 @@ export function benchOptions(changes: Partial<BenchOptions> = {}): BenchOptions 
     durationSeconds: null,
     maxInFlight: null,
     warmupRequests: 0,
+    cancelShare: 0,
+    cancelAfterMs: 1000,
+    connections: 'kept',
+    urlOrder: 'in-turn',
     burstiness: 1,
     rampFromPerSecond: 0,
     onSeconds: 1,
@@ -30,6 +34,9 @@ export function benchOptions(changes: Partial<BenchOptions> = {}): BenchOptions 
       topP: null,
       ignoresEos: false,
       prompt: {kind: 'synthetic', tokens: 16},
+      isItlExact: false,
+      lengthKey: 'max_tokens',
+      sessionHeader: null,
       headers: {},
       extraBody: {},
     },
@@ -46,7 +53,7 @@ export function loadJob(port: number, options: BenchOptions, host = '127.0.0.1')
   return {
     plan,
     list: wholeList(plan),
-    targets: [{host, port, isTls: false, isInsecure: false, limits: plan.limits}],
+    targets: [{host, port, isTls: false, isInsecure: false, limits: plan.limits, isKept: true}],
     transport: 'socket',
     recipe: {
       runId: 'test',
@@ -57,6 +64,8 @@ export function loadJob(port: number, options: BenchOptions, host = '127.0.0.1')
       fit: {words: 12, tokensPerWord: 1, overheadTokens: 0},
       apiKey: null,
       items: null,
+      places: null,
+      urlOrder: 'in-turn',
     },
   }
 }

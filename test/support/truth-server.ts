@@ -17,8 +17,10 @@ export const TRUTH_MODES = [
   'role_first',
   /** Empty deltas, comments and other fields between the tokens. */
   'noise',
-  /** Three tokens a chunk. */
+  /** Three tokens a chunk, the rest in the last; counted in every chunk for a client that asks so. */
   'several_tokens',
+  /** The same, the rest in the first. */
+  'several_ids',
   /** Two chunks of reasoning before the answer. */
   'reasoning',
   /** A tool call: its name, then its arguments in pieces. */
@@ -35,8 +37,12 @@ export const TRUTH_MODES = [
   'no_usage',
   /** `connection: close`, delimited by the close. */
   'close_delimited',
+  /** Closes the connection after the answer, unannounced. */
+  'close_after',
   'http_500',
   'http_429',
+  /** The same with the wait as a fraction of seconds. */
+  'http_503',
   'http_404',
   'redirect',
   /** A stream that breaks off by FIN after three tokens. */
@@ -78,6 +84,8 @@ export interface TruthEntry {
   readonly receivedMs: number
   /** When each token-bearing event was handed to the socket. */
   readonly tokenMs: readonly number[]
+  /** Tokens in each of them. */
+  readonly tokensIn: readonly number[]
   /** When that call returned: the bytes were on their way before. */
   readonly writtenMs: readonly number[]
   /** Tokens that the usage chunk states. */
@@ -96,13 +104,18 @@ function event(value: unknown): string {
   return `data: ${typeof value === 'string' ? value : JSON.stringify(value)}\n\n`
 }
 
-function chunk(delta: unknown, finishReason: string | null = null, usage?: object): string {
+function chunk(
+  delta: unknown,
+  finishReason: string | null = null,
+  usage?: object,
+  tokenIds: readonly number[] | null = null,
+): string {
   return event({
     id: 'chatcmpl-truth',
     object: 'chat.completion.chunk',
     created: 1,
     model: 'truth',
-    choices: [{index: 0, delta, logprobs: null, finish_reason: finishReason, token_ids: null}],
+    choices: [{index: 0, delta, logprobs: null, finish_reason: finishReason, token_ids: tokenIds}],
     ...(usage && {usage}),
   })
 }
@@ -128,6 +141,9 @@ class Answer {
   readonly #receivedMs = nowMs()
   readonly #tokenMs: number[] = []
   readonly #writtenMs: number[] = []
+  readonly #tokensIn: number[] = []
+  #tokensDone = 0
+  readonly #countsChunks: boolean
   readonly #requestId: string
   readonly #promptTokens: number
   readonly #prompt: string
@@ -147,7 +163,11 @@ class Answer {
     this.#mode = mode
     this.#finish = finish
     this.#requestId = request.requestId
-    const body = JSON.parse(request.body) as PromptBody & {max_tokens?: number}
+    const body = JSON.parse(request.body) as PromptBody & {
+      max_tokens?: number
+      stream_options?: {continuous_usage_stats?: boolean}
+    }
+    this.#countsChunks = body.stream_options?.continuous_usage_stats === true
     this.#asked = {body: body as Record<string, unknown>, headers: request.headers}
     this.#prompt = body.messages?.[0]?.content ?? body.prompt ?? ''
     this.#promptTokens = promptTokens(body) - (options.tokenizes === true ? 0 : TEMPLATE_TOKENS)
@@ -164,6 +184,9 @@ class Answer {
         return
       case 'http_429':
         this.#whole(429, {error: {message: 'too many', code: 429}}, 'retry-after: 1\r\n')
+        return
+      case 'http_503':
+        this.#whole(503, {error: {message: 'busy', code: 503}}, 'retry-after: 2.5\r\n')
         return
       case 'http_404':
         this.#whole(404, {detail: 'Not Found'})
@@ -211,15 +234,30 @@ class Answer {
     }
     const mode = this.#mode
     if (index === 3 && this.#breakOff(mode)) return
-    const perChunk = mode === 'several_tokens' ? 3 : 1
-    const isLast = (index + 1) * perChunk >= this.#maxTokens
+    const inChunk = this.#tokensOf(index)
+    const isLast = this.#tokensDone + inChunk >= this.#maxTokens
     if (mode === 'noise')
       this.#body(': ping\n\n' + chunk({content: ''}) + 'event: message\nid: 7\nretry: 10\n')
+    this.#tokensDone += inChunk
+    this.#tokensIn.push(inChunk)
     this.#tokenMs.push(nowMs())
     this.#body(this.#tokenChunk(index, index % 5 === 3 ? ` "é\\${index}\n` : ` t${index}`))
     this.#writtenMs.push(nowMs())
     if (isLast) this.#finishStream()
     else setTimeout(() => this.#token(index + 1), gapMs)
+  }
+
+  /** How many the chunk at hand brings. */
+  #tokensOf(index: number): number {
+    const left = this.#maxTokens - this.#tokensDone
+    if (this.#mode === 'several_tokens') return Math.min(3, left)
+    if (this.#mode === 'several_ids') return index === 0 && left % 3 > 0 ? left % 3 : Math.min(3, left)
+    return 1
+  }
+
+  #runningUsage(): object {
+    const [prompt, completion] = [this.#promptTokens, this.#tokensDone]
+    return {prompt_tokens: prompt, completion_tokens: completion, total_tokens: prompt + completion}
   }
 
   #tokenChunk(index: number, text: string): string {
@@ -230,14 +268,13 @@ class Answer {
         const call = index === 0 ? {name: 'clock', arguments: ''} : {arguments: `"${index}"`}
         return chunk({tool_calls: [{index: 0, id: 'call-1', type: 'function', function: call}]})
       }
-      case 'hidden_text': {
-        const [prompt, completion] = [this.#promptTokens, index + 1]
-        const usage = {
-          prompt_tokens: prompt,
-          completion_tokens: completion,
-          total_tokens: prompt + completion,
-        }
-        return chunk({content: index % 2 === 0 ? text : ''}, null, usage)
+      case 'hidden_text':
+        return chunk({content: index % 2 === 0 ? text : ''}, null, this.#runningUsage())
+      case 'several_tokens':
+        return chunk({content: text}, null, this.#countsChunks ? this.#runningUsage() : undefined)
+      case 'several_ids': {
+        const ids = Array.from({length: this.#tokensIn.at(-1)!}, (_, place) => 10 * index + place)
+        return chunk({content: text}, null, undefined, ids)
       }
       default:
         return chunk({content: text})
@@ -277,6 +314,7 @@ class Answer {
     const at = nowMs()
     const texts = Array.from({length: this.#maxTokens}, (_, i) => chunk({content: ` t${i}`}))
     this.#tokenMs.push(...texts.map(() => at))
+    this.#tokensIn.push(...texts.map(() => 1))
     this.#body(texts.join('') + chunk({}, 'length') + this.#usage() + event('[DONE]'))
     this.#end()
   }
@@ -317,7 +355,7 @@ class Answer {
   #end(): void {
     this.#log()
     if (this.#isChunked) this.#socket.write('0\r\n\r\n')
-    else this.#socket.end()
+    if (!this.#isChunked || this.#mode === 'close_after') this.#socket.end()
   }
 
   #whole(status: number, document: unknown, headers = ''): void {
@@ -334,6 +372,7 @@ class Answer {
       mode: this.#mode,
       receivedMs: this.#receivedMs,
       tokenMs: this.#tokenMs,
+      tokensIn: this.#tokensIn,
       writtenMs: this.#writtenMs,
       tokens: this.#tokens(),
       promptTokens: this.#promptTokens,

@@ -10,6 +10,7 @@ import {
   summarize,
   tpotMs,
   ttfbMs,
+  ttfoMs,
   ttftMs,
   ttftSchedMs,
   type PercentileName,
@@ -31,6 +32,7 @@ export interface Distributions {
   readonly ttft: Sampled
   readonly ttftSched: Sampled
   readonly ttfb: Sampled
+  readonly ttfo: Sampled
   readonly tllt: Sampled
   readonly generation: Sampled
   readonly e2e: Sampled
@@ -62,6 +64,7 @@ export function distributionsOf(
     ttft: of(ttftMs),
     ttftSched: of(ttftSchedMs, unsent),
     ttfb: of(ttfbMs),
+    ttfo: of(ttfoMs),
     tllt: of(request => since(request.lastTokenAtMs, request.sentAtMs)),
     generation: of(request =>
       request.completionTokens === 0 ? null : since(request.lastTokenAtMs, request.firstByteAtMs),

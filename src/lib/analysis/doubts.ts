@@ -24,7 +24,7 @@ export function doubts(inputs: DoubtInputs): RunWarning[] {
   const {meta, measured, arrivals, resources} = inputs
   const {table} = measured
   const isStreamed = arrivals.icl.count > 0 || table.chunkCount.some(chunks => chunks > 1)
-  const missing = meta.requests === null ? 0 : meta.requests - measured.total
+  const missing = meta.requests === null ? 0 : meta.requests - measured.total - measured.cancelled
   const known: (readonly [boolean, string, string])[] = [
     [
       !inputs.hasMeta,
@@ -35,6 +35,11 @@ export function doubts(inputs: DoubtInputs): RunWarning[] {
     [meta.parts.length > 1, 'resumed', resumedText(meta)],
     [measured.total === 0, 'no_requests', 'the run holds no measured request'],
     [missing > 0, 'requests_missing', `${missing} of ${meta.requests ?? 0} planned requests left no record`],
+    [
+      measured.cancelled > 0,
+      'cancelled',
+      `the client hung up on ${measured.cancelled} requests, as it was asked to; they count neither as successes nor as failures`,
+    ],
     ...fileDoubts(table),
     [
       isStreamed && arrivals.gapsState === 'missing',

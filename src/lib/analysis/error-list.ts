@@ -5,9 +5,11 @@ const MAX_LISTED = 100
 
 /** Failed requests in the order of time, the first hundred and how many more. */
 export function errorList({table}: MeasuredRequests): RunAnalysis['errors'] {
+  const cancelledCode = table.outcomeNames.indexOf('cancelled')
   const failed: {row: number; atUs: number}[] = []
   for (let row = 0; row < table.count; row++) {
-    if (table.outcome[row] === 0 || table.isWarmup[row] === 1) continue
+    if (table.outcome[row] === 0 || table.isWarmup[row] === 1 || table.outcome[row] === cancelledCode)
+      continue
     const times = [table.doneAtUs[row]!, table.sentAtUs[row]!, table.scheduledAtUs[row]!]
     failed.push({row, atUs: times.find(at => !Number.isNaN(at)) ?? Infinity})
   }

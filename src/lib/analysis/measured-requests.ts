@@ -6,30 +6,35 @@ export interface MeasuredRequests {
   readonly table: RequestTable
   /** Requests that were sent, in the order of sending. */
   readonly sentRows: Uint32Array
+  /** Those included that failed or were never sent, not those that the client was to hang up on. */
   readonly total: number
   readonly successes: number
   /** Scheduled and never sent. */
   readonly notSent: number
+  /** The client was to hang up on them: they are neither successes nor failures. */
+  readonly cancelled: number
   /** Sends and ends of the requests that were sent and ended, each ascending, ms since the origin. */
   readonly inFlight: {readonly startsMs: Float64Array; readonly endsMs: Float64Array}
 }
 
 export function measuredRequests(table: RequestTable): MeasuredRequests {
   const rows = new Uint32Array(table.count)
-  let [sent, total, successes, notSent] = [0, 0, 0, 0]
-  const notSentCode = table.outcomeNames.indexOf('not_sent')
+  let [sent, total, successes, notSent, cancelled] = [0, 0, 0, 0, 0]
+  const [notSentCode, cancelledCode] = ['not_sent', 'cancelled'].map(name => table.outcomeNames.indexOf(name))
   for (let row = 0; row < table.count; row++) {
     if (table.isWarmup[row] === 1) continue
     total++
     if (table.outcome[row] === 0) successes++
     else if (table.outcome[row] === notSentCode) notSent++
+    else if (table.outcome[row] === cancelledCode) cancelled++
     if (!Number.isNaN(table.sentAtUs[row]!)) rows[sent++] = row
   }
   const sentRows = rows.slice(0, sent)
   sentRows.sort(
     (left, right) => table.sentAtUs[left]! - table.sentAtUs[right]! || table.id[left]! - table.id[right]!,
   )
-  return {table, sentRows, total, successes, notSent, inFlight: inFlightOf(table, sentRows)}
+  const counts = {total: total - cancelled, successes, notSent, cancelled}
+  return {table, sentRows, ...counts, inFlight: inFlightOf(table, sentRows)}
 }
 
 /** The values of one metric over successful requests, in the order of sending; requests without a value are left out. */

@@ -27,6 +27,7 @@ export function metricsBlock(inputs: MetricsInputs): RunResults['metrics'] {
   return {
     ttft: distributionJson(of.ttft.summary, 'ms'),
     ttft_sched: distributionJson(of.ttftSched.summary, 'ms'),
+    ttfo: distributionJson(of.ttfo.summary, 'ms'),
     ttfb: distributionJson(of.ttfb.summary, 'ms'),
     e2e: distributionJson(of.e2e.summary, 'ms'),
     e2e_sched: distributionJson(of.e2eSched.summary, 'ms'),

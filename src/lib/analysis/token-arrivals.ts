@@ -11,7 +11,7 @@ export interface TokenArrivals {
   /** Gaps divided by the tokens that they brought, one sample a token. */
   readonly itl: ExactHistogram
   readonly itlMeanMs: number | null
-  /** True when the tokens of a chunk had to be taken as the request's mean. */
+  /** True when the tokens of a chunk had to be taken as the request's mean, because the server did not say them. */
   readonly isItlEstimated: boolean
   /** Gaps by slice of time. */
   readonly iclBySlice: readonly ExactHistogram[]
@@ -38,7 +38,7 @@ export async function readTokenArrivals(
   slices: Slices,
 ): Promise<TokenArrivals> {
   const walk = new ArrivalWalk(measured, windows, slices)
-  const summary = await readGaps(run, (id, gapsUs) => walk.addGaps(id, gapsUs))
+  const summary = await readGaps(run, (id, gapsUs, tokens) => walk.addGaps(id, gapsUs, tokens))
   walk.addRequestsWithoutGaps()
   return walk.result(summary === null ? 'missing' : summary.isWhole ? 'whole' : 'torn')
 }
@@ -56,6 +56,8 @@ class ArrivalWalk {
   /** Only of requests with more or fewer tokens than chunks. */
   readonly #unevenIcl = new ExactHistogram()
   readonly #unevenItl = new ExactHistogram()
+  /** Their gaps, where a request's mean stands for what single chunks brought. */
+  #estimatedGaps = 0
   #gapSumUs = 0
   #gapTokens = 0
   #tokensInWindow = 0
@@ -74,7 +76,8 @@ class ArrivalWalk {
     this.#tokensBySecond = new Float64Array(Math.ceil((slices.count * slices.widthUs) / 1e6) + 1)
   }
 
-  addGaps(id: number, gapsUs: Uint32Array): void {
+  /** @param chunkTokens of each chunk, where the server said so */
+  addGaps(id: number, gapsUs: Uint32Array, chunkTokens: Uint32Array | null): void {
     const {table} = this.#measured
     const row = this.#rowOfId[id] ?? -1
     if (row < 0 || this.#isDone[row] === 1) return
@@ -91,9 +94,12 @@ class ArrivalWalk {
     if (table.isWarmup[row] === 1) return
     const tokens =
       table.completionTokens[row] === UNKNOWN_COUNT ? gapsUs.length + 1 : table.completionTokens[row]!
-    this.#addTokens(first, Math.min(1, tokens))
-    if (table.outcome[row] === 0) this.#addSamples(row, first, gapsUs, Math.max(0, tokens - 1))
-    else this.#spread(first, gapsUs, Math.max(0, tokens - 1))
+    const inFirst = chunkTokens?.[0] ?? Math.min(1, tokens)
+    this.#addTokens(first, inFirst)
+    const later = Math.max(0, tokens - inFirst)
+    if (table.outcome[row] !== 0) this.#spread(first, gapsUs, later)
+    else if (chunkTokens === null) this.#addSamples(row, first, gapsUs, later)
+    else this.#addExactSamples(row, first, gapsUs, chunkTokens)
   }
 
   /** Requests that were not streamed, answered in one chunk, or whose gaps were lost. */
@@ -116,7 +122,7 @@ class ArrivalWalk {
   result(gapsState: TokenArrivals['gapsState']): TokenArrivals {
     const icl = new ExactHistogram()
     for (const slice of this.#iclBySlice) icl.addAll(slice)
-    const isItlEstimated = this.#unevenIcl.count > 0
+    const isItlEstimated = this.#estimatedGaps > 0
     const itl = new ExactHistogram()
     itl.addAll(icl)
     itl.addAll(this.#unevenIcl, -1)
@@ -149,6 +155,7 @@ class ArrivalWalk {
       if (gap > max) max = gap
       this.#iclBySlice[this.#slices.at(atUs)]!.add(gap)
       if (!isEven) {
+        this.#estimatedGaps++
         this.#unevenIcl.add(gap)
         if (tokens > 0) this.#unevenItl.add(Math.round(gap / meanTokens), tokens)
       }
@@ -157,6 +164,22 @@ class ArrivalWalk {
     this.#maxGapUs[row] = max
     this.#gapSumUs += sum
     this.#gapTokens += tokensAfterFirst
+  }
+
+  #addExactSamples(row: number, firstUs: number, gapsUs: Uint32Array, chunkTokens: Uint32Array): void {
+    let [atUs, max] = [firstUs, 0]
+    for (let index = 0; index < gapsUs.length; index++) {
+      const [gap, tokens] = [gapsUs[index]!, chunkTokens[index + 1]!]
+      atUs += gap
+      if (gap > max) max = gap
+      this.#iclBySlice[this.#slices.at(atUs)]!.add(gap)
+      this.#unevenIcl.add(gap)
+      this.#unevenItl.add(Math.round(gap / tokens), tokens)
+      this.#addTokens(atUs, tokens)
+      this.#gapSumUs += gap
+      this.#gapTokens += tokens
+    }
+    this.#maxGapUs[row] = max
   }
 
   #spread(firstUs: number, gapsUs: Uint32Array, tokensAfterFirst: number): void {

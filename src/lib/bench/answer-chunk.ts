@@ -1,9 +1,20 @@
-import {errorMessage, isTokenBearing, type Delta, type StreamChunk, type Usage} from '../openai/index.js'
+import {
+  errorMessage,
+  isAnswerBearing,
+  isTokenBearing,
+  type Delta,
+  type StreamChunk,
+  type Usage,
+} from '../openai/index.js'
 
 /** One parsed message of an answer, streamed or whole, as far as a measurement needs it. */
 export interface AnswerChunk {
   /** It brought a token of choice 0. */
   readonly isToken: boolean
+  /** And it was more than reasoning. */
+  readonly isAnswer: boolean
+  /** How many it brought, where its token ids or its logprobs say so. */
+  readonly tokens: {readonly count: number; readonly areIds: boolean} | null
   readonly hasChoices: boolean
   readonly finishReason: string | null
   readonly usage: TokenCounts | null
@@ -16,6 +27,7 @@ export interface TokenCounts {
   readonly promptTokens: number | null
   readonly completionTokens: number | null
   readonly cachedTokens: number | null
+  readonly reasoningTokens: number | null
 }
 
 /**
@@ -36,13 +48,14 @@ export function readAnswerChunk(text: string, before: TokenCounts | null): Answe
     // Usage that comes only with the finish reason sums up; it is no token of its own.
     const isSummary = finishReason !== null && before === null
     const seen = isSummary ? Infinity : (before?.completionTokens ?? 0)
+    const ofChoice = choice && {
+      ...chunk,
+      choices: [{...choice, delta: choice.delta ?? choice.message ?? null}],
+    }
     return {
-      isToken:
-        choice !== undefined &&
-        isTokenBearing(
-          {...chunk, choices: [{...choice, delta: choice.delta ?? choice.message ?? null}]},
-          seen,
-        ),
+      isToken: ofChoice !== undefined && isTokenBearing(ofChoice, seen),
+      isAnswer: ofChoice !== undefined && isAnswerBearing(ofChoice),
+      tokens: choice === undefined ? null : tokensIn(choice),
       hasChoices: choices.length > 0,
       finishReason,
       usage: usage == null ? null : countsOf(usage),
@@ -58,11 +71,18 @@ interface Whole {
   readonly choices?: readonly WholeChoice[] | null
 }
 
+function tokensIn({token_ids: ids, logprobs}: WholeChoice): AnswerChunk['tokens'] {
+  if (Array.isArray(ids) && ids.length > 0) return {count: ids.length, areIds: true}
+  const count = Array.isArray(logprobs?.content) ? logprobs.content.length : 0
+  return count > 0 ? {count, areIds: false} : null
+}
+
 function countsOf(usage: Partial<Usage>): TokenCounts {
   return {
     promptTokens: countOrNull(usage.prompt_tokens),
     completionTokens: countOrNull(usage.completion_tokens),
     cachedTokens: countOrNull(usage.prompt_tokens_details?.cached_tokens),
+    reasoningTokens: countOrNull(usage.completion_tokens_details?.reasoning_tokens),
   }
 }
 

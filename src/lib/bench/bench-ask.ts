@@ -16,6 +16,8 @@ export interface BenchAsk {
   /** Load processes. */
   readonly workers: number
   readonly transport: TransportKind
+  /** Ask the servers to forget the prompts they know, before anything is sent. */
+  readonly resetsCache: boolean
   /** Measure the load generator itself at the end, against a server whose times are known. */
   readonly isCalibrated: boolean
   /** For `meta.json` only. */

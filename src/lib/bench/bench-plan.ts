@@ -30,6 +30,12 @@ export interface RequestShape {
   /** Ask for exactly `maxTokens` tokens. */
   readonly ignoresEos: boolean
   readonly prompt: PromptSource
+  /** Ask the server to count its tokens in every chunk, so that gaps are known per token and not only per chunk. */
+  readonly isItlExact: boolean
+  /** How the length of an answer is asked for: the older name, or the one that newer servers may insist on. */
+  readonly lengthKey: 'max_tokens' | 'max_completion_tokens'
+  /** Header that names the conversation, for gateways that keep it with one server; null sends none. */
+  readonly sessionHeader: string | null
   /** Sent with every request, by lower-case name. */
   readonly headers: Readonly<Record<string, string>>
   /** Merged over the body last. */
@@ -47,6 +53,13 @@ export interface BenchOptions {
   /** Open loop: in-flight cap; waiting for a free place then shows as lateness. null is no cap. */
   readonly maxInFlight: number | null
   readonly warmupRequests: number
+  /** Share of the measured requests whose client hangs up, and how long after it was sent. */
+  readonly cancelShare: number
+  readonly cancelAfterMs: number
+  /** `per-request` opens one for each, outside its clock. */
+  readonly connections: 'kept' | 'per-request'
+  /** Which of several servers a conversation goes to. */
+  readonly urlOrder: 'in-turn' | 'random'
   readonly burstiness: number
   readonly rampFromPerSecond: number
   readonly onSeconds: number

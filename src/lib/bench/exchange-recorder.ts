@@ -1,4 +1,4 @@
-import type {Failure, Outcome, Phase, RequestRecord} from '../runs/index.js'
+import type {Failure, Outcome, Phase, RequestRecord, TokensSource} from '../runs/index.js'
 import {readAnswerChunk, type AnswerChunk, type TokenCounts} from './answer-chunk.js'
 import {ChunkTemplate} from './chunk-template.js'
 import {EventScanner} from './event-scanner.js'
@@ -17,7 +17,24 @@ export interface RequestIdentity {
   readonly requestId: string
   readonly traceId: string
   readonly phase: Phase
+  /** Id of the first request of its conversation. */
+  readonly session: number
+  readonly turn: number
+  /** Place of its server. */
+  readonly server: number
   readonly isStreamed: boolean
+}
+
+/** For what no request of a run is. */
+export const NOBODY: RequestIdentity = {
+  id: 0,
+  requestId: '',
+  traceId: '',
+  phase: 'measure',
+  session: 0,
+  turn: 0,
+  server: 0,
+  isStreamed: true,
 }
 
 export interface RecorderParts {
@@ -35,7 +52,7 @@ export class ExchangeRecorder implements ExchangeListener {
   readonly #parts: RecorderParts
   readonly #scanner = new EventScanner((bytes, start, end) => this.#event(bytes, start, end))
   readonly #template = new ChunkTemplate()
-  #identity: RequestIdentity = {id: 0, requestId: '', traceId: '', phase: 'measure', isStreamed: true}
+  #identity: RequestIdentity = NOBODY
   #nowMs = 0
   #readDelayMs = 0
 
@@ -45,6 +62,7 @@ export class ExchangeRecorder implements ExchangeListener {
   #firstByteAtMs: number | null = null
   #roleAtMs: number | null = null
   #firstTokenAtMs: number | null = null
+  #answerAtMs: number | null = null
   #lastTokenAtMs: number | null = null
   #connectMs: number | null = null
   #status = 0
@@ -52,7 +70,14 @@ export class ExchangeRecorder implements ExchangeListener {
   #body: Buffer[] = []
   #bodyBytes = 0
   #gaps = new Uint32Array(256)
+  /** Tokens in each chunk, 0 where nothing says them. */
+  #tokensIn = new Uint32Array(256)
+  #unknownChunks = 0
+  #chunksWithIds = 0
   #chunkCount = 0
+  /** What the chunk that the template was learnt from was. */
+  #learnt: Pick<AnswerChunk, 'isAnswer' | 'tokens'> = {isAnswer: true, tokens: null}
+  #retryAfterMs: number | null = null
   #usage: TokenCounts | null = null
   #finishReason: string | null = null
   #sawDone = false
@@ -70,8 +95,13 @@ export class ExchangeRecorder implements ExchangeListener {
     this.#onRecord = onRecord
     this.#scheduledAtMs = scheduledMs - this.#parts.originMs
     this.#sentAtMs = this.#headAtMs = this.#firstByteAtMs = this.#roleAtMs = null
-    this.#firstTokenAtMs = this.#lastTokenAtMs = this.#connectMs = null
-    this.#status = this.#bodyBytes = this.#chunkCount = 0
+    this.#firstTokenAtMs =
+      this.#answerAtMs =
+      this.#lastTokenAtMs =
+      this.#connectMs =
+      this.#retryAfterMs =
+        null
+    this.#status = this.#bodyBytes = this.#chunkCount = this.#unknownChunks = this.#chunksWithIds = 0
     this.#isEventStream = this.#sawDone = false
     this.#usage = this.#finishReason = this.#streamError = null
     this.#body = []
@@ -92,6 +122,7 @@ export class ExchangeRecorder implements ExchangeListener {
   head(head: ResponseHead): void {
     this.#headAtMs = this.#nowMs
     this.#status = head.status
+    this.#retryAfterMs = waitMs(head.retryAfter)
     this.#isEventStream = head.status === 200 && head.contentType === 'text/event-stream'
   }
 
@@ -137,7 +168,7 @@ export class ExchangeRecorder implements ExchangeListener {
 
   #event(bytes: Buffer, start: number, end: number): void {
     if (this.#template.matches(bytes, start, end)) {
-      this.#token()
+      this.#token(this.#learnt, this.#learnt.tokens?.count ?? 0)
       return
     }
     if (end - start === DONE.length && bytes.compare(DONE, 0, DONE.length, start, end) === 0) {
@@ -154,6 +185,7 @@ export class ExchangeRecorder implements ExchangeListener {
     this.#takeChunk(chunk)
     if (chunk.isToken && chunk.usage === null && chunk.finishReason === null) {
       this.#template.learn(bytes, start, end)
+      this.#learnt = chunk
     }
   }
 
@@ -161,29 +193,42 @@ export class ExchangeRecorder implements ExchangeListener {
     if (chunk.error !== null) this.#streamError ??= chunk.error
     else if (!chunk.hasChoices && chunk.usage === null)
       this.#streamError ??= 'an event without choices and usage'
+    const seen = this.#usage?.completionTokens ?? 0
     if (chunk.usage !== null) this.#usage = chunk.usage
     if (chunk.finishReason !== null) this.#finishReason = chunk.finishReason
-    if (chunk.isToken) this.#token()
+    // Usage that grows with the stream counts every token; ids and logprobs may be cut away with a text.
+    const grown = chunk.usage?.completionTokens == null ? null : chunk.usage.completionTokens - seen
+    if (chunk.isToken) this.#token(chunk, grown ?? chunk.tokens?.count ?? 0)
     else if (chunk.hasChoices && chunk.finishReason === null) this.#roleAtMs ??= this.#nowMs
   }
 
-  #token(): void {
+  /** @param tokens that it brought, 0 when nothing says so */
+  #token({isAnswer, tokens: told}: Pick<AnswerChunk, 'isAnswer' | 'tokens'>, tokens: number): void {
     const nowMs = this.#nowMs
     const count = this.#chunkCount++
     this.#parts.tokenRead(this.#readDelayMs, count === 0)
+    if (isAnswer) this.#answerAtMs ??= nowMs
+    if (tokens <= 0) this.#unknownChunks++
+    if (told?.areIds === true) this.#chunksWithIds++
+    if (count === this.#tokensIn.length) this.#tokensIn = doubled(this.#tokensIn)
+    this.#tokensIn[count] = Math.max(0, tokens)
     if (this.#lastTokenAtMs === null) {
       this.#firstTokenAtMs = nowMs
     } else {
-      if (count > this.#gaps.length) {
-        const larger = new Uint32Array(this.#gaps.length * 2)
-        larger.set(this.#gaps)
-        this.#gaps = larger
-      }
+      if (count > this.#gaps.length) this.#gaps = doubled(this.#gaps)
       // Differences of rounded instants: the gaps then add up to the whole without drift.
       const sinceFirst = (ms: number): number => Math.round((ms - this.#firstTokenAtMs!) * 1000)
       this.#gaps[count - 1] = sinceFirst(nowMs) - sinceFirst(this.#lastTokenAtMs)
     }
     this.#lastTokenAtMs = nowMs
+  }
+
+  /** Null unless every chunk said its tokens, and together they are what the server counted. */
+  #chunkTokens(): Uint32Array | null {
+    if (this.#chunkCount === 0 || this.#unknownChunks > 0) return null
+    const tokens = this.#tokensIn.slice(0, this.#chunkCount)
+    const total = this.#usage?.completionTokens ?? null
+    return total === null || sumOf(tokens) === total ? tokens : null
   }
 
   #judgeStream(): [Outcome, string] {
@@ -212,15 +257,27 @@ export class ExchangeRecorder implements ExchangeListener {
   }
 
   #record(outcome: Outcome, error: string, doneAtMs: number | null): RequestRecord {
-    const {id, requestId, traceId, phase} = this.#identity
+    const {id, requestId, traceId, phase, session, turn, server} = this.#identity
     const usage = this.#usage
-    const hasUsage = usage?.completionTokens != null
     const isCounted = this.#chunkCount > 0
+    const chunkTokens = this.#chunkTokens()
+    const idTokens = this.#chunksWithIds === this.#chunkCount ? sumOf(chunkTokens) : null
+    const [counted, tokensSource]: [number | null, TokensSource] =
+      usage?.completionTokens != null
+        ? [usage.completionTokens, 'usage']
+        : idTokens !== null
+          ? [idTokens, 'token_ids']
+          : isCounted
+            ? [this.#chunkCount, 'chunks']
+            : [null, 'none']
     return {
       id,
       requestId,
       traceId,
       phase,
+      session,
+      turn,
+      server,
       outcome,
       status: this.#status,
       error: error.replaceAll(/\s+/g, ' ').slice(0, MAX_ERROR_CHARS),
@@ -230,19 +287,43 @@ export class ExchangeRecorder implements ExchangeListener {
       firstByteAtMs: this.#firstByteAtMs,
       roleAtMs: this.#roleAtMs,
       firstTokenAtMs: this.#firstTokenAtMs,
+      answerAtMs: this.#answerAtMs,
       lastTokenAtMs: this.#lastTokenAtMs,
       doneAtMs,
       connectMs: this.#connectMs,
       gapsUs: this.#gaps.slice(0, Math.max(0, this.#chunkCount - 1)),
       chunkCount: this.#chunkCount,
+      chunkTokens,
+      firstChunkTokens: chunkTokens?.[0] ?? null,
       promptTokens: usage?.promptTokens ?? null,
-      completionTokens: usage?.completionTokens ?? (isCounted ? this.#chunkCount : null),
+      completionTokens: counted,
       cachedTokens: usage?.cachedTokens ?? null,
-      tokensSource: hasUsage ? 'usage' : isCounted ? 'chunks' : 'none',
+      reasoningTokens: usage?.reasoningTokens ?? null,
+      tokensSource,
       finishReason: this.#finishReason,
+      retryAfterMs: this.#retryAfterMs,
       bodyBytes: this.#bodyBytes,
     }
   }
+}
+
+function doubled(values: Uint32Array<ArrayBuffer>): Uint32Array<ArrayBuffer> {
+  const larger = new Uint32Array(values.length * 2)
+  larger.set(values)
+  return larger
+}
+
+function sumOf(tokens: Uint32Array | null): number | null {
+  return tokens && tokens.reduce((sum, count) => sum + count, 0)
+}
+
+/** Seconds, or a date. @see RFC 9110 §10.2.3 */
+function waitMs(retryAfter: string): number | null {
+  if (retryAfter === '') return null
+  const ms = /^\d+(?:\.\d+)?$/.test(retryAfter)
+    ? Number(retryAfter) * 1000
+    : Date.parse(retryAfter) - Date.now()
+  return Number.isNaN(ms) ? null : Math.max(0, Math.round(ms))
 }
 
 /** Redirects are not followed, so anything but 200 and an error status is no answer. */

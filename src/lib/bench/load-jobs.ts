@@ -24,7 +24,12 @@ export function loadJobs(ask: BenchAsk, facts: JobFacts): LoadJob[] {
   const [first] = targets
   const common = {
     transport,
-    targets: targets.map(({baseUrl}) => ({...addressOf(baseUrl), isInsecure, limits: plan.limits})),
+    targets: targets.map(({baseUrl}) => ({
+      ...addressOf(baseUrl),
+      isInsecure,
+      isKept: plan.options.connections === 'kept',
+      limits: plan.limits,
+    })),
     recipe: {
       runId,
       routes: targets.map(routeOf),
@@ -33,6 +38,8 @@ export function loadJobs(ask: BenchAsk, facts: JobFacts): LoadJob[] {
       promptSeed: plan.promptSeed,
       fit,
       apiKey,
+      urlOrder: plan.options.urlOrder,
+      places: placesOf(plan),
     },
   }
   return dealOut(list, workers).map((own, worker) => ({
@@ -51,6 +58,19 @@ function itemsOf(
   if (workload === null) return null
   const measured = idsIn(list).filter(id => id > warmupRequests)
   return new Map(measured.map(id => [id, workload.items[id - warmupRequests - 1]!]))
+}
+
+/** The place of each conversation among all, by the id of its first request; null where each request is one. */
+function placesOf({sessions, warmupRequests}: BenchPlan): ReadonlyMap<number, number> | null {
+  if (sessions === null) return null
+  let first = warmupRequests + 1
+  return new Map(
+    sessions.map((length, place) => {
+      const id = first
+      first += length
+      return [id, place]
+    }),
+  )
 }
 
 /** Slots and places are dealt out; the schedule is in the list. */

@@ -1,3 +1,4 @@
+import {mixBits} from '../foundation/index.js'
 import type {RequestRecord} from '../runs/index.js'
 import type {BenchPlan} from './bench-plan.js'
 import {ExchangeRecorder, type RequestIdentity} from './exchange-recorder.js'
@@ -219,23 +220,38 @@ export class LoadLoop {
     const recorder = this.#recorder()
     this.#inFlight++
     this.#counts.sent++
+    let hangUp: NodeJS.Timeout | undefined
     recorder.begin(this.#identityOf(request), scheduledMs, record => {
+      clearTimeout(hangUp)
       this.#inFlight--
       this.#freeRecorders.push(recorder)
       onDone()
       this.#finish(record)
     })
     instrument.late(performance.now() - dueMs)
-    transports[request.target]!.send(request.bytes, recorder)
+    const transport = transports[request.target]!
+    transport.send(request.bytes, recorder)
+    const {cancelAfterMs} = this.#parts.plan.options
+    if (this.#hangsUp(id)) hangUp = setTimeout(() => transport.cancel(recorder), cancelAfterMs)
   }
 
-  #identityOf({id, requestId, traceId}: Omit<PreparedRequest, 'bytes'>): RequestIdentity {
+  /** A fixed choice of the measured requests, whoever sends them. */
+  #hangsUp(id: number): boolean {
+    const {warmupRequests, promptSeed, options} = this.#parts.plan
+    const drawn = (mixBits(promptSeed ^ mixBits(id)) >>> 0) / 2 ** 32
+    return id > warmupRequests && drawn < options.cancelShare
+  }
+
+  #identityOf({id, requestId, traceId, session, turn, target}: PreparedRequest): RequestIdentity {
     const {warmupRequests, request} = this.#parts.plan
     return {
       id,
       requestId,
       traceId,
       phase: id <= warmupRequests ? 'warmup' : 'measure',
+      session,
+      turn,
+      server: target,
       isStreamed: request.isStreamed,
     }
   }
@@ -249,7 +265,7 @@ export class LoadLoop {
   }
 
   #finish(record: RequestRecord): void {
-    if (record.outcome === 'ok') this.#counts.done++
+    if (record.outcome === 'ok' || record.outcome === 'cancelled') this.#counts.done++
     else this.#counts.failed++
     this.#counts.tokens += record.completionTokens ?? 0
     this.#parts.onRecord(record)

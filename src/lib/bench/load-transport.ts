@@ -9,6 +9,8 @@ export interface TransportTarget {
   readonly isTls: boolean
   /** Accept any certificate. */
   readonly isInsecure: boolean
+  /** False closes each connection after its one request. */
+  readonly isKept: boolean
   readonly limits: TimeLimits
 }
 
@@ -34,6 +36,8 @@ export interface LoadTransport {
   open(connections: number, signal: AbortSignal): Promise<void>
   /** Sends one request, on a pooled connection when one is free. */
   send(bytes: Buffer, listener: ExchangeListener): void
+  /** Hangs up on one that is in flight: its listener hears `cancelled`. */
+  cancel(listener: ExchangeListener): void
   /** Breaks off what is in flight: each listener hears `aborted`. */
   abort(): void
   close(): void

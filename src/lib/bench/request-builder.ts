@@ -1,6 +1,6 @@
 import {randomBytes} from 'node:crypto'
-import {packageVersion} from '../foundation/index.js'
-import type {RequestShape} from './bench-plan.js'
+import {mixBits, packageVersion} from '../foundation/index.js'
+import type {BenchOptions, RequestShape} from './bench-plan.js'
 import type {WorkItem} from '../workloads/index.js'
 import {blockText, createPromptWriter, type TokenFit} from './prompts.js'
 
@@ -25,6 +25,9 @@ export interface RequestRecipe {
   /** What single requests are, by id; null when all are alike. Warm-up requests have none. */
   readonly items: ReadonlyMap<number, WorkItem> | null
   readonly apiKey: string | null
+  readonly urlOrder: BenchOptions['urlOrder']
+  /** The place of each conversation among all, by the id of its first request; null where each request is one. */
+  readonly places: ReadonlyMap<number, number> | null
 }
 
 /** Warm-up requests of a workload say nothing that it says. */
@@ -40,6 +43,9 @@ export interface PreparedRequest {
   readonly id: number
   readonly requestId: string
   readonly traceId: string
+  /** Id of the first request of its conversation. */
+  readonly session: number
+  readonly turn: number
   /** Place of its route in the recipe. */
   readonly target: number
   readonly bytes: Buffer
@@ -67,20 +73,28 @@ export function createRequestBuilder(recipe: RequestRecipe): (id: number) => Pre
   const traceBase = randomBytes(8).toString('hex')
   return id => {
     const requestId = `${runId}-${id}`
-    // A session stays with its server, whose cache knows it.
-    const target = (id - (recipe.items?.get(id)?.turn ?? 0) - 1) % heads.length
+    const turn = recipe.items?.get(id)?.turn ?? 0
+    const session = id - turn
+    const target = serverOf(recipe, session)
     const suffix = id.toString(16).padStart(16, '0')
     const traceId = traceBase + suffix
     const body = JSON.stringify(bodyOf(recipe.model, shape, sayingOf(id), recipe.items?.get(id) ?? null))
+    const sticky = shape.sessionHeader === null ? '' : `${shape.sessionHeader}: ${runId}-${session}\r\n`
     const text =
-      `${heads[target]!}x-request-id: ${requestId}\r\ntraceparent: 00-${traceId}-${suffix}-01\r\n` +
+      `${heads[target]!}${sticky}x-request-id: ${requestId}\r\ntraceparent: 00-${traceId}-${suffix}-01\r\n` +
       `content-length: ${Buffer.byteLength(body)}\r\n\r\n${body}`
-    return {id, requestId, traceId, target, bytes: Buffer.from(text)}
+    return {id, requestId, traceId, session, turn, target, bytes: Buffer.from(text)}
   }
 }
 
+/** A conversation stays with its server, whose cache knows it. */
+function serverOf({routes, places, urlOrder, promptSeed}: RequestRecipe, session: number): number {
+  const place = places?.get(session) ?? session - 1
+  return (urlOrder === 'in-turn' ? place : mixBits(promptSeed ^ mixBits(place)) >>> 0) % routes.length
+}
+
 /**
- * The JSON body of one request.
+ * The JSON body of one request. Where tools are offered no length is forced: the arguments of a call must come to their end.
  *
  * @see vllm-project/vllm:vllm/entrypoints/openai/protocol.py — `ignore_eos`, `min_tokens`, `stream_options`
  */
@@ -91,20 +105,25 @@ export function bodyOf(
   item: Pick<WorkItem, 'maxTokens' | 'extraBody'> | null,
 ): Record<string, unknown> {
   const maxTokens = item?.maxTokens ?? shape.maxTokens
+  const hasTools = {...shape.extraBody, ...item?.extraBody}['tools'] !== undefined
   return {
     model,
     ...(shape.api === 'completions'
       ? {prompt: plainText(saying)}
       : {messages: saying.messages ?? [{role: 'user', content: saying.text}]}),
-    max_tokens: maxTokens,
+    [shape.lengthKey]: maxTokens,
     temperature: shape.temperature,
     ...(shape.topP === null ? {} : {top_p: shape.topP}),
     stream: shape.isStreamed,
-    ...(shape.isStreamed ? {stream_options: {include_usage: true}} : {}),
-    ...(shape.ignoresEos ? {ignore_eos: true, min_tokens: maxTokens} : {}),
+    ...(shape.isStreamed ? {stream_options: streamOptions(shape)} : {}),
+    ...(shape.ignoresEos && !hasTools ? {ignore_eos: true, min_tokens: maxTokens} : {}),
     ...shape.extraBody,
     ...item?.extraBody,
   }
+}
+
+function streamOptions({isItlExact}: RequestShape): object {
+  return {include_usage: true, ...(isItlExact && {continuous_usage_stats: true})}
 }
 
 function headOf({host, port, isTls, apiPath}: RequestRoute, {shape, apiKey}: RequestRecipe): string {

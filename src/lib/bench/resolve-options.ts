@@ -1,7 +1,7 @@
 import {randomInt} from 'node:crypto'
 import type {WorkloadSpec} from '../workloads/index.js'
 import type {Pattern} from './arrivals.js'
-import type {ApiKind, BenchOptions, PromptSource} from './bench-plan.js'
+import type {ApiKind, BenchOptions, PromptSource, RequestShape} from './bench-plan.js'
 
 /** What one place (the command line, a profile) says about a load; absent or null means it says nothing. */
 export interface LoadWishes {
@@ -25,12 +25,19 @@ export interface LoadWishes {
 /** What only the command line can say. Limits in milliseconds, 0 for none. */
 export interface LoadFlags extends LoadWishes {
   readonly maxInFlight: number | null
+  readonly cancelShare: number
+  readonly cancelAfterMs: number
+  readonly connections: BenchOptions['connections']
+  readonly urlOrder: BenchOptions['urlOrder']
   readonly burstiness: number
   readonly rampFromPerSecond: number
   readonly onSeconds: number
   readonly offSeconds: number
   readonly api: ApiKind
   readonly ignoresEos: boolean
+  readonly isItlExact: boolean
+  readonly lengthKey: RequestShape['lengthKey']
+  readonly sessionHeader: string | null
   readonly headers: Readonly<Record<string, string>>
   readonly seed: number | null
   readonly timeoutMs: number
@@ -80,6 +87,10 @@ export function resolveBenchOptions(
     durationSeconds: pick<number | null>(flags.durationSeconds, profileSeconds, null),
     maxInFlight: flags.maxInFlight,
     warmupRequests: pick(flags.warmupRequests, profile.warmupRequests, 0),
+    cancelShare: flags.cancelShare,
+    cancelAfterMs: flags.cancelAfterMs,
+    connections: flags.connections,
+    urlOrder: flags.urlOrder,
     burstiness: flags.burstiness,
     rampFromPerSecond: flags.rampFromPerSecond,
     onSeconds: flags.onSeconds,
@@ -92,6 +103,9 @@ export function resolveBenchOptions(
       topP: pick<number | null>(flags.topP, profile.topP, null),
       ignoresEos: flags.ignoresEos,
       prompt: promptOf(flags, profile, requests),
+      isItlExact: flags.isItlExact,
+      lengthKey: flags.lengthKey,
+      sessionHeader: flags.sessionHeader,
       headers: flags.headers,
       extraBody: {...profile.extraBody, ...flags.extraBody},
     },

@@ -1,4 +1,4 @@
-import {ConfigurationError, type Clock, type Logger} from '../foundation/index.js'
+import {ConfigurationError, ResourceError, type Clock, type Logger} from '../foundation/index.js'
 import type {GpuSampler} from '../gpu/index.js'
 import type {HttpClient} from '../http/index.js'
 import type {EmbeddedEngine, InferenceTarget} from '../inference/index.js'
@@ -105,6 +105,7 @@ async function measure(
   const jobs = loadJobs(ask, {targets, runId: run.runId, fit, list})
   const recording = await startRecording(
     run,
+    plan,
     {...meta, ...describeLoad(ask, jobs.length)},
     ask.resume,
     server,
@@ -119,6 +120,13 @@ async function measure(
     if (ask.isCalibrated && !end.wasStopped)
       calibration = await calibrated(ask, recording, parts, watcher, signal)
     return {run, url: target.baseUrl, wasStopped: end.wasStopped, outcomes: recording.outcomes}
+  } catch (error) {
+    if (error instanceof ResourceError && error.code === 'DISK_FULL') {
+      watcher.note(
+        `What was written stays in ${run.path}; with space to write, --resume --run-dir finishes it.`,
+      )
+    }
+    throw error
   } finally {
     await recording.close(end, calibration)
   }
@@ -171,11 +179,29 @@ async function newRun(
 ): Promise<ReadyRun> {
   const warnings: RunMeta['warnings'] = []
   const fit = await fitPrompts(ask, facts.targets[0]!, parts.http, signal, warnings)
+  if (ask.resetsCache) warnings.push(...(await resetCaches(ask, facts, parts.http, signal)))
   for (const {message} of warnings) watcher.note(message)
   const run = await parts.createRunDirectory()
   const {describeRun} = await import('./describe-run.js')
   const meta = await describeRun(ask, {...facts, run, fit})
   return {run, meta: {...meta, warnings}, fit}
+}
+
+/** Prompts of earlier runs must not be known to a server that is to be measured without them. */
+async function resetCaches(
+  {apiKey}: BenchAsk,
+  {targets}: ServerFacts,
+  http: HttpClient,
+  signal: AbortSignal,
+): Promise<RunMeta['warnings']> {
+  const {resetPrefixCache} = await import('../inference/index.js')
+  const warnings: RunMeta['warnings'] = []
+  for (const {baseUrl} of targets) {
+    if (await resetPrefixCache(http, baseUrl, apiKey, signal)) continue
+    const message = `${baseUrl} has no way to reset its prefix cache (--reset-cache): what it holds of earlier runs stays`
+    warnings.push({code: 'cache_not_reset', message})
+  }
+  return warnings
 }
 
 async function resumedRun(

@@ -10,6 +10,8 @@ import {
   type RunDirectory,
   type RunPart,
 } from '../runs/index.js'
+import {watchAnswers} from './answer-doubts.js'
+import type {BenchPlan} from './bench-plan.js'
 import {instrumentJson} from './instrument-json.js'
 import type {Calibration, RunSample} from './calibrate.js'
 import {observeRun, type ObservedServer} from './observe-run.js'
@@ -39,6 +41,7 @@ export interface RunRecording extends LoadObserver {
  */
 export async function startRecording(
   run: RunDirectory,
+  plan: BenchPlan,
   meta: MetaInput,
   earlier: ResumePoint | null,
   server: ObservedServer & {readonly logger: Logger},
@@ -52,6 +55,7 @@ export async function startRecording(
   const series = await createTimeSeriesWriter(run)
   const outcomes = new Map(earlier?.outcomes)
   const sample = createSample()
+  const answers = watchAnswers(plan)
   const isOver = new AbortController()
   let startClock!: (runMsAt: (nowNs: number) => number) => void
   const runMsAt = new Promise<(nowNs: number) => number>(resolve => (startClock = resolve))
@@ -64,6 +68,7 @@ export async function startRecording(
     async started(epochMs, originMonotonicNs) {
       part = {
         origin_epoch_ms: epochMs,
+        origin_monotonic_ms: originMonotonicNs / 1e6,
         run_ms: runMsBefore,
         rows_before: earlier?.doneIds.size ?? 0,
         sent_again: earlier?.sentAgain ?? 0,
@@ -85,6 +90,7 @@ export async function startRecording(
         if (phase !== 'measure') continue
         outcomes.set(outcome, (outcomes.get(outcome) ?? 0) + 1)
         sample.take(record)
+        answers.take(record)
       }
       watcher.answered?.(records)
       await writer?.append(records)
@@ -93,22 +99,27 @@ export async function startRecording(
     async close(end, calibration = null) {
       isOver.abort()
       await observation.end
-      await writer?.close()
-      await series.close()
+      const closed = await Promise.allSettled([writer?.close(), series.close()])
+      const failure = closed.find(one => one.status === 'rejected')
       const instrument = end && {...instrumentJson(end.instruments), calibration}
       const measureStart = end?.measureStartAtMs == null ? null : runMsBefore + end.measureStartAtMs
       const whole = [
         ...parts,
         ...(part === null ? [] : [{...part, measure_start_ms: measureStart, instrument}]),
       ]
-      await writeMeta(run, {
+      const isWhole = end !== null && failure === undefined
+      const written = writeMeta(run, {
         ...current,
-        status: end === null ? 'failed' : end.wasStopped ? 'interrupted' : 'complete',
+        status: !isWhole ? 'failed' : end.wasStopped ? 'interrupted' : 'complete',
         ended_at: new Date().toISOString(),
+        warnings: [...(current.warnings ?? []), ...answers.warnings()],
         parts: whole,
         measure_start_ms: parts[0]?.measure_start_ms ?? measureStart,
         instrument: worstOf(whole.flatMap(one => one.instrument ?? [])),
       })
+      // A disk that took no records may take no document either; what is there says that the run has not ended.
+      await (failure === undefined ? written : written.catch(() => undefined))
+      if (failure !== undefined) throw failure.reason
     },
   }
 }

@@ -8,13 +8,14 @@ export class NothingMeasuredError extends KvctlError {
 const UNREACHED: ReadonlySet<string> = new Set(['connect', 'tls', 'timeout_connect'])
 
 /**
- * Whether a finished run is one: a single answered request makes it one, whatever became of the others.
+ * Whether a finished run is one: a single answered request makes it one, whatever became of the
+ * others, and so does one whose client was to hang up on all.
  *
  * @param outcomes measured requests by how they ended
  * @returns the error to leave with, or null
  */
 export function runVerdict(outcomes: ReadonlyMap<string, number>, url: string): KvctlError | null {
-  if (outcomes.has('ok') || outcomes.size === 0) return null
+  if (outcomes.has('ok') || [...outcomes.keys()].every(name => name === 'cancelled')) return null
   const counts = [...outcomes].map(([name, count]) => `${count} × ${name}`).join(', ')
   return [...outcomes.keys()].every(name => UNREACHED.has(name))
     ? new NetworkError('ENDPOINT_UNREACHABLE', `no request reached ${url} (${counts})`)

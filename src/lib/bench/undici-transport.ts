@@ -29,11 +29,12 @@ export class UndiciTransport implements LoadTransport {
   readonly #running = new Set<Exchange>()
   readonly #sweep: NodeJS.Timeout
 
-  constructor({host, port, isTls, isInsecure, limits}: TransportTarget) {
+  constructor({host, port, isTls, isInsecure, isKept, limits}: TransportTarget) {
     const name = host.includes(':') ? `[${host}]` : host
     this.#limits = limits
     this.#pool = createStreamPool(`${isTls ? 'https' : 'http'}://${name}:${port}`, {
       isInsecure,
+      isKept,
       connectTimeoutMs: limits.connectMs,
       idleTimeoutMs: limits.idleMs,
     })
@@ -54,10 +55,10 @@ export class UndiciTransport implements LoadTransport {
         {path, headers, body},
         {
           sent: () => listener.sent(performance.now(), null),
-          head(status, contentType) {
+          head(status, contentType, retryAfter) {
             listener.read(performance.now(), 0)
             const type = contentType.split(';')[0]!.trim().toLowerCase()
-            listener.head({status, contentType: type, retryAfter: ''})
+            listener.head({status, contentType: type, retryAfter})
           },
           data: chunk => this.#take(exchange, chunk),
           end: () => this.#end(exchange),
@@ -66,6 +67,13 @@ export class UndiciTransport implements LoadTransport {
       ),
     }
     this.#running.add(exchange)
+  }
+
+  cancel(listener: ExchangeListener): void {
+    for (const exchange of [...this.#running]) {
+      if (exchange.listener !== listener) continue
+      this.#breakOff(exchange, 'cancelled', 'the client hung up, as it was asked to')
+    }
   }
 
   abort(): void {

@@ -1,7 +1,7 @@
 import {createServer, type AddressInfo} from 'node:net'
 import {once} from 'node:events'
 import type {RequestShape} from './bench-plan.js'
-import {ExchangeRecorder} from './exchange-recorder.js'
+import {ExchangeRecorder, NOBODY} from './exchange-recorder.js'
 import type {LoadTransport, TransportTarget} from './load-transport.js'
 
 const EXCHANGES = 40
@@ -29,6 +29,7 @@ export async function warmUpCode(
     port,
     isTls: false,
     isInsecure: false,
+    isKept: true,
     limits: LIMITS,
   })
   try {
@@ -37,7 +38,7 @@ export async function warmUpCode(
     const request = Buffer.from('GET / HTTP/1.1\r\n\r\n')
     for (let id = 0; id < EXCHANGES; id++) {
       await new Promise<void>(resolve => {
-        const identity = {id, requestId: '', traceId: '', phase: 'warmup', isStreamed: true} as const
+        const identity = {...NOBODY, id}
         recorder.begin(identity, 0, () => resolve())
         transport.send(request, recorder)
       })

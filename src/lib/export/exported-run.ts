@@ -15,7 +15,7 @@ import {
 export interface ExportedRequest extends RequestTimes {
   readonly id: number
   readonly isOk: boolean
-  /** Stopped by us, or never sent. */
+  /** Stopped or hung up on by us, or never sent. */
   readonly isIncomplete: boolean
   /** Null for `ok`. */
   readonly errorType: string | null
@@ -69,7 +69,7 @@ function requestsOf(table: RequestTable, gaps: ReadonlyMap<number, Uint32Array>)
     requests.push({
       id,
       isOk: outcome === 'ok',
-      isIncomplete: outcome === 'aborted' || outcome === 'not_sent',
+      isIncomplete: outcome === 'aborted' || outcome === 'cancelled' || outcome === 'not_sent',
       errorType: outcome === 'ok' ? null : outcome,
       error: table.errors.get(row) ?? '',
       promptTokens: table.promptTokens[row]! < 0 ? null : table.promptTokens[row]!,
@@ -80,6 +80,8 @@ function requestsOf(table: RequestTable, gaps: ReadonlyMap<number, Uint32Array>)
       firstByteAtMs: cursor.firstByteAtMs,
       firstTokenAtMs: cursor.firstTokenAtMs,
       lastTokenAtMs: cursor.lastTokenAtMs,
+      answerAtMs: cursor.answerAtMs,
+      firstChunkTokens: cursor.firstChunkTokens,
       doneAtMs: cursor.doneAtMs,
       connectMs: cursor.connectMs,
       chunkCount: cursor.chunkCount,

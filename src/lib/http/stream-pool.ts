@@ -4,7 +4,7 @@ import {errors, Pool} from 'undici'
 export interface StreamListener {
   /** It got a connection and its first byte goes out. */
   sent(): void
-  head(status: number, contentType: string): void
+  head(status: number, contentType: string, retryAfter: string): void
   data(bytes: Buffer): void
   end(): void
   failed(error: Error): void
@@ -25,16 +25,19 @@ export interface StreamPool {
 
 export interface StreamPoolOptions {
   readonly isInsecure: boolean
+  /** False opens a connection for each request. */
+  readonly isKept: boolean
   readonly connectTimeoutMs: number | null
   /** Between two reads of an answer; null is no limit. */
   readonly idleTimeoutMs: number | null
 }
 
 export function createStreamPool(origin: string, options: StreamPoolOptions): StreamPool {
-  const {isInsecure, connectTimeoutMs, idleTimeoutMs} = options
+  const {isInsecure, isKept, connectTimeoutMs, idleTimeoutMs} = options
   const pool = new Pool(origin, {
     connections: null,
-    pipelining: 1,
+    // undici's way to say: no keep-alive.
+    pipelining: isKept ? 1 : 0,
     connect: {rejectUnauthorized: !isInsecure, timeout: connectTimeoutMs ?? 0},
     headersTimeout: idleTimeoutMs ?? 0,
     bodyTimeout: idleTimeoutMs ?? 0,
@@ -51,7 +54,8 @@ export function createStreamPool(origin: string, options: StreamPoolOptions): St
           },
           onResponseStart(_controller, status, answered) {
             const type = answered['content-type']
-            listener.head(status, typeof type === 'string' ? type : '')
+            const wait = answered['retry-after']
+            listener.head(status, typeof type === 'string' ? type : '', typeof wait === 'string' ? wait : '')
           },
           onResponseData: (_controller, bytes) => listener.data(bytes),
           onResponseEnd: () => listener.end(),

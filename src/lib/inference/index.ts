@@ -12,5 +12,6 @@ export {
 export {kvPageOf, usedBlocks, type KvPage, type KvPool} from './kv-pools.js'
 export {metricValues} from './metric-values.js'
 export {fetchMetricsText, fetchModelRoot, fetchVersion} from './server-pages.js'
+export {resetPrefixCache} from './reset-cache.js'
 export {bearer, findTarget, type InferenceTarget, type TargetQuery} from './target.js'
 export {isEngineSleeping, sleepEngine, wakeEngine, type SleepyEngine} from './engine-sleep.js'

@@ -1,5 +1,5 @@
 export {type RequestTimes} from './request-times.js'
-export {since, ttfbMs, ttftMs, ttftSchedMs} from './ttft.js'
+export {since, ttfbMs, ttfoMs, ttftMs, ttftSchedMs} from './ttft.js'
 export {bodyLatencyMs, e2eMs, e2eSchedMs, normLatencyMs} from './e2e.js'
 export {tpotMs} from './tpot.js'
 export {queueClientMs, sendLagMs} from './queue-client.js'

@@ -12,6 +12,8 @@ export interface RequestTimes {
   /** First and last token-bearing chunk. */
   readonly firstTokenAtMs: number | null
   readonly lastTokenAtMs: number | null
+  /** First token that is no reasoning; null in files that do not know it. */
+  readonly answerAtMs: number | null
   /** End of stream or body. */
   readonly doneAtMs: number | null
   /** Duration of connection set-up, where this request had to open one. */
@@ -19,4 +21,6 @@ export interface RequestTimes {
   /** Token-bearing chunks; null in files of tools that count none. */
   readonly chunkCount: number | null
   readonly completionTokens: number | null
+  /** Tokens in the first of them; null where the server does not say it. */
+  readonly firstChunkTokens: number | null
 }

@@ -15,6 +15,11 @@ export function ttftSchedMs({firstTokenAtMs, scheduledAtMs}: RequestTimes): numb
   return since(firstTokenAtMs, scheduledAtMs)
 }
 
+/** Time to the first token of the answer itself (TTFO), ms: what a user reads first of a model that reasons. */
+export function ttfoMs({answerAtMs, sentAtMs}: RequestTimes): number | null {
+  return since(answerAtMs, sentAtMs)
+}
+
 /** Time to first byte of the body, ms: what upstream's benchmark calls TTFT. */
 export function ttfbMs({firstByteAtMs, sentAtMs}: RequestTimes): number | null {
   return since(firstByteAtMs, sentAtMs)

@@ -1,4 +1,4 @@
 export {errorBody, errorMessage, type ErrorBody} from './errors.js'
 export {createStopScanner, type StopScanner} from './stop-strings.js'
-export {isTokenBearing} from './token-bearing.js'
+export {isAnswerBearing, isTokenBearing} from './token-bearing.js'
 export {STREAM_END, type Delta, type StreamChunk, type Usage} from './wire.js'

@@ -18,11 +18,19 @@ export function isTokenBearing(chunk: StreamChunk, seenCompletionTokens: number)
   return (chunk.usage?.completion_tokens ?? 0) > seenCompletionTokens
 }
 
+/** Whether a chunk brought a part of the answer itself: text, a refusal or a tool call, and not only reasoning. */
+export function isAnswerBearing({choices}: StreamChunk): boolean {
+  const choice = choices?.[0]
+  return hasText(choice?.text) || (choice?.delta != null && bringsAnswer(choice.delta))
+}
+
 function bringsToken(delta: Delta): boolean {
+  return hasText(delta.reasoning) || hasText(delta.reasoning_content) || bringsAnswer(delta)
+}
+
+function bringsAnswer(delta: Delta): boolean {
   return (
     hasText(delta.content) ||
-    hasText(delta.reasoning) ||
-    hasText(delta.reasoning_content) ||
     hasText(delta.refusal) ||
     (delta.tool_calls ?? []).some(call => hasText(call.function?.name) || hasText(call.function?.arguments))
   )

@@ -4,6 +4,7 @@ export interface Usage {
   readonly total_tokens: number
   readonly completion_tokens: number
   readonly prompt_tokens_details?: {readonly cached_tokens: number} | null
+  readonly completion_tokens_details?: {readonly reasoning_tokens?: number | null} | null
 }
 
 /** A piece of a streamed chat message. Every field may be missing or null, depending on the server. */
@@ -29,6 +30,9 @@ export interface StreamChunk {
         readonly delta?: Delta | null
         readonly text?: string | null
         readonly finish_reason?: string | null
+        /** vLLM's, with `return_token_ids`. */
+        readonly token_ids?: readonly number[] | null
+        readonly logprobs?: {readonly content?: readonly unknown[] | null} | null
       }[]
     | null
   readonly usage?: Partial<Usage> | null

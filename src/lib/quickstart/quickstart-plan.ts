@@ -10,6 +10,13 @@ const SEED = 42
 export function quickstartPlan(profile: Profile): BenchPlan {
   const flags = {
     maxInFlight: null,
+    cancelShare: 0,
+    cancelAfterMs: 0,
+    connections: 'kept' as const,
+    urlOrder: 'in-turn' as const,
+    isItlExact: false,
+    lengthKey: 'max_tokens' as const,
+    sessionHeader: null,
     burstiness: 1,
     rampFromPerSecond: 0,
     onSeconds: 1,

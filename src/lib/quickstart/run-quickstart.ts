@@ -102,6 +102,7 @@ async function benchUnderPressure(
     workers: 1,
     transport: 'socket',
     isCalibrated: false,
+    resetsCache: false,
     notes,
   } as const
   const lentEngine = {...parts, startEngine: async () => ({...engine, stop: async () => {}})}

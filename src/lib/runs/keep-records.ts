@@ -2,7 +2,7 @@ import {closeSync, openSync, renameSync, writeSync} from 'node:fs'
 import {join} from 'node:path'
 import {isSystemError} from '../foundation/index.js'
 import {fieldThousandths, scanCsv, type CsvRow} from './csv-scanner.js'
-import {encodeFrame, FRAME_HEADER_BYTES, gapsHeader, HEADER_BYTES, MAX_VARINT_BYTES} from './gaps-format.js'
+import {encodeFrame, frameRoom, gapsHeader, HEADER_BYTES} from './gaps-format.js'
 import {readGaps} from './read-gaps.js'
 import {REQUESTS_HEADER} from './requests-csv.js'
 import {RUN_FILES, type RunDirectory} from './run-directory.js'
@@ -37,10 +37,10 @@ async function keepGaps(run: RunDirectory, ids: ReadonlySet<number>): Promise<Ke
   let offset = HEADER_BYTES
   await replaceFile(join(run.path, RUN_FILES.gaps), async write => {
     write(gapsHeader())
-    await readGaps(run, (id, gapsUs) => {
+    await readGaps(run, (id, gapsUs, chunkTokens) => {
       if (!left.delete(id)) return
-      const frame = Buffer.allocUnsafe(FRAME_HEADER_BYTES + gapsUs.length * MAX_VARINT_BYTES)
-      const end = encodeFrame(frame, 0, id, gapsUs)
+      const frame = Buffer.allocUnsafe(frameRoom(gapsUs, chunkTokens))
+      const end = encodeFrame(frame, 0, id, gapsUs, chunkTokens)
       write(frame.subarray(0, end))
       frames.push({id, offset})
       offset += end

@@ -46,6 +46,8 @@ export const instrumentSchema = z.looseObject({
 export const partSchema = z.looseObject({
   /** Wall-clock time of the part's own monotonic origin. */
   origin_epoch_ms: z.number(),
+  /** The same instant on the monotonic clock of the machine that measured, which other logs of that machine may have. */
+  origin_monotonic_ms: z.number().nullable().default(null),
   /** Run time at that origin; 0 for the first part. */
   run_ms: z.number().nonnegative(),
   /** Rows of `requests.csv` that earlier parts left. */

@@ -6,6 +6,7 @@ import {
   FRAME_HEADER_BYTES,
   GAPS_MAGIC,
   GAPS_VERSION,
+  HAS_TOKENS,
   HEADER_BYTES,
   FOOTER_BYTES,
   INDEX_MAGIC,
@@ -22,17 +23,17 @@ export interface GapsSummary {
   readonly isWhole: boolean
 }
 
+export type GapsReader = (id: number, gapsUs: Uint32Array, chunkTokens: Uint32Array | null) => void
+
 /**
  * Hands out every request's gaps in file order, through one buffer.
  *
- * @param onRequest gets the id and a view of its gaps in µs, valid only during the call
+ * @param onRequest gets the id and views, valid only during the call, of its gaps in µs and of the tokens of its chunks, one
+ *   more than gaps; null where the server did not say them, or each had one
  * @returns null when the run has no `gaps.bin`
  * @throws ConfigurationError `RUN_UNREADABLE` when the file is not one, or of a later version
  */
-export async function readGaps(
-  run: RunDirectory,
-  onRequest: (id: number, gapsUs: Uint32Array) => void,
-): Promise<GapsSummary | null> {
+export async function readGaps(run: RunDirectory, onRequest: GapsReader): Promise<GapsSummary | null> {
   const path = join(run.path, RUN_FILES.gaps)
   let file: FileHandle
   try {
@@ -59,8 +60,8 @@ function checkHeader(header: Buffer, path: string): void {
   if (header.length < HEADER_BYTES || header.toString('latin1', 0, 8) !== GAPS_MAGIC)
     throw unreadable('is not a gaps file')
   const version = header.readUInt32LE(8)
-  if (version !== GAPS_VERSION)
-    throw unreadable(`has version ${version}; this kvctl reads version ${GAPS_VERSION}`)
+  if (version < 1 || version > GAPS_VERSION)
+    throw unreadable(`has version ${version}; this kvctl reads versions up to ${GAPS_VERSION}`)
   const unit = header.readUInt32LE(12)
   if (unit !== NS_PER_UNIT) throw unreadable(`counts in units of ${unit} ns instead of ${NS_PER_UNIT}`)
 }
@@ -79,10 +80,10 @@ async function readFrames(
   file: FileHandle,
   end: number,
   hasIndex: boolean,
-  onRequest: (id: number, gapsUs: Uint32Array) => void,
+  onRequest: GapsReader,
 ): Promise<GapsSummary> {
   let buffer = Buffer.allocUnsafe(READ_BYTES)
-  let gaps = new Uint32Array(4096)
+  let [gaps, tokens] = [new Uint32Array(4096), new Uint32Array(4096)]
   let [position, filled, requests] = [HEADER_BYTES, 0, 0]
   for (;;) {
     const {bytesRead} = await file.read(
@@ -95,15 +96,22 @@ async function readFrames(
     filled += bytesRead
     let at = 0
     while (at + FRAME_HEADER_BYTES <= filled) {
-      const count = buffer.readUInt32LE(at + 4)
+      const counted = buffer.readUInt32LE(at + 4)
+      const hasTokens = counted >= HAS_TOKENS
+      const count = counted % HAS_TOKENS
+      const values = hasTokens ? 2 * count + 1 : count
       const payloadBytes = buffer.readUInt32LE(at + 8)
-      if (payloadBytes < count || payloadBytes > count * MAX_VARINT_BYTES) return {requests, isWhole: false}
+      if (payloadBytes < values || payloadBytes > values * MAX_VARINT_BYTES) return {requests, isWhole: false}
       const next = at + FRAME_HEADER_BYTES + payloadBytes
       if (next > filled) break
-      if (count > gaps.length) gaps = new Uint32Array(2 * count)
-      if (!decodePayload(buffer, at + FRAME_HEADER_BYTES, next, gaps, count))
+      if (count >= gaps.length) [gaps, tokens] = [new Uint32Array(2 * count), new Uint32Array(2 * count)]
+      if (!decodePayload(buffer, at + FRAME_HEADER_BYTES, next, gaps, count, hasTokens ? tokens : null))
         return {requests, isWhole: false}
-      onRequest(buffer.readUInt32LE(at), gaps.subarray(0, count))
+      onRequest(
+        buffer.readUInt32LE(at),
+        gaps.subarray(0, count),
+        hasTokens ? tokens.subarray(0, count + 1) : null,
+      )
       requests++
       at = next
     }

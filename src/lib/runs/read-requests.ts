@@ -24,6 +24,8 @@ const COLUMNS = [
   'ttfb_ms',
   'ttft_ms',
   'tllt_ms',
+  'ttfo_ms',
+  'first_chunk_tokens',
   'end_ms',
   'connect_ms',
   'prompt_tokens',
@@ -154,6 +156,7 @@ class TableBuilder {
     into.sentAtUs[at] = sentAt
     into.firstByteAtUs[at] = sentAt + this.#us(row, places.ttfb_ms)
     into.firstTokenAtUs[at] = sentAt + this.#us(row, places.ttft_ms >= 0 ? places.ttft_ms : places.ttfb_ms)
+    into.answerAtUs[at] = sentAt + this.#us(row, places.ttfo_ms)
     into.lastTokenAtUs[at] = sentAt + this.#us(row, places.tllt_ms)
     const latency = this.#us(row, places.latency_ms)
     into.doneAtUs[at] = Number.isNaN(latency) ? this.#us(row, places.end_ms) - origin : sentAt + latency
@@ -162,6 +165,7 @@ class TableBuilder {
     into.completionTokens[at] = this.#tokens(row, places.completion_tokens)
     into.cachedTokens[at] = this.#tokens(row, places.cached_tokens)
     into.chunkCount[at] = this.#tokens(row, places.chunk_count)
+    into.firstChunkTokens[at] = this.#tokens(row, places.first_chunk_tokens)
     const id = this.#tokens(row, places.id)
     into.id[at] = id === UNKNOWN_COUNT ? at + 1 : id
     into.outcome[at] = this.#outcome(row)

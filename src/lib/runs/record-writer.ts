@@ -3,12 +3,11 @@ import {join} from 'node:path'
 import {
   encodeFrame,
   FOOTER_BYTES,
-  FRAME_HEADER_BYTES,
+  frameRoom,
   gapsHeader,
   HEADER_BYTES,
   INDEX_ENTRY_BYTES,
   INDEX_MAGIC,
-  MAX_VARINT_BYTES,
 } from './gaps-format.js'
 import type {RequestRecord} from './request-record.js'
 import {requestLine, REQUESTS_HEADER} from './requests-csv.js'
@@ -71,18 +70,20 @@ export async function createRecordWriter(
 }
 
 function encodeFrames(records: readonly RequestRecord[], onFrame: (id: number, at: number) => void): Buffer {
-  const room = records.reduce(
-    (sum, {gapsUs}) => sum + FRAME_HEADER_BYTES + gapsUs.length * MAX_VARINT_BYTES,
-    0,
-  )
+  const room = records.reduce((sum, {gapsUs, chunkTokens}) => sum + frameRoom(gapsUs, chunkTokens), 0)
   const buffer = Buffer.allocUnsafe(room)
   let end = 0
-  for (const {id, gapsUs} of records) {
+  for (const {id, gapsUs, chunkTokens} of records) {
     if (gapsUs.length === 0) continue
     onFrame(id, end)
-    end = encodeFrame(buffer, end, id, gapsUs)
+    end = encodeFrame(buffer, end, id, gapsUs, severalIn(chunkTokens))
   }
   return buffer.subarray(0, end)
+}
+
+/** Of chunks with one token each nothing needs to be kept. */
+function severalIn(chunkTokens: Uint32Array | null): Uint32Array | null {
+  return chunkTokens?.some(tokens => tokens !== 1) === true ? chunkTokens : null
 }
 
 function encodeIndex(frames: readonly {id: number; offset: number}[], indexOffset: number): Buffer {

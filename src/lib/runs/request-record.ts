@@ -14,6 +14,9 @@ export const FAILURES = [
   'http_429',
   'http_4xx',
   'http_5xx',
+  /** The client hung up because it was asked to. */
+  'cancelled',
+  /** The run was stopped. */
   'aborted',
   'not_sent',
 ] as const
@@ -21,7 +24,8 @@ export type Failure = (typeof FAILURES)[number]
 export type Outcome = 'ok' | Failure
 
 export type Phase = 'warmup' | 'measure'
-export type TokensSource = 'usage' | 'chunks' | 'none'
+/** Who counted the tokens of an answer: the server, the token ids that it sent, or nobody, so that its chunks were counted. */
+export type TokensSource = 'usage' | 'token_ids' | 'chunks' | 'none'
 
 /**
  * What the load generator knows of one request. Every `…AtMs` is milliseconds on the run's monotonic clock since the run's
@@ -37,6 +41,12 @@ export interface RequestRecord {
   readonly requestId: string
   readonly traceId: string
   readonly phase: Phase
+  /** Id of the first request of its conversation; its own where it stands alone. */
+  readonly session: number
+  /** Its place in the conversation, from 0. */
+  readonly turn: number
+  /** Place of the server it was sent to in the list of URLs. */
+  readonly server: number
   readonly outcome: Outcome
   /** HTTP status; 0 when no response head arrived. */
   readonly status: number
@@ -48,6 +58,8 @@ export interface RequestRecord {
   readonly firstByteAtMs: number | null
   readonly roleAtMs: number | null
   readonly firstTokenAtMs: number | null
+  /** First token of the answer itself, text or tool call; before it came the model's reasoning. */
+  readonly answerAtMs: number | null
   readonly lastTokenAtMs: number | null
   readonly doneAtMs: number | null
   /** Duration of DNS, TCP and TLS, only when this request had to open its connection. */
@@ -56,11 +68,19 @@ export interface RequestRecord {
   readonly gapsUs: Uint32Array
   /** Token-bearing chunks. */
   readonly chunkCount: number
+  /** Tokens in each of them, where the server says so; their sum is `completionTokens`. */
+  readonly chunkTokens: Uint32Array | null
+  /** The first of them. */
+  readonly firstChunkTokens: number | null
   readonly promptTokens: number | null
   readonly completionTokens: number | null
   readonly cachedTokens: number | null
+  /** Part of `completionTokens`. */
+  readonly reasoningTokens: number | null
   readonly tokensSource: TokensSource
   readonly finishReason: string | null
+  /** How long a refused client is to wait, as the server says. */
+  readonly retryAfterMs: number | null
   /** Body bytes received. */
   readonly bodyBytes: number
 }

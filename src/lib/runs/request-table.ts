@@ -14,12 +14,14 @@ export interface RequestColumns {
   readonly firstByteAtUs: Float64Array
   readonly firstTokenAtUs: Float64Array
   readonly lastTokenAtUs: Float64Array
+  readonly answerAtUs: Float64Array
   readonly doneAtUs: Float64Array
   readonly connectUs: Float64Array
   readonly promptTokens: Int32Array
   readonly completionTokens: Int32Array
   readonly cachedTokens: Int32Array
   readonly chunkCount: Int32Array
+  readonly firstChunkTokens: Int32Array
   /** Codes into `outcomeNames`; 0 is `ok`. */
   readonly outcome: Uint8Array
   /** Codes into `finishReasonNames`; 0 is unknown. */
@@ -62,12 +64,14 @@ export function allocateColumns(capacity: number, from?: RequestColumns): Reques
     firstByteAtUs: new Float64Array(capacity),
     firstTokenAtUs: new Float64Array(capacity),
     lastTokenAtUs: new Float64Array(capacity),
+    answerAtUs: new Float64Array(capacity),
     doneAtUs: new Float64Array(capacity),
     connectUs: new Float64Array(capacity),
     promptTokens: new Int32Array(capacity),
     completionTokens: new Int32Array(capacity),
     cachedTokens: new Int32Array(capacity),
     chunkCount: new Int32Array(capacity),
+    firstChunkTokens: new Int32Array(capacity),
     outcome: new Uint8Array(capacity),
     finishReason: new Uint8Array(capacity),
     tokensSource: new Uint8Array(capacity),
@@ -123,6 +127,10 @@ export class RequestCursor implements RequestTimes {
     return ms(this.#table.lastTokenAtUs[this.#row]!)
   }
 
+  get answerAtMs(): number | null {
+    return ms(this.#table.answerAtUs[this.#row]!)
+  }
+
   get doneAtMs(): number | null {
     return ms(this.#table.doneAtUs[this.#row]!)
   }
@@ -133,6 +141,10 @@ export class RequestCursor implements RequestTimes {
 
   get chunkCount(): number | null {
     return known(this.#table.chunkCount[this.#row]!)
+  }
+
+  get firstChunkTokens(): number | null {
+    return known(this.#table.firstChunkTokens[this.#row]!)
   }
 
   get completionTokens(): number | null {

@@ -4,8 +4,9 @@ import type {RequestRecord} from './request-record.js'
  * The columns of `requests.csv`: the twelve of upstream, unchanged, then ours.
  *
  * `scheduled_ms`, `start_ms` and `end_ms` are epoch milliseconds; `ttfb_ms`, `ttft_ms`, `tllt_ms`, `latency_ms`, `head_ms`
- * and `role_ms` are milliseconds from `start_ms`; all with three decimals, empty when unknown. `status` is 0 for every
- * request that failed after its head, as upstream writes it; `http_status` is what the server said.
+ * `role_ms` and `ttfo_ms` (first token that is no reasoning) are milliseconds from `start_ms`; all with three decimals, empty when unknown. `status` is 0 for every
+ * request that failed after its head, as upstream writes it; `http_status` is what the server said. `session` is the id of the
+ * first request of a conversation, `server` the place of the one asked in `urls` of `meta.json`, from 0.
  *
  * @see Siryoos/kserve-vllm-mini:scripts/loadtest.py — the first twelve
  */
@@ -40,6 +41,13 @@ export const REQUEST_COLUMNS = [
   'end_ms',
   'chunk_count',
   'cached_tokens',
+  'ttfo_ms',
+  'first_chunk_tokens',
+  'reasoning_tokens',
+  'retry_after_ms',
+  'session',
+  'turn',
+  'server',
 ] as const
 export type RequestColumn = (typeof REQUEST_COLUMNS)[number]
 
@@ -55,10 +63,9 @@ export function requestLine(record: RequestRecord, originEpochMs: number): strin
   const isOk = record.outcome === 'ok'
   const wall = (at: number | null): string => (at === null ? '' : (originEpochMs + at).toFixed(3))
   const since = (at: number | null): string => (at === null || sent === null ? '' : (at - sent).toFixed(3))
+  const later = completionTokens === null ? null : completionTokens - (record.firstChunkTokens ?? 1)
   const tpot =
-    first === null || last === null || completionTokens === null || completionTokens < 2
-      ? ''
-      : ((last - first) / (completionTokens - 1)).toFixed(3)
+    first === null || last === null || later === null || later < 1 ? '' : ((last - first) / later).toFixed(3)
   const totalTokens =
     record.promptTokens === null || completionTokens === null ? null : record.promptTokens + completionTokens
   return `${[
@@ -92,6 +99,13 @@ export function requestLine(record: RequestRecord, originEpochMs: number): strin
     wall(record.doneAtMs),
     record.chunkCount,
     record.cachedTokens ?? '',
+    since(record.answerAtMs),
+    record.firstChunkTokens ?? '',
+    record.reasoningTokens ?? '',
+    record.retryAfterMs ?? '',
+    record.session,
+    record.turn,
+    record.server,
   ].join(',')}\n`
 }
 

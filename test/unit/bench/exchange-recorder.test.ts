@@ -1,6 +1,6 @@
 import {expect} from 'chai'
 import fc from 'fast-check'
-import {ExchangeRecorder} from '../../../src/lib/bench/exchange-recorder.js'
+import {ExchangeRecorder, NOBODY} from '../../../src/lib/bench/exchange-recorder.js'
 import {ResponseError} from '../../../src/lib/bench/response-error.js'
 import {isTokenBearing, type StreamChunk} from '../../../src/lib/openai/index.js'
 import type {RequestRecord} from '../../../src/lib/runs/index.js'
@@ -21,7 +21,7 @@ const usage = (completion: number): object => ({
 function record(pieces: readonly string[]): RequestRecord {
   const recorder = new ExchangeRecorder({originMs: 1000, tokenRead: () => undefined})
   let result: RequestRecord | null = null
-  const identity = {id: 1, requestId: 'r-1', traceId: '', phase: 'measure', isStreamed: true} as const
+  const identity = {...NOBODY, id: 1, requestId: 'r-1'}
   recorder.begin(identity, 1000, done => (result = done))
   recorder.sent(1000, null)
   recorder.read(1000, 0)
@@ -98,7 +98,7 @@ describe('ExchangeRecorder', () => {
         )
         const recorder = new ExchangeRecorder({originMs: 0, tokenRead: () => undefined})
         let result: RequestRecord | null = null
-        const identity = {id: 1, requestId: '', traceId: '', phase: 'measure', isStreamed: true} as const
+        const identity = {...NOBODY, id: 1}
         recorder.begin(identity, 0, done => (result = done))
         recorder.read(0, 0)
         recorder.head(HEAD)

@@ -33,7 +33,7 @@ describe('gaps.bin', () => {
     const bytes = readFileSync(file())
     const expected = [
       ...Buffer.from('KVCTLGAP'),
-      ...[1, 0, 0, 0],
+      ...[2, 0, 0, 0],
       ...[0xe8, 3, 0, 0], // 1000 ns
       ...[1, 0, 0, 0], // request 1
       ...[2, 0, 0, 0], // two gaps
@@ -46,6 +46,36 @@ describe('gaps.bin', () => {
       ...Buffer.from('KVCTLIDX'),
     ]
     expect([...bytes]).to.deep.equal(expected)
+  })
+
+  it('holds the tokens of every chunk where the server said so and some have several, and reads files without', async () => {
+    const writer = await createRecordWriter(run(), 0)
+    const gapsUs = Uint32Array.of(7, 8)
+    const tokens = [null, Uint32Array.of(1, 1, 1), Uint32Array.of(3, 1, 200)]
+    await writer.append(
+      tokens.map((chunkTokens, index) => requestRecord({id: index + 1, gapsUs, chunkTokens})),
+    )
+    await writer.close()
+    const read = async (): Promise<unknown[]> => {
+      const seen: unknown[] = []
+      await readGaps(run(), (id, gaps, counts) => seen.push([id, [...gaps], counts && [...counts]]))
+      return seen
+    }
+    expect(await read()).to.deep.equal([
+      [1, [7, 8], null],
+      [2, [7, 8], null],
+      [3, [7, 8], [3, 1, 200]],
+    ])
+    const bytes = readFileSync(file())
+    expect([...bytes.subarray(16 + 2 * 14 + 4, 16 + 2 * 14 + 8)], 'the highest bit').to.deep.equal([
+      2, 0, 0, 0x80,
+    ])
+    bytes[8] = 1
+    writeFileSync(file(), bytes.subarray(0, 16 + 2 * 14))
+    expect(await read()).to.deep.equal([
+      [1, [7, 8], null],
+      [2, [7, 8], null],
+    ])
   })
 
   it('has an index that ascends by id, whatever the order of completion', async () => {
@@ -137,9 +167,9 @@ describe('gaps.bin', () => {
     )
     await write([1])
     const bytes = readFileSync(file())
-    bytes[8] = 2
+    bytes[8] = 3
     writeFileSync(file(), bytes)
-    expect(((await rejection(readGaps(run(), () => undefined))) as Error).message).to.match(/has version 2/)
+    expect(((await rejection(readGaps(run(), () => undefined))) as Error).message).to.match(/has version 3/)
     truncateSync(file(), 5)
     expect(await rejection(readGaps(run(), () => undefined))).to.include({
       code: 'RUN_UNREADABLE',
