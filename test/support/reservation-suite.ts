@@ -33,6 +33,42 @@ export function itIsAReservation(reserve: PageReserve, pageBytes: number): void 
     }
   })
 
+  it('reads many things at once, more than fit into whatever is between, as they were written before', () => {
+    for (const page of [1, 2, 4]) memory.map(page)
+    const bytes = Uint8Array.from({length: 2 * pageBytes}, (_, index) => (index * 13 + (index >> 11)) % 249)
+    memory.scatter([pageBytes, 4 * pageBytes], 2, pageBytes, bytes)
+    // Who writes may use its bytes again at once.
+    const changed = bytes.slice()
+    memory.scatter([2 * pageBytes], 1, pageBytes, changed.subarray(pageBytes))
+    changed.fill(0)
+    const sizes = [3, pageBytes, 16, pageBytes, pageBytes]
+    const starts = [pageBytes + 5, pageBytes, 4 * pageBytes + 7, 4 * pageBytes, 2 * pageBytes]
+    const reads = starts.map((start, index) => ({
+      ...{offsets: [start], count: 1, bytesEach: sizes[index]!},
+      into: new Uint8Array(sizes[index]!),
+    }))
+    memory.gatherAll(reads)
+    const at = (start: number, size: number): Uint8Array => bytes.slice(start, start + size)
+    const expected = [
+      at(5, 3),
+      at(0, pageBytes),
+      at(pageBytes + 7, 16),
+      at(pageBytes, pageBytes),
+      at(pageBytes, pageBytes),
+    ]
+    reads.forEach(({into}, index) =>
+      expect(Buffer.compare(into, expected[index]!), `read ${index}`).to.equal(0),
+    )
+    memory.settle()
+  })
+
+  it('gives several pages back at once', () => {
+    for (const page of [0, 1, 2]) memory.map(page)
+    memory.unmap(2, 0, 2, 7)
+    expect([0, 1, 2].map(page => memory.isMapped(page))).to.deep.equal([false, true, false])
+    expect(memory.residentBytes()).to.equal(pageBytes)
+  })
+
   it('copies between pages', () => {
     memory.map(0)
     memory.map(7)

@@ -1,5 +1,10 @@
 import type {PageReserve, Reservation} from '../memory/index.js'
 
+interface Place {
+  readonly range: Reservation
+  readonly page: number
+}
+
 export interface KvRangeSizes {
   /** Of one layer, all its buffers; rounded up to whole pages. */
   readonly layerBytes: number
@@ -62,22 +67,24 @@ export class KvRanges {
    */
   map(offsets: readonly number[]): void {
     const places = offsets.flatMap(offset => this.#places(offset))
-    const done: (() => void)[] = []
+    const done: Place[] = []
     try {
-      for (const {range, page} of places) {
-        if (range.isMapped(page)) continue
-        range.map(page)
-        done.push(() => range.unmap(page))
+      for (const place of places) {
+        if (place.range.isMapped(place.page)) continue
+        place.range.map(place.page)
+        done.push(place)
       }
     } catch (error) {
-      for (const undo of done) undo()
+      unmapAll(done)
       throw error
     }
+    // Kernels of others do not wait for the zeros.
+    for (const range of new Set(done.map(({range}) => range))) range.settle()
   }
 
   /** @throws RangeError for what is no page's offset */
   unmap(offsets: readonly number[]): void {
-    for (const {range, page} of offsets.flatMap(offset => this.#places(offset))) range.unmap(page)
+    unmapAll(offsets.flatMap(offset => this.#places(offset)))
   }
 
   /** More page ids that the device could back now; Infinity when nobody can tell. */
@@ -93,7 +100,7 @@ export class KvRanges {
     for (const range of this.ranges) range.release()
   }
 
-  #places(offset: number): {range: Reservation; page: number}[] {
+  #places(offset: number): Place[] {
     const first = this.ranges[0]!
     const page = offset / first.pageBytes
     const {isContiguous, isUnified, buffers} = this.#sizes
@@ -105,4 +112,11 @@ export class KvRanges {
     const pages = isSplit ? [page, page + ids] : [page]
     return this.ranges.flatMap(range => pages.map(at => ({range, page: at})))
   }
+}
+
+/** Range by range, since each waits once for its device. */
+function unmapAll(places: readonly Place[]): void {
+  const byRange = new Map<Reservation, number[]>()
+  for (const {range, page} of places) byRange.set(range, [...(byRange.get(range) ?? []), page])
+  for (const [range, pages] of byRange) range.unmap(...pages)
 }

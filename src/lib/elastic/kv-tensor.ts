@@ -67,6 +67,7 @@ export class KvTensor {
       )
     }
     this.#memory.scatter(offsets, offsets.length, runBytes, bytes)
+    this.#memory.settle()
   }
 
   /** Stretches of elements that lie side by side, in order, by where they begin. */

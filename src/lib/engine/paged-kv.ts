@@ -1,4 +1,5 @@
 import {runsOf, type KvLayer, type KvShape, type PagedKv} from '../tiers/index.js'
+import type {Read} from '../memory/index.js'
 import type {KvMemory} from './kv-memory.js'
 
 /** Heads of 128 numbers of 2 bytes, as many as a row holds. */
@@ -26,13 +27,16 @@ export class EnginePagedKv implements PagedKv {
   }
 
   gather(slots: ArrayLike<number>, into: Uint8Array): void {
+    const {reservation} = this.#memory
+    const reads: Read[] = []
     this.#eachRun(slots, (offset, bytes, at) => {
       const part = into.subarray(at, at + bytes)
       // A page without memory holds nothing.
-      if (this.#memory.reservation.isMapped(Math.floor(offset / this.#memory.reservation.pageBytes)))
-        this.#memory.reservation.gather([offset], 1, bytes, part)
+      if (reservation.isMapped(Math.floor(offset / reservation.pageBytes)))
+        reads.push({offsets: [offset], count: 1, bytesEach: bytes, into: part})
       else part.fill(0)
     })
+    reservation.gatherAll(reads)
   }
 
   scatter(slots: ArrayLike<number>, from: Uint8Array): void {

@@ -1,8 +1,18 @@
 import {mixBits} from '../foundation/index.js'
 import type {ModelRunner, ScheduledWork} from './core/ports.js'
 import type {Sequence} from './core/sequence.js'
+import {
+  advanceDigest,
+  DIGEST_BYTES,
+  firstDigest,
+  fold,
+  foldOfRows,
+  LANES,
+  type RowDigest,
+} from './kv-digest.js'
 import type {KvMemory} from './kv-memory.js'
 import type {Vocabulary} from './options.js'
+import {StepReads} from './step-reads.js'
 
 export interface ToyModelOptions {
   readonly vocabulary: Vocabulary
@@ -10,9 +20,6 @@ export interface ToyModelOptions {
   readonly verifyKv: boolean
 }
 
-/** Words of a digest; a row repeats it over its whole length. */
-const LANES = 4
-const DIGEST_BYTES = LANES * 4
 const EARLIER_ROWS = 8
 
 /**
@@ -24,8 +31,10 @@ const EARLIER_ROWS = 8
 export class ToyModel implements ModelRunner {
   readonly #memory: KvMemory
   readonly #options: ToyModelOptions
-  readonly #key = new Uint32Array(LANES)
-  readonly #value = new Uint32Array(LANES)
+  /** Of the last row that was loaded or written. */
+  #digest: RowDigest = firstDigest()
+  /** By sequence, what its last row was when it was written; only where reads have to be waited for. */
+  readonly #written = new WeakMap<Sequence, {readonly position: number; readonly digest: RowDigest}>()
   /** K rows of one block, then V rows. */
   readonly #staged: Uint32Array
   readonly #read: Uint32Array
@@ -41,26 +50,69 @@ export class ToyModel implements ModelRunner {
 
   run(batch: readonly ScheduledWork[]): ArrayLike<number> {
     if (this.#tokens.length < batch.length) this.#tokens = new Uint32Array(batch.length * 2)
+    if (this.#memory.reservation.isRemote) this.#runTogether(batch)
     // In order, since a sequence may share blocks which one before it fills in this very step.
-    batch.forEach((work, index) => {
-      this.#write(work)
-      if (work.samples) this.#tokens[index] = this.#sample(work.sequence)
-    })
+    else batch.forEach((work, index) => this.#runAlone(work, index))
     return this.#tokens.slice(0, batch.length)
+  }
+
+  #runAlone(work: ScheduledWork, index: number): void {
+    this.#loadDigest(work.sequence, work.computedTokens - 1)
+    this.#write(work)
+    if (work.samples) this.#tokens[index] = this.#sample(work.sequence)
+  }
+
+  /**
+   * Writes all rows, then reads with one wait whatever the tokens are read from. Who wrote a row knows what it holds, and so
+   * which earlier rows it picks; where memory holds anything else, the sequence is run alone, on what is there.
+   */
+  #runTogether(batch: readonly ScheduledWork[]): void {
+    const reads = new StepReads(this.#memory)
+    const conclusions = batch.map(work => {
+      const {sequence, computedTokens, newTokens, samples} = work
+      const before = this.#written.get(sequence)
+      let asked: number | null = null
+      if (before?.position === computedTokens - 1) {
+        this.#digest = copyOf(before.digest)
+        asked = reads.askDigest(this.#offsetOf(sequence, computedTokens - 1))
+      } else this.#loadDigest(sequence, computedTokens - 1)
+      this.#write(work)
+      this.#written.set(sequence, {position: computedTokens + newTokens - 1, digest: copyOf(this.#digest)})
+      const sample = samples ? this.#askSample(sequence, reads) : () => 0
+      return () => (asked === null || reads.isDigest(asked, before!.digest) ? sample() : null)
+    })
+    reads.read()
+    batch.forEach((work, index) => {
+      const digest = conclusions[index]!()
+      if (digest === null) this.#runAlone(work, index)
+      else if (work.samples) this.#tokens[index] = this.#conclude(work.sequence, digest)
+    })
+  }
+
+  /** Asks for what {@link #sample} reads. @returns its digest once that was read; null when the last row is not as written */
+  #askSample(sequence: Sequence, reads: StepReads): () => number | null {
+    const last = sequence.tokens.length - 1
+    const expected = foldOfRows(this.#digest, this.#memory.rowBytes / 4)
+    const rows = reads.askRows(this.#offsetOf(sequence, last))
+    const earlier = last === 0 ? [] : pickEarlier(last, expected)
+    const asked = earlier.map(position => reads.askDigest(this.#offsetOf(sequence, position)))
+    return () => {
+      if (reads.foldRows(rows) !== expected) return null
+      return last === 0 ? expected : mixBits(expected ^ reads.foldDigests(asked[0]!, asked.length))
+    }
   }
 
   #write({sequence, computedTokens, newTokens}: ScheduledWork): void {
     const {blockSize} = this.#memory
     const end = computedTokens + newTokens
-    this.#loadDigest(sequence, computedTokens - 1)
     for (let position = computedTokens; position < end;) {
       const slot = position % blockSize
       const count = Math.min(blockSize - slot, end - position)
       const values = new Uint32Array(count * LANES)
       for (let row = 0; row < count; row++) {
-        advance(this.#key, this.#value, sequence.tokens[position + row]!)
-        values.set(this.#value, row * LANES)
-        this.#stage(row, this.#key, 0)
+        advanceDigest(this.#digest, sequence.tokens[position + row]!)
+        values.set(this.#digest.value, row * LANES)
+        this.#stage(row, this.#digest.key, 0)
       }
       const offset = this.#memory.rowOffset(sequence.blocks[Math.floor(position / blockSize)]!, slot)
       this.#flush(offset, count)
@@ -91,20 +143,25 @@ export class ToyModel implements ModelRunner {
 
   /** Reads the digests of the row at `position`; before the first there is nothing. */
   #loadDigest(sequence: Sequence, position: number): void {
-    this.#key.fill(0x9e3779b9)
-    this.#value.fill(0x85ebca6b)
+    this.#digest = firstDigest()
     if (position < 0) return
     this.#offsets[0] = this.#offsetOf(sequence, position)
     this.#offsets[1] = this.#offsets[0] + this.#memory.valueDistance
     this.#memory.reservation.gather(this.#offsets, 2, DIGEST_BYTES, asBytes(this.#read, 2 * DIGEST_BYTES))
-    this.#key.set(this.#read.subarray(0, LANES))
-    this.#value.set(this.#read.subarray(LANES, 2 * LANES))
+    this.#digest.key.set(this.#read.subarray(0, LANES))
+    this.#digest.value.set(this.#read.subarray(LANES, 2 * LANES))
   }
 
   #sample(sequence: Sequence): number {
     const last = sequence.tokens.length - 1
     let digest = this.#readRow(sequence, last)
     if (last > 0) digest = this.#readEarlier(sequence, last, digest)
+    return this.#conclude(sequence, digest)
+  }
+
+  /** The token of a digest of what was read. */
+  #conclude(sequence: Sequence, read: number): number {
+    let digest = read
     if (this.#options.verifyKv) digest ^= this.#damage(sequence)
     const {seed} = sequence.request
     if (seed !== null) digest = mixBits(digest ^ seedWord(seed))
@@ -121,13 +178,11 @@ export class ToyModel implements ModelRunner {
   }
 
   #readEarlier(sequence: Sequence, last: number, digest: number): number {
-    let pick = digest
-    for (let index = 0; index < EARLIER_ROWS; index++) {
-      pick = mixBits(pick + 0x9e3779b9)
-      const offset = this.#offsetOf(sequence, (pick >>> 0) % last)
+    pickEarlier(last, digest).forEach((position, index) => {
+      const offset = this.#offsetOf(sequence, position)
       this.#offsets[2 * index] = offset
       this.#offsets[2 * index + 1] = offset + this.#memory.valueDistance
-    }
+    })
     const count = 2 * EARLIER_ROWS
     this.#memory.reservation.gather(
       this.#offsets,
@@ -141,7 +196,7 @@ export class ToyModel implements ModelRunner {
   /** 0 when every word of every row is what its token and the row before make it; anything else otherwise. */
   #damage({tokens, blocks}: Sequence): number {
     const {blockSize, rowBytes, bytesPerBlock, reservation} = this.#memory
-    const [key, value] = [new Uint32Array(LANES).fill(0x9e3779b9), new Uint32Array(LANES).fill(0x85ebca6b)]
+    const digest = firstDigest()
     const words = rowBytes / 4
     let damage = 0
     for (let position = 0; position < tokens.length; position++) {
@@ -150,11 +205,11 @@ export class ToyModel implements ModelRunner {
         this.#offsets[0] = blocks[position / blockSize]! * bytesPerBlock
         reservation.gather(this.#offsets, 1, bytesPerBlock, asBytes(this.#read, bytesPerBlock))
       }
-      advance(key, value, tokens[position]!)
+      advanceDigest(digest, tokens[position]!)
       for (let word = 0; word < words; word++) {
         const atKey = slot * words + word
-        const wrong = this.#read[atKey]! ^ key[word % LANES]!
-        const alsoWrong = this.#read[atKey + blockSize * words]! ^ value[word % LANES]!
+        const wrong = this.#read[atKey]! ^ digest.key[word % LANES]!
+        const alsoWrong = this.#read[atKey + blockSize * words]! ^ digest.value[word % LANES]!
         if ((wrong | alsoWrong) !== 0) damage = mixBits(damage ^ wrong ^ mixBits(alsoWrong + atKey)) | 1
       }
     }
@@ -184,33 +239,21 @@ export class ToyModel implements ModelRunner {
   }
 }
 
+/** Which rows before `last` a digest of it picks. */
+function pickEarlier(last: number, digest: number): number[] {
+  let pick = digest
+  return Array.from({length: EARLIER_ROWS}, () => {
+    pick = mixBits(pick + 0x9e3779b9)
+    return (pick >>> 0) % last
+  })
+}
+
+function copyOf({key, value}: RowDigest): RowDigest {
+  return {key: key.slice(), value: value.slice()}
+}
+
 function asBytes(words: Uint32Array, bytes: number): Uint8Array {
   return new Uint8Array(words.buffer, words.byteOffset, bytes)
-}
-
-/** One row further: K from the row before and the token, V from K. */
-function advance(key: Uint32Array, value: Uint32Array, token: number): void {
-  let carry = mixBits(token + 0x7f4a7c15)
-  for (let lane = 0; lane < LANES; lane++) {
-    carry = mixBits(carry ^ key[lane]! ^ Math.imul(value[(lane + 1) % LANES]!, 0x2c1b3c6d))
-    key[lane] = carry
-  }
-  for (let lane = 0; lane < LANES; lane++) {
-    carry = mixBits(carry + key[lane]!)
-    value[lane] = carry
-  }
-}
-
-/** Hashes `count` words, a multiple of 4. */
-function fold(words: Uint32Array, count: number): number {
-  let [a, b, c, d] = [1, 2, 3, 4]
-  for (let at = 0; at < count; at += 4) {
-    a = Math.imul(a ^ words[at]!, 0x01000193)
-    b = Math.imul(b ^ words[at + 1]!, 0x01000193)
-    c = Math.imul(c ^ words[at + 2]!, 0x01000193)
-    d = Math.imul(d ^ words[at + 3]!, 0x01000193)
-  }
-  return mixBits(mixBits(mixBits(a) ^ b) ^ mixBits(c + mixBits(d)))
 }
 
 /** All 64 bits of a seed count; seeds next to each other differ in every bit's chance. */

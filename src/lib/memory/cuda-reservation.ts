@@ -18,10 +18,10 @@ import {
   type CuStream,
 } from '../../native/cuda.js'
 import {libc, type Address, type Libc} from '../../native/libc.js'
-import type {Reservation} from './reservation.js'
+import type {Read, Reservation} from './reservation.js'
 
-/** Page-locked memory through which all bytes go in and out. */
-const STAGING_BYTES = 2 ** 20
+/** Page-locked memory through which all bytes go in and out; what is asked for at once is waited for once up to here. */
+const STAGING_BYTES = 4 * 2 ** 20
 
 export interface CudaReservationOptions {
   /** A multiple of the driver's granularity, mostly 2 MiB. */
@@ -53,7 +53,8 @@ export function openCudaDriver(path: string | null): Cuda {
  * Memory of a GPU: a reserved range of device addresses in which every page is either memory of its own or one shared page,
  * zeroed at the start, so that a kernel which reads an unmapped page reads something.
  *
- * Takes the device's primary context and makes it current on the calling thread in every call.
+ * Takes the device's primary context and makes it current on the calling thread in every call. Zeroing, writing, copying and
+ * reading follow each other in one stream; only reading, unmapping and {@link Reservation.settle} wait for it.
  *
  * @throws ConfigurationError `PAGE_SIZE_INVALID`; ResourceError `CUDA_UNAVAILABLE`, `MEMORY_UNAVAILABLE`
  * @see ovg-project/kvcached:csrc/ftensor.cpp — the same sequence of driver calls, and the zero page
@@ -78,6 +79,7 @@ export function cudaMemoryBytes(driver: Cuda, device: number): number {
 class CudaReservation implements Reservation {
   readonly pageBytes: number
   readonly pageCount: number
+  readonly isRemote = true
   readonly #driver: Cuda
   readonly #context: CuContext
   readonly #stream: CuStream
@@ -87,6 +89,8 @@ class CudaReservation implements Reservation {
   readonly #access: Buffer
   readonly #staging: Address
   readonly #staged: Uint8Array
+  /** From its start, bytes of it that copies under way still need. */
+  #stagedBytes = 0
   readonly #isMapped: Uint8Array
   /** What gives back what was taken, last first. */
   readonly #undo: (() => void)[] = []
@@ -150,20 +154,23 @@ class CudaReservation implements Reservation {
     this.#isMapped[page] = 1
     this.#mappedPages++
     this.#driver.memsetD8Async(address, 0, this.pageBytes, this.#stream)
-    this.#driver.streamSynchronize(this.#stream)
   }
 
-  unmap(page: number): void {
-    this.#checkPage(page)
-    if (this.#isMapped[page] === 0) return
+  unmap(...pages: readonly number[]): void {
+    for (const page of pages) this.#checkPage(page)
+    const mapped = [...new Set(pages)].filter(page => this.#isMapped[page] === 1)
+    if (mapped.length === 0) return
     this.#enter()
-    const address = this.#addressOf(page)
-    // Whatever was told to read or write the page has to be over.
+    // Whatever was told to read or write the pages has to be over, by whomever.
     this.#driver.ctxSynchronize()
-    this.#isMapped[page] = 0
-    this.#mappedPages--
-    this.#driver.memUnmap(address, this.pageBytes)
-    this.#place(address, this.#zeroPage)
+    this.#stagedBytes = 0
+    for (const page of mapped) {
+      const address = this.#addressOf(page)
+      this.#isMapped[page] = 0
+      this.#mappedPages--
+      this.#driver.memUnmap(address, this.pageBytes)
+      this.#place(address, this.#zeroPage)
+    }
   }
 
   isMapped(page: number): boolean {
@@ -171,50 +178,55 @@ class CudaReservation implements Reservation {
   }
 
   gather(offsets: ArrayLike<number>, count: number, bytesEach: number, into: Uint8Array): void {
-    this.#checkAll(offsets, count, bytesEach)
+    this.gatherAll([{offsets, count, bytesEach, into}])
+  }
+
+  gatherAll(reads: readonly Read[]): void {
+    for (const {offsets, count, bytesEach} of reads) this.#checkAll(offsets, count, bytesEach)
     this.#enter()
-    let [staged, done] = [0, 0]
-    const flush = (): void => {
-      this.#driver.streamSynchronize(this.#stream)
-      into.set(this.#staged.subarray(0, staged), done)
-      done += staged
-      staged = 0
+    /** Stretches of the staging memory, and where they belong. */
+    let stretches: {from: number; to: number; into: Uint8Array; at: number}[] = []
+    const takeOut = (): void => {
+      this.settle()
+      for (const {from, to, into, at} of stretches) into.set(this.#staged.subarray(from, to), at)
+      stretches = []
     }
-    for (let index = 0; index < count; index++) {
-      for (let at = 0; at < bytesEach;) {
-        const bytes = Math.min(bytesEach - at, STAGING_BYTES - staged)
-        const from = this.#base + BigInt(offsets[index]! + at)
-        this.#driver.memcpyDtoHAsync(this.#staging + BigInt(staged), from, bytes, this.#stream)
+    for (const {offsets, count, bytesEach, into} of reads) {
+      let [from, done] = [this.#stagedBytes, 0]
+      const total = count * bytesEach
+      for (let at = 0; at < total;) {
+        if (this.#stagedBytes === STAGING_BYTES) {
+          stretches.push({from, to: STAGING_BYTES, into, at: done})
+          takeOut()
+          ;[from, done] = [0, at]
+        }
+        const within = at % bytesEach
+        const bytes = Math.min(bytesEach - within, STAGING_BYTES - this.#stagedBytes)
+        const source = this.#base + BigInt(offsets[Math.floor(at / bytesEach)]! + within)
+        this.#driver.memcpyDtoHAsync(this.#staging + BigInt(this.#stagedBytes), source, bytes, this.#stream)
+        this.#stagedBytes += bytes
         at += bytes
-        staged += bytes
-        if (staged === STAGING_BYTES) flush()
       }
+      stretches.push({from, to: this.#stagedBytes, into, at: done})
     }
-    if (staged > 0) flush()
+    takeOut()
   }
 
   scatter(offsets: ArrayLike<number>, count: number, bytesEach: number, from: Uint8Array): void {
     this.#checkAll(offsets, count, bytesEach)
     this.#enter()
-    let [staged, done] = [0, 0]
-    const flush = (): void => {
-      // The staged bytes must stay as they are until they have been read.
-      this.#driver.streamSynchronize(this.#stream)
-      staged = 0
+    const total = count * bytesEach
+    for (let at = 0; at < total;) {
+      // What is staged must stay as it is until it has been read.
+      if (this.#stagedBytes === STAGING_BYTES) this.settle()
+      const within = at % bytesEach
+      const bytes = Math.min(bytesEach - within, STAGING_BYTES - this.#stagedBytes)
+      this.#staged.set(from.subarray(at, at + bytes), this.#stagedBytes)
+      const target = this.#base + BigInt(offsets[Math.floor(at / bytesEach)]! + within)
+      this.#driver.memcpyHtoDAsync(target, this.#staging + BigInt(this.#stagedBytes), bytes, this.#stream)
+      this.#stagedBytes += bytes
+      at += bytes
     }
-    for (let index = 0; index < count; index++) {
-      for (let at = 0; at < bytesEach;) {
-        const bytes = Math.min(bytesEach - at, STAGING_BYTES - staged)
-        this.#staged.set(from.subarray(done, done + bytes), staged)
-        const to = this.#base + BigInt(offsets[index]! + at)
-        this.#driver.memcpyHtoDAsync(to, this.#staging + BigInt(staged), bytes, this.#stream)
-        at += bytes
-        staged += bytes
-        done += bytes
-        if (staged === STAGING_BYTES) flush()
-      }
-    }
-    if (staged > 0) flush()
   }
 
   copyWithin(toOffset: number, fromOffset: number, bytes: number): void {
@@ -222,6 +234,13 @@ class CudaReservation implements Reservation {
     this.#enter()
     const [to, from] = [this.#base + BigInt(toOffset), this.#base + BigInt(fromOffset)]
     this.#driver.memcpyDtoDAsync(to, from, bytes, this.#stream)
+  }
+
+  settle(): void {
+    if (this.#isReleased) return
+    this.#enter()
+    this.#driver.streamSynchronize(this.#stream)
+    this.#stagedBytes = 0
   }
 
   residentBytes(): number {

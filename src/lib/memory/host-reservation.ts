@@ -1,7 +1,7 @@
 import {fstatSync} from 'node:fs'
 import {isSystemError, ResourceError} from '../foundation/index.js'
 import {FALLOC, libc, MAP, MAX_VIEW_BYTES, MFD, PROT, type Libc} from '../../native/libc.js'
-import type {Reservation} from './reservation.js'
+import type {Read, Reservation} from './reservation.js'
 
 /** One stretch of the range that a single ArrayBuffer may cover. */
 interface Stretch {
@@ -33,6 +33,7 @@ export function reserveHostMemory(options: HostReservationOptions, system: Libc 
 class HostReservation implements Reservation {
   readonly pageBytes: number
   readonly pageCount: number
+  readonly isRemote = false
   readonly #libc: Libc
   readonly #fd: number
   readonly #base: bigint
@@ -95,13 +96,8 @@ class HostReservation implements Reservation {
     this.#isMapped[page] = 1
   }
 
-  unmap(page: number): void {
-    this.#checkPage(page)
-    if (this.#isMapped[page] === 0) return
-    const offset = page * this.pageBytes
-    this.#isMapped[page] = 0
-    this.#place(offset, PROT.none, MAP.private | MAP.anonymous | MAP.noreserve | MAP.fixed, -1)
-    this.#libc.fallocate(this.#fd, FALLOC.punchHole | FALLOC.keepSize, offset, this.pageBytes)
+  unmap(...pages: readonly number[]): void {
+    for (const page of pages) this.#unmapOne(page)
   }
 
   isMapped(page: number): boolean {
@@ -127,6 +123,10 @@ class HostReservation implements Reservation {
     }
   }
 
+  gatherAll(reads: readonly Read[]): void {
+    for (const {offsets, count, bytesEach, into} of reads) this.gather(offsets, count, bytesEach, into)
+  }
+
   scatter(offsets: ArrayLike<number>, count: number, bytesEach: number, from: Uint8Array): void {
     for (let index = 0; index < count; index++) {
       const {stretch, start} = this.#locate(offsets[index]!, bytesEach)
@@ -139,6 +139,10 @@ class HostReservation implements Reservation {
     const from = this.#locate(fromOffset, bytes)
     const {stretch, start} = from
     to.stretch.bytes.set(stretch.bytes.subarray(start, start + bytes), to.start)
+  }
+
+  settle(): void {
+    // Nothing is ever under way.
   }
 
   residentBytes(): number {
@@ -157,6 +161,15 @@ class HostReservation implements Reservation {
     this.#isMapped.fill(0)
     this.#libc.munmap(this.#base, this.pageBytes * this.pageCount)
     this.#libc.close(this.#fd)
+  }
+
+  #unmapOne(page: number): void {
+    this.#checkPage(page)
+    if (this.#isMapped[page] === 0) return
+    const offset = page * this.pageBytes
+    this.#isMapped[page] = 0
+    this.#place(offset, PROT.none, MAP.private | MAP.anonymous | MAP.noreserve | MAP.fixed, -1)
+    this.#libc.fallocate(this.#fd, FALLOC.punchHole | FALLOC.keepSize, offset, this.pageBytes)
   }
 
   #place(offset: number, protection: number, flags: number, fd: number): void {

@@ -7,4 +7,4 @@ export {
 export {parseDevice, type Device} from './device.js'
 export {reserveHostMemory, type HostReservationOptions} from './host-reservation.js'
 export {pageMapper} from './page-mapper.js'
-export type {PageReserve, Reservation} from './reservation.js'
+export type {PageReserve, Read, Reservation} from './reservation.js'

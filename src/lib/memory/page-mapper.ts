@@ -34,13 +34,13 @@ export function pageMapper(reservation: Reservation, utilization: number): Reser
           done.push(id)
         }
       } catch (error) {
-        for (const id of done) reservation.unmap(id)
+        reservation.unmap(...done)
         throw error
       }
       available -= ids.length
     },
     unmap(ids) {
-      for (const id of ids) reservation.unmap(id)
+      reservation.unmap(...ids)
       available += ids.length
     },
   }

@@ -45,7 +45,7 @@ enum {
 
 struct counters {
   uint64_t pid, contexts, handles, physical_bytes, mapped_bytes, reserved_bytes, pinned_bytes, streams, events,
-      copies, wrong_abi_calls, device_bytes[GPUS];
+      copies, waits, wrong_abi_calls, device_bytes[GPUS];
 };
 static struct counters nowhere, *counters = &nowhere, *all_counters;
 static pthread_mutex_t lock = PTHREAD_RECURSIVE_MUTEX_INITIALIZER_NP;
@@ -849,6 +849,7 @@ COPY(cuMemsetD8Async, later(WORK(.kind = SET8, .to = at, .fill = value * 0x01010
 
 EXPORT CUresult cuCtxSynchronize(void) {
   BEGIN(with_context("cuCtxSynchronize"));
+  counters->waits++;
   drain(&current()->null_stream);
   for (CUstream stream = streams; stream; stream = stream->next)
     if (stream->gpu == current()->gpu) drain(stream);
@@ -880,6 +881,7 @@ EXPORT CUresult cuStreamDestroy_v2(CUstream stream) {
 }
 EXPORT CUresult cuStreamSynchronize(CUstream stream) {
   BEGIN(with_context("cuStreamSynchronize"));
+  counters->waits++;
   stream = real(stream);
   if (!stream) FAIL(INVALID_HANDLE);
   if (stream == &current()->null_stream) drain_for_default(current());

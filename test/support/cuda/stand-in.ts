@@ -25,6 +25,8 @@ export interface CudaCounters {
   readonly events: number
   /** Copies and fills that were carried out. */
   readonly copies: number
+  /** Calls that wait until a stream or a device has done its work. */
+  readonly waits: number
   /** Calls of functions that no program of today may bind. */
   readonly wrongAbiCalls: number
   /** By device: physical memory and contexts. */
@@ -42,6 +44,7 @@ const NAMES = [
   'streams',
   'events',
   'copies',
+  'waits',
   'wrongAbiCalls',
 ] as const
 const GPUS = 16

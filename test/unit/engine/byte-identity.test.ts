@@ -42,6 +42,66 @@ describe('the same request', () => {
       expect(preemptions + movedBlocks).to.be.above(100)
       expect(driver.counters()).to.deep.include({physicalBytes: 0, handles: 0, wrongAbiCalls: 0})
     })
+
+    it('says of damaged memory what it says of it on the CPU', () => {
+      const driver = cudaStandIn(folder(), {granularity: rigPageBundleBytes})
+      process.env['KVCTL_TEST_CUDA_FOLDER'] = driver.env['KVCTL_TEST_CUDA_FOLDER']
+      const cuda = openCudaDriver(driver.library)
+      const request = generation('r', range(7, 27), 12)
+      /** A bit of the last row, or of an earlier one, turns after five steps. */
+      const answer = (position: number | null, reserve?: PageReserve): number[] => {
+        const rig = new EngineRig({numBlocks: 100, maxModelLen: MAX_MODEL_LEN, ...(reserve && {reserve})})
+        rig.add(request)
+        for (let step = 0; step < 5; step++) rig.step()
+        if (position !== null) {
+          const {blocks, computedTokens} = rig.core.sequence('r')!
+          const at = position < 0 ? computedTokens + position : position
+          const offset = [rig.memory.rowOffset(blocks[Math.floor(at / 4)]!, at % 4)]
+          const byte = new Uint8Array(1)
+          rig.memory.reservation.gather(offset, 1, 1, byte)
+          byte[0]! ^= 1
+          rig.memory.reservation.scatter(offset, 1, 1, byte)
+        }
+        rig.run()
+        rig.close()
+        return rig.answers.get('r')!
+      }
+      const sound = answer(null)
+      for (const position of [-1, 3, 8, 14]) {
+        const onHost = answer(position)
+        if (position === -1) expect(onHost).not.to.deep.equal(sound)
+        expect(answer(position, pages => reserveCudaMemory({...pages, device: 0}, cuda))).to.deep.equal(
+          onHost,
+        )
+      }
+    })
+
+    it('is answered with one wait for the GPU a step, however many are', () => {
+      const driver = cudaStandIn(folder(), {granularity: rigPageBundleBytes})
+      process.env['KVCTL_TEST_CUDA_FOLDER'] = driver.env['KVCTL_TEST_CUDA_FOLDER']
+      const cuda = openCudaDriver(driver.library)
+      const list = range(0, 64).map(index => generation(`r${index}`, range(index, index + 20), 20))
+      const rig = new EngineRig({
+        ...{numBlocks: 2000, maxNumSeqs: 64, maxModelLen: MAX_MODEL_LEN, maxNumBatchedTokens: 256},
+        reserve: pages => reserveCudaMemory({...pages, device: 0}, cuda),
+      })
+      for (const request of list) rig.add(request)
+      const waits: number[] = []
+      for (let isBusy = true; isBusy;) {
+        const before = driver.counters()!.waits
+        const {steps} = rig.core.totals
+        isBusy = rig.step()
+        // Housekeeping of this pool waits for nothing: pages are opened, none is given back before the last request ends.
+        if (rig.core.totals.steps > steps && rig.core.scheduler.running.length === 64) {
+          waits.push(driver.counters()!.waits - before)
+        }
+      }
+      expect(waits.length).to.be.at.least(10)
+      expect(new Set(waits)).to.deep.equal(new Set([1]))
+      const expected = answersAlone(list, MAX_MODEL_LEN)
+      for (const {id} of list) expect(rig.answers.get(id)).to.deep.equal(expected.get(id))
+      rig.close()
+    })
   })
 
   it('is answered the same alone and among 64 others', () => {
