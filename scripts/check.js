@@ -7,6 +7,7 @@ const checks = [
   ['format', 'prettier', '--check', '--log-level', 'warn', '.'],
   ['walls', 'depcruise', 'src', '--config', 'dependency-cruiser.config.js'],
   ['dead code', 'knip'],
+  ['library documentation', 'typedoc', '--emit', 'none', '--logLevel', 'Warn'],
 ]
 const failed = checks.filter(([name, ...command]) => {
   const {status} = spawnSync('npx', ['--no-install', ...command], {stdio: 'inherit'})

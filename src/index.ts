@@ -34,6 +34,7 @@ export {
   EXIT,
   formatSize,
   KvctlError,
+  type ErrorOptionsKvctl,
   NetworkError,
   parseSize,
   ResourceError,
@@ -42,11 +43,17 @@ export {
 } from './lib/foundation/index.js'
 export {
   planLimit,
+  type Creator,
+  type LimitOutcome,
   type LimitPlan,
   type LimitRequest,
   type LimitWrite,
+  type SegmentIdentity,
   type SegmentLook,
   type SegmentRecord,
+  type SegmentState,
+  type SegmentWarning,
+  type Verdict,
   type SegmentStore,
 } from './lib/segments/index.js'
 export {
@@ -58,6 +65,10 @@ export {
   summarize,
   tpotMs,
   ttftMs,
+  type Concurrency,
+  type Interval,
+  type IntervalRanks,
+  type PercentileName,
   type RequestTimes,
   type Summary,
 } from './lib/metrics/index.js'
@@ -65,6 +76,7 @@ export {
   openRunDirectory,
   readRequests,
   readResults,
+  type RequestTable,
   type RunDirectory,
   type RunResults,
 } from './lib/runs/index.js'
@@ -74,7 +86,15 @@ export {
   type ElasticKvCacheManager,
   type Elements,
   type InitOptions,
+  type InstanceLimitState,
+  type KvCacheInfo,
   type KvTensor,
+  type LimitReason,
+  type LimitStatus,
+  type MambaCacheParams,
+  type MambaStates,
+  type MemoryLimitState,
+  type MemoryUnit,
   type MhaTokenToKvPoolOptions,
   type PoolOptions,
   type PoolSnapshot,
@@ -82,8 +102,9 @@ export {
   type VllmInitOptions,
 } from './lib/elastic/index.js'
 export type {SglangInterfaces, VllmInterfaces, VmmOps}
-export {ElasticBlockPool, type ElasticBlockPoolOptions} from './lib/engine/index.js'
-export {isTokenBearing, type StreamChunk} from './lib/openai/index.js'
+export type {PageCounts} from './lib/kvcache/index.js'
+export {ElasticBlockPool, type BlockManager, type ElasticBlockPoolOptions} from './lib/engine/index.js'
+export {isTokenBearing, type Delta, type StreamChunk, type Usage} from './lib/openai/index.js'
 
 // Real parts are made when the library is first used, so that importing it stays cheap.
 const wired: ElasticParts = {
@@ -99,8 +120,14 @@ const kvcached = createKvcached(wired)
 export const vllm: VllmInterfaces = kvcached.vllm
 /** KV caches in SGLang's shapes. */
 export const sglang: SglangInterfaces = kvcached.sglang
-/** What lies under both: addresses, and pages that get memory and lose it. */
-export const {createKvTensors, kvTensorsCreated, mapToKvTensors, unmapFromKvTensors}: VmmOps = kvcached.vmmOps
+/** What lies under both: see {@link VmmOps}. */
+export const createKvTensors: VmmOps['createKvTensors'] = kvcached.vmmOps.createKvTensors
+/** See {@link VmmOps}. */
+export const kvTensorsCreated: VmmOps['kvTensorsCreated'] = kvcached.vmmOps.kvTensorsCreated
+/** See {@link VmmOps}. */
+export const mapToKvTensors: VmmOps['mapToKvTensors'] = kvcached.vmmOps.mapToKvTensors
+/** See {@link VmmOps}. */
+export const unmapFromKvTensors: VmmOps['unmapFromKvTensors'] = kvcached.vmmOps.unmapFromKvTensors
 
 /** kvcached's segments on this host: `/dev/shm`, or `KVCTL_SHM_DIR`. */
 export async function openSegments(logger: Logger = silentLogger): Promise<SegmentStore> {

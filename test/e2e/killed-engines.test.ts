@@ -17,7 +17,7 @@ const STREAMS = 16
 const [START_MS, LOAD_MS] = [1500, 600]
 const seed = Number(process.env['KVCTL_TEST_SEED'] ?? Math.floor(Math.random() * 2 ** 31))
 
-describe('an engine that is killed', function () {
+describe(`an engine that is killed, KVCTL_TEST_SEED=${seed},`, function () {
   this.timeout(120_000)
   const random = seededRandom(seed)
   const started = new Set<ChildProcess>()
@@ -72,7 +72,7 @@ describe('an engine that is killed', function () {
     await kill(child)
   }
 
-  it(`at any moment leaves nothing, or a segment that kvctl prune knows for dead (KVCTL_TEST_SEED=${seed})`, async () => {
+  it('at any moment leaves nothing, or a segment that kvctl prune knows for dead', async () => {
     const survivor = start('survivor')
     load(await urlOf(survivor))
     for (let round = 0; round < ROUNDS; round++) {

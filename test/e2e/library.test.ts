@@ -69,6 +69,15 @@ describe('a program that keeps KV memory with the library', function () {
     })
   }
 
+  it('does what the example says', () => {
+    const example = join(repositoryRoot, 'examples/elastic-kv-cache.js')
+    const said = execFileSync(process.execPath, [example, 'cpu'], {env, encoding: 'utf8'})
+    // 4 layers, K and V: 8 pages of 2 MiB a page id; 64 blocks of 32 KiB on each, block 0 among them.
+    expect(said).to.match(/^shape \(2, \d+, 16, 8, 128\), 1023 blocks to be had\n/)
+    expect(said).to.include('256 blocks: 80 MiB mapped, 80 MiB resident\nthe first key is 0x3c00\n')
+    expect(readdirSync(folder)).to.deep.equal([])
+  })
+
   it('leaves a segment that kvctl prune knows for dead when it is killed', async () => {
     const {child} = await start('killed', 'loop')
     const end = ended(child)

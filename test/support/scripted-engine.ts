@@ -75,6 +75,8 @@ const EMPTY_STATE: EngineState = {
     reserved_pages: 0,
     effective_free_pages: 0,
     in_shrink: false,
+    available_physical_pages: null,
+    resize_target_bytes: -1,
     shrink_target_blocks: null,
   },
   timing: {mode: 'constant', speedup: 1, jitter: 0, model: null, gpu: null},

@@ -16,6 +16,7 @@ const ITEM_BYTES = {
   float64: 8,
 } as const
 
+/** An element type by torch's name. */
 export type DType = keyof typeof ITEM_BYTES
 
 /** Elements as JavaScript has them; the floats that it lacks come as their bits. */

@@ -1,5 +1,6 @@
 import {ConfigurationError} from '../foundation/index.js'
 import type {KvCacheManager, PageCounts} from '../kvcache/index.js'
+import {judgeRevision, REASONS, type LimitRevision, type MemoryLimitState} from './memory-limit.js'
 import {poolSnapshot, type PoolFacts, type PoolSnapshot} from './pool-snapshot.js'
 import type {UsagePublisher} from './usage-publisher.js'
 
@@ -9,6 +10,7 @@ const TIDY_MS = 20
 const SLICE_MS = 4
 
 const UNITS = {bytes: 1, kb: 2 ** 10, mb: 2 ** 20, gb: 2 ** 30} as const
+/** Powers of 1024. */
 export type MemoryUnit = keyof typeof UNITS
 
 /**
@@ -25,6 +27,7 @@ export class ElasticKvCacheManager {
   readonly #timer: NodeJS.Timeout
   readonly #onClose: () => void
   #isClosed = false
+  #limit: LimitRevision | null = null
 
   /** Made by `getKvCacheManager`. */
   constructor(pool: KvCacheManager, publisher: UsagePublisher, facts: PoolFacts, onClose: () => void) {
@@ -34,6 +37,19 @@ export class ElasticKvCacheManager {
     this.#onClose = onClose
     this.#timer = setInterval(() => this.#tidy(), TIDY_MS)
     this.#timer.unref()
+  }
+
+  get groupId(): number {
+    return this.#facts.groupId
+  }
+
+  get integration(): PoolFacts['integration'] {
+    return this.#facts.integration
+  }
+
+  /** All that the pool ever has, with which it started. */
+  get capacityBytes(): number {
+    return this.#pool.startupBytes
   }
 
   get poolName(): string {
@@ -63,6 +79,7 @@ export class ElasticKvCacheManager {
     return this.#pool.tryToReserve(count)
   }
 
+  /** Gives up what {@link tryToReserve} keeps aside. */
   freeReserved(): void {
     this.#checkOpen()
     this.#pool.freeReserved()
@@ -72,6 +89,55 @@ export class ElasticKvCacheManager {
   resize(bytesPerBuffer: number): boolean {
     this.#checkOpen()
     return this.#pool.resize(bytesPerBuffer)
+  }
+
+  /**
+   * Sets the pool's limit from within the process, and in its segment, so that `kvctl limit` and this never contradict each
+   * other: the last one counts. Whoever repeats a revision changes nothing.
+   *
+   * @param limitBytes of all layers and buffers; 0 leaves nothing but what is in use
+   * @param revision 0 or more; one below the last is `stale`, the last one with another limit a `conflict`
+   * @throws RangeError for what is no whole number of 0 or more; ResourceError as `SegmentStore.writeLimit`
+   */
+  async setMemoryLimit(
+    limitBytes: number,
+    {revision}: {readonly revision: number},
+  ): Promise<MemoryLimitState> {
+    this.#checkOpen()
+    const asked = {limitBytes, revision}
+    const verdict = judgeRevision(this.#limit, asked)
+    if (verdict === 'stale' || verdict === 'conflict')
+      return {...this.memoryLimitState(), status: verdict, reason: REASONS[verdict]}
+    if (verdict === 'new') {
+      // A segment with a total of 0 is in no list; a byte for each buffer leaves no page either.
+      const least = this.#facts.numLayers * this.#facts.buffers
+      await this.#publisher.setLimit(Math.max(least, this.#effectiveLimit(limitBytes)))
+      this.#limit = asked
+      this.#pool.applyPendingLimit()
+    }
+    return this.memoryLimitState()
+  }
+
+  /** Of the last limit that {@link setMemoryLimit} set. */
+  memoryLimitState(): MemoryLimitState {
+    const {total, inUse, reserved} = this.#pool.pageCounts
+    const bundle = this.#pool.pageBundleBytes
+    const mapped = (inUse + reserved) * bundle
+    const effective = this.#effectiveLimit(this.#limit?.limitBytes ?? Infinity)
+    const status = this.#pool.shrinkState().inShrink ? 'deferred' : 'applied'
+    return {
+      status,
+      pool_name: this.poolName,
+      group_id: this.groupId,
+      limit_bytes: this.#limit?.limitBytes ?? null,
+      effective_limit_bytes: effective,
+      current_capacity_bytes: total * bundle,
+      revision: this.#limit?.revision ?? null,
+      mapped_bytes: mapped,
+      remaining_bytes: Math.max(0, effective - mapped),
+      overage_bytes: Math.max(0, mapped - effective),
+      reason: REASONS[status],
+    }
   }
 
   /** Gives the memory of all idle pages back. */
@@ -125,6 +191,12 @@ export class ElasticKvCacheManager {
   /** Removes the segment and nothing else, at once: for a process that ends. */
   removeSync(): void {
     this.#publisher.remove()
+  }
+
+  /** In whole pages. */
+  #effectiveLimit(limitBytes: number): number {
+    const bundle = this.#pool.pageBundleBytes
+    return Math.floor(Math.min(limitBytes, this.#pool.startupBytes) / bundle) * bundle
   }
 
   #tidy(): void {

@@ -4,6 +4,9 @@ export {poolSnapshot, type PoolFacts, type PoolSnapshot} from './pool-snapshot.j
 export {
   createKvcached,
   shortOfBlocks,
+  type KvCacheInfo,
+  type MambaCacheParams,
+  type MambaStates,
   type PoolOptions,
   type SglangInterfaces,
   type VllmInitOptions,
@@ -12,6 +15,7 @@ export {
 } from './interfaces.js'
 export type {KvTensor} from './kv-tensor.js'
 export type {InitOptions, RuntimeSnapshot} from './kvcached.js'
+export type {InstanceLimitState, LimitReason, LimitStatus, MemoryLimitState} from './memory-limit.js'
 export {ElasticMHATokenToKVPool, type MhaTokenToKvPoolOptions} from './mha-token-to-kv-pool.js'
 export type {ElasticParts, KvDevice} from './parts.js'
 export {serveRankExchange} from './ranks/index.js'

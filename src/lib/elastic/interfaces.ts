@@ -6,8 +6,11 @@ import {checkAttention, sglangLayout, vllmLayout, type AttentionType, type Strid
 import type {KvTensor as Tensor} from './kv-tensor.js'
 import {KvTensor} from './kv-tensor.js'
 import {Kvcached, type InitOptions, type RuntimeSnapshot} from './kvcached.js'
+import {mambaLayout} from './mamba-layout.js'
+import type {InstanceLimitState} from './memory-limit.js'
 import type {ElasticParts} from './parts.js'
 
+/** The same for vLLM, which has workers. */
 export interface VllmInitOptions extends InitOptions {
   /**
    * Listens at this rank's socket for the process that schedules. Where several ranks share every layer, a pool's pages
@@ -22,6 +25,42 @@ export interface PoolOptions {
   readonly numKvBuffers?: number
   readonly groupId?: number
   readonly poolName?: string
+}
+
+/** What else kvcached tells of the memory under a KV cache; `raw_info` and `meta` of its `alloc_kv_cache`. */
+export interface KvCacheInfo {
+  /** Flat, over all of it: one in the contiguous layout, else one a layer. */
+  readonly buffers: readonly Tensor[]
+  readonly numBlocks: number
+  /** K and V of one block in one layer. */
+  readonly pageSizeBytes: number
+  /** From a block of a layer to its next one. */
+  readonly blockStrideBytes: number
+  readonly numPools: number
+  readonly isContiguous: boolean
+}
+
+/** Shapes and element types of mamba states, as the `cache_params` of SGLang. */
+export interface MambaCacheParams {
+  readonly shape: {readonly conv: readonly (readonly number[])[]; readonly temporal: readonly number[]}
+  readonly dtype: {readonly conv: string; readonly temporal: string}
+}
+
+/** Tensors over mamba states, and how these lie in memory. */
+export interface MambaStates {
+  /** By convolution, then by layer; each of shape (slots, …), in both layouts. */
+  readonly convState: readonly (readonly Tensor[])[]
+  /** By layer. */
+  readonly temporalState: readonly Tensor[]
+  readonly info: {
+    /** Of a slot in a layer: the `cellSize` for `getKvCacheManager`, with blocks of 1 token and 1 buffer. */
+    readonly cellSize: number
+    readonly numSlots: number
+    readonly numMambaLayers: number
+    readonly convOffsets: readonly number[]
+    readonly temporalOffset: number
+    readonly isContiguous: boolean
+  }
 }
 
 /** @see ovg-project/kvcached:kvcached/integration/vllm/interfaces.py — the same functions */
@@ -49,6 +88,8 @@ export interface VllmInterfaces {
     groupId?: number,
     kernelBlockSize?: number,
   ): Tensor[]
+  /** Of the tensors that `allocKvCache` made for a group. @throws ResourceError `KV_TENSORS_MISSING` */
+  kvCacheInfo(groupId?: number): KvCacheInfo
   /**
    * A pool of blocks over such tensors, whose block 0 is never handed out, and its segment in /dev/shm.
    *
@@ -64,14 +105,22 @@ export interface VllmInterfaces {
   ): Promise<ElasticKvCacheManager>
   /** Gives all memory and every segment back. Tensors throw from then on. */
   shutdownKvcached(): Promise<void>
+  /** This process's state, key by key as kvcached tells it. */
   observabilitySnapshot(): RuntimeSnapshot
+  /** Of every pool that was made here, by name and group. */
   kvCachePoolSnapshots(): PoolSnapshot[]
+  /**
+   * One limit over all pools of the process, split by their size, in the order of its revisions: repeating one is harmless.
+   *
+   * @param limitBytes whole number, 0 or more @throws RangeError, ResourceError
+   */
+  setInstanceMemoryLimit(limitBytes: number, order: {readonly revision: number}): Promise<InstanceLimitState>
 }
 
 /** @see ovg-project/kvcached:kvcached/integration/sglang/interfaces.py — the same functions */
 export interface SglangInterfaces extends Pick<
   VllmInterfaces,
-  'kvCachePoolSnapshots' | 'observabilitySnapshot' | 'shutdownKvcached'
+  'kvCachePoolSnapshots' | 'observabilitySnapshot' | 'setInstanceMemoryLimit' | 'shutdownKvcached'
 > {
   /** `isWorker` is taken and says nothing, as in kvcached's documentation. */
   initKvcached(options?: VllmInitOptions): Promise<void>
@@ -93,7 +142,20 @@ export interface SglangInterfaces extends Pick<
     kvLayout?: string,
     groupId?: number,
   ): {readonly kTensors: Tensor[]; readonly vTensors: Tensor[]}
-  /** @param options `reservesNullBlock` is true unless said otherwise */
+  /**
+   * Addresses for the states of mamba layers; a slot is a block of a manager over them. kvcached's contiguous layout has one
+   * tensor over all layers; here it is one a layer in both layouts.
+   *
+   * @throws ConfigurationError `KV_BLOCK_TOO_LARGE`, `DTYPE_UNSUPPORTED`, `DEVICE_INVALID`
+   */
+  allocMambaStates(options: {
+    readonly numSlots: number
+    readonly numMambaLayers: number
+    readonly cacheParams: MambaCacheParams
+    readonly device: string
+    readonly groupId?: number
+  }): MambaStates
+  /** As vLLM's. @param options `reservesNullBlock` is true unless said otherwise */
   getKvCacheManager(
     numBlocks: number,
     blockSize: number,
@@ -119,6 +181,7 @@ export interface VmmOps {
     groupId?: number,
     unifiedPool?: boolean,
   ) => readonly Tensor[]
+  /** Whether a group has tensors. */
   readonly kvTensorsCreated: (groupId?: number) => boolean
   /**
    * Gives pages memory. With a list as second argument, as kvcached's documentation has it, the first holds page ids.
@@ -160,14 +223,17 @@ export function createKvcached(parts: ElasticParts): {
     if (asked > available)
       parts.logger.warn(`Requested ${asked} ${what}, but only ${available} ${what} are available.`)
   }
-  const shared = {
-    shutdownKvcached: () => kvcached.shutdown(),
-    observabilitySnapshot: () => kvcached.observabilitySnapshot(),
-    kvCachePoolSnapshots: () => kvcached.poolSnapshots(),
-  }
+  const shared = (engine: 'vllm' | 'sglang') => ({
+    shutdownKvcached: async () => kvcached.shutdown(),
+    observabilitySnapshot: () => kvcached.observabilitySnapshot(engine),
+    kvCachePoolSnapshots: () => kvcached.poolSnapshots(engine),
+    setInstanceMemoryLimit: async (limitBytes: number, {revision}: {readonly revision: number}) =>
+      kvcached.setInstanceMemoryLimit(limitBytes, revision),
+  })
+  const infos = new Map<number, Omit<KvCacheInfo, 'buffers'>>()
 
   const vllm: VllmInterfaces = {
-    ...shared,
+    ...shared('vllm'),
     initKvcached: (options = {}) => kvcached.init(options, options.isWorker ?? false),
     allocKvCache(
       shape,
@@ -191,7 +257,22 @@ export function createKvcached(parts: ElasticParts): {
         ...([layout.bufferBytes * layout.buffers, dtype, deviceName, numLayers, buffers, groupId] as const),
         isUnified,
       )
+      const pageSizeBytes = layout.blockBytes * layout.buffers
+      const blockBytes = isUnified ? pageSizeBytes : layout.blockBytes
+      infos.set(groupId, {
+        numBlocks: layout.numBlocks,
+        pageSizeBytes,
+        blockStrideBytes: geometry.isContiguous ? pageSizeBytes * numLayers : blockBytes,
+        numPools: numLayers,
+        isContiguous: geometry.isContiguous,
+      })
       return tensors(groupId, dtypeName, deviceName, layout.views)
+    },
+    kvCacheInfo(groupId = 0) {
+      const buffers = kvcached.flatTensorsOf(groupId)
+      const info = infos.get(groupId)
+      if (info) return {buffers, ...info}
+      throw new ResourceError('KV_TENSORS_MISSING', `no KV cache of group ${groupId} exists`)
     },
     getKvCacheManager: (numBlocks, blockSize, cellSize, numLayers, options = {}) =>
       kvcached.manager({
@@ -200,7 +281,7 @@ export function createKvcached(parts: ElasticParts): {
       }),
   }
   const sglang: SglangInterfaces = {
-    ...shared,
+    ...shared('sglang'),
     initKvcached: (options = {}) => kvcached.init(options, (options.tpSize ?? 1) > 1),
     allocKvCache(
       shape,
@@ -231,6 +312,29 @@ export function createKvcached(parts: ElasticParts): {
       return {
         kTensors: tensors(groupId, dtypeName, deviceName, layout.keys),
         vTensors: tensors(groupId, dtypeName, deviceName, layout.values),
+      }
+    },
+    allocMambaStates({numSlots, numMambaLayers, cacheParams, device, groupId = 0}) {
+      const {geometry} = kvcached.geometryFor(numMambaLayers, 'uint8')
+      const {isContiguous, pageBytes} = geometry
+      const {conv, temporal, ...cell} = mambaLayout(
+        {
+          ...cacheParams.shape,
+          convDtype: parseDtype(cacheParams.dtype.conv),
+          temporalDtype: parseDtype(cacheParams.dtype.temporal),
+        },
+        {numSlots, numLayers: numMambaLayers, pageBytes, isContiguous},
+      )
+      const deviceName = kvcached.checkDevice(device)
+      const layerBytes = numSlots * cell.cellBytes
+      kvcached.createKvTensors(layerBytes, 'uint8', deviceName, numMambaLayers, 1, groupId, !isContiguous)
+      return {
+        convState: conv.map(views => tensors(groupId, cacheParams.dtype.conv, deviceName, views)),
+        temporalState: tensors(groupId, cacheParams.dtype.temporal, deviceName, temporal),
+        info: {
+          ...{cellSize: cell.cellBytes, numSlots, numMambaLayers, isContiguous},
+          ...{convOffsets: cell.convOffsets, temporalOffset: cell.temporalOffset},
+        },
       }
     },
     getKvCacheManager: (numBlocks, blockSize, cellSize, numLayers, options = {}) =>

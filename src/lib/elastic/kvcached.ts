@@ -9,6 +9,13 @@ import {cleanUpOnEnd} from './end-of-process.js'
 import type {PoolGeometry} from './kv-layout.js'
 import {KvRanges} from './kv-ranges.js'
 import {KvTensor} from './kv-tensor.js'
+import {
+  instanceState,
+  judgeRevision,
+  splitLimit,
+  type InstanceLimitState,
+  type MemoryLimitState,
+} from './memory-limit.js'
 import {askRanks, BlockingRanks, listenAsRank, type RankAddress, type RankListener} from './ranks/index.js'
 import type {ElasticParts, KvDevice} from './parts.js'
 import type {PoolSnapshot} from './pool-snapshot.js'
@@ -18,6 +25,7 @@ import {UsagePublisher} from './usage-publisher.js'
 const TENSORS_PATIENCE_MS = 10_000
 const TENSORS_POLL_MS = 2
 
+/** Which process this is, and where its KV memory shall be. */
 export interface InitOptions {
   readonly tpRank?: number
   /** Ranks that share every layer; the seed's `tp_size`, upstream's `world_size`. */
@@ -25,6 +33,7 @@ export interface InitOptions {
   readonly ppRank?: number
   /** `cpu`, or `cuda:N` as torch has it; kvcached's default is `cuda:0`. */
   readonly device?: string
+  /** Taken and told; pages are always given back only after the device has done what it was asked. */
   readonly asyncSched?: boolean
   /** Memory for which addresses are reserved, in place of all that the device has. */
   readonly memoryBytes?: number
@@ -53,18 +62,26 @@ interface Session {
   readonly tpRank: number
   readonly tpSize: number
   readonly ppRank: number
+  readonly asyncSched: boolean
   listener: RankListener | null
   /** Made for the first pool whose pages are in other processes. */
   ranks: BlockingRanks | null
   readonly stopCleaning: () => void
 }
 
-/** What the runtime snapshot of kvcached's observability says. */
+/** What the runtime snapshot of kvcached's observability says, key by key. */
 export interface RuntimeSnapshot {
   readonly schema_version: 'kvcached.observability.v1'
+  readonly engine: 'vllm' | 'sglang'
   readonly initialized: boolean
   readonly device: string | null
+  readonly world_size: number
+  readonly pp_rank: number
+  readonly async_sched: boolean
+  /** Null before it is initialised. */
   readonly contiguous_layout: boolean | null
+  /** Null for SGLang, which knows no workers. */
+  readonly is_worker: boolean | null
 }
 
 /**
@@ -168,9 +185,7 @@ export class Kvcached {
 
   /** Byte offset of a page id, as {@link mapToKvTensors} wants it. */
   offsetOfPage(pageId: number, groupId: number): number {
-    const group = this.#opened().groups.get(groupId)
-    if (group) return group.ranges.offsetOf(pageId)
-    throw new ResourceError('KV_TENSORS_MISSING', `no KV tensors of group ${groupId} exist`)
+    return this.#groupOf(groupId).ranges.offsetOf(pageId)
   }
 
   /** What fixes the layout of a pool of this dtype. @throws ResourceError `NOT_INITIALIZED` */
@@ -182,7 +197,12 @@ export class Kvcached {
 
   /** Ranges of a group that exists. */
   rangesOf(groupId: number): KvRanges {
-    return this.#opened().groups.get(groupId)!.ranges
+    return this.#groupOf(groupId).ranges
+  }
+
+  /** Flat tensors of a group. @throws ResourceError `KV_TENSORS_MISSING` */
+  flatTensorsOf(groupId: number): readonly KvTensor[] {
+    return this.#groupOf(groupId).tensors
   }
 
   /** @throws ResourceError `NOT_INITIALIZED`; ConfigurationError when it is another device than that of `init` */
@@ -250,17 +270,47 @@ export class Kvcached {
     return manager
   }
 
-  observabilitySnapshot(): RuntimeSnapshot {
+  observabilitySnapshot(engine: 'vllm' | 'sglang'): RuntimeSnapshot {
+    const session = this.#session
     return {
       schema_version: 'kvcached.observability.v1',
-      initialized: this.#session !== null,
-      device: this.#session?.device.name ?? null,
-      contiguous_layout: this.#session?.geometry.isContiguous ?? null,
+      engine,
+      initialized: session !== null,
+      device: session?.device.name ?? null,
+      world_size: session?.tpSize ?? 1,
+      pp_rank: session?.ppRank ?? 0,
+      async_sched: session?.asyncSched ?? false,
+      contiguous_layout: session?.geometry.isContiguous ?? null,
+      is_worker: engine === 'vllm' ? Boolean(session?.listener) : null,
     }
   }
 
-  poolSnapshots(): PoolSnapshot[] {
-    return [...(this.#session?.managers ?? [])].map(manager => manager.observabilitySnapshot())
+  /** By pool and group. */
+  poolSnapshots(engine: 'vllm' | 'sglang'): PoolSnapshot[] {
+    return this.#managers()
+      .filter(({integration}) => integration === engine)
+      .map(manager => manager.observabilitySnapshot())
+  }
+
+  /**
+   * One limit over all pools of this process, split by what they have at most.
+   *
+   * @throws as `ElasticKvCacheManager.setMemoryLimit`
+   * @see ovg-project/kvcached:kvcached/control.py — set_instance_memory_limit
+   */
+  async setInstanceMemoryLimit(limitBytes: number, revision: number): Promise<InstanceLimitState> {
+    const asked = {limitBytes, revision}
+    judgeRevision(null, asked)
+    const managers = this.#managers()
+    const shares = splitLimit(
+      limitBytes,
+      managers.map(({capacityBytes}) => capacityBytes),
+    )
+    const states: MemoryLimitState[] = []
+    for (const [index, manager] of managers.entries()) {
+      states.push(await manager.setMemoryLimit(shares[index]!, {revision}))
+    }
+    return instanceState(asked, states)
   }
 
   async #init({device: name = 'cuda:0', memoryBytes, ...ranks}: InitOptions): Promise<void> {
@@ -280,6 +330,7 @@ export class Kvcached {
       tpRank: ranks.tpRank ?? 0,
       tpSize: ranks.tpSize ?? 1,
       ppRank: ranks.ppRank ?? 0,
+      asyncSched: ranks.asyncSched ?? false,
       listener: null,
       ranks: null,
       stopCleaning: cleanUpOnEnd(() => {
@@ -287,6 +338,18 @@ export class Kvcached {
         this.#session?.listener?.removeSync()
       }),
     }
+  }
+
+  #groupOf(groupId: number): {readonly ranges: KvRanges; readonly tensors: readonly KvTensor[]} {
+    const group = this.#opened().groups.get(groupId)
+    if (group) return group
+    throw new ResourceError('KV_TENSORS_MISSING', `no KV tensors of group ${groupId} exist`)
+  }
+
+  #managers(): ElasticKvCacheManager[] {
+    return [...(this.#session?.managers ?? [])].sort(
+      (a, b) => a.poolName.localeCompare(b.poolName) || a.groupId - b.groupId,
+    )
   }
 
   #addressOf({ppRank}: Session, rank: number): RankAddress {

@@ -4,6 +4,7 @@ import type {SglangInterfaces} from './interfaces.js'
 import type {KvTensor} from './kv-tensor.js'
 import {itemBytesOf, parseDtype} from './dtype.js'
 
+/** What a pool of tokens holds, and where. */
 export interface MhaTokenToKvPoolOptions {
   /** Tokens that may be cached at once. */
   readonly size: number
@@ -56,10 +57,12 @@ export class ElasticMHATokenToKVPool {
     return new ElasticMHATokenToKVPool(options, manager, tensors)
   }
 
+  /** Keys of a layer, by token slot. @throws RangeError */
   getKeyBuffer(layer: number): KvTensor {
     return bufferOf(this.#keys, layer)
   }
 
+  /** Values of a layer, by token slot. @throws RangeError */
   getValueBuffer(layer: number): KvTensor {
     return bufferOf(this.#values, layer)
   }
@@ -87,7 +90,7 @@ export class ElasticMHATokenToKVPool {
     this.kvCacheManager.free([...new Set(slots.map(slot => Math.floor(slot / this.pageSize)))])
   }
 
-  /** Writes the keys and values of some tokens in one layer. @param keys, values head by head, token after token */
+  /** Writes the keys and values of some tokens in one layer. @param keys head by head, token after token @param values the same */
   setKvBuffer(layer: number, slots: readonly number[], keys: Elements, values: Elements): void {
     for (const [tensor, elements] of [
       [this.getKeyBuffer(layer), keys],

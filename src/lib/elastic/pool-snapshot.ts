@@ -26,9 +26,13 @@ export interface PoolSnapshot {
   readonly free_pages: number
   readonly inuse_pages: number
   readonly reserved_pages: number
+  /** Null when the machine cannot tell. */
+  readonly available_physical_pages: number | null
   readonly effective_free_pages: number
   readonly in_shrink: boolean
   readonly shrink_target_blocks: number | null
+  /** The last limit asked for, by buffer and layer; -1 when none was, or it is the start-up size. */
+  readonly resize_target_bytes: number
 }
 
 export interface PoolFacts {
@@ -43,7 +47,7 @@ export interface PoolFacts {
   readonly reservesNullBlock: boolean
 }
 
-/** @see ovg-project/kvcached:kvcached/observability.py — the same keys, but for two that only its driver can tell */
+/** @see ovg-project/kvcached:kvcached/observability.py — the same keys */
 export function poolSnapshot(pool: KvCacheManager, facts: PoolFacts): PoolSnapshot {
   const {numLayers, buffers, blockBytes, pageBytes, numBlocks} = facts
   const {total, inUse, reserved, free} = pool.pageCounts
@@ -76,8 +80,10 @@ export function poolSnapshot(pool: KvCacheManager, facts: PoolFacts): PoolSnapsh
     free_pages: free + reserved,
     inuse_pages: inUse,
     reserved_pages: reserved,
+    available_physical_pages: pool.availablePages === Infinity ? null : pool.availablePages,
     effective_free_pages: pool.openPages,
     in_shrink: inShrink,
     shrink_target_blocks: inShrink ? pool.capacityBlocks() : null,
+    resize_target_bytes: pool.limitPerBuffer ?? -1,
   }
 }

@@ -29,6 +29,8 @@ export function readKvcachedSettings(environment: NodeJS.ProcessEnv): KvcachedSe
   }
   // Read for the sake of its check: kvctl counts a block freed twice as an error whatever it says.
   truth(environment, 'KVCACHED_SANITY_CHECK', false)
+  // The same; kvcached reads it and uses it nowhere either.
+  integer(environment, 'KVCACHED_MAX_CACHED_BLOCKS')
   return {
     isEnabled,
     autopatches: truth(environment, 'KVCACHED_AUTOPATCH', isEnabled),

@@ -64,6 +64,20 @@ export class UsagePublisher implements UsagePort {
     this.#watch.unref()
   }
 
+  /**
+   * Sets a limit from within, in the segment too, so that both say the same.
+   *
+   * @throws ResourceError `SEGMENT_NOT_FOUND`, `SEGMENT_LOCKED`; then nothing has changed
+   */
+  async setLimit(limitBytes: number): Promise<void> {
+    await this.#segment?.store.writeLimit(this.#segment.name, BigInt(limitBytes))
+    // One that began before we wrote may still bring the old limit.
+    await this.#reading
+    if (limitBytes === this.#limitBytes) return
+    this.#limitBytes = limitBytes
+    this.#onLimit()
+  }
+
   /** Writes what changed, unless somebody has the lock: then the next call does. */
   flush(): void {
     if (!this.#isDirty || !this.#segment) return

@@ -4,11 +4,15 @@ import type {BlockSource} from './core/ports.js'
 
 /** Where an {@link ElasticBlockPool} has its blocks from: what `getKvCacheManager` returns. */
 export interface BlockManager {
+  /** @returns null when there are not so many */
   alloc(count: number): number[] | null
+  /** Takes blocks back. */
   free(blockIds: readonly number[]): void
+  /** Blocks that it could give now. */
   availableSize(): number
 }
 
+/** Size and cache of a pool of blocks. */
 export interface ElasticBlockPoolOptions {
   /** Blocks of the manager, the null block included. */
   readonly numGpuBlocks: number

@@ -21,6 +21,7 @@ export interface ToyModelOptions {
 }
 
 const EARLIER_ROWS = 8
+const BEFORE_FIRST = firstDigest()
 
 /**
  * A model without weights that reads every answer out of the KV cache. The row of a token holds a digest of the row before
@@ -32,7 +33,8 @@ export class ToyModel implements ModelRunner {
   readonly #memory: KvMemory
   readonly #options: ToyModelOptions
   /** Of the last row that was loaded or written. */
-  #digest: RowDigest = firstDigest()
+  readonly #digest: RowDigest = firstDigest()
+  readonly #picks = new Uint32Array(EARLIER_ROWS)
   /** By sequence, what its last row was when it was written; only where reads have to be waited for. */
   readonly #written = new WeakMap<Sequence, {readonly position: number; readonly digest: RowDigest}>()
   /** K rows of one block, then V rows. */
@@ -73,11 +75,14 @@ export class ToyModel implements ModelRunner {
       const before = this.#written.get(sequence)
       let asked: number | null = null
       if (before?.position === computedTokens - 1) {
-        this.#digest = copyOf(before.digest)
+        copyDigest(before.digest, this.#digest)
         asked = reads.askDigest(this.#offsetOf(sequence, computedTokens - 1))
       } else this.#loadDigest(sequence, computedTokens - 1)
       this.#write(work)
-      this.#written.set(sequence, {position: computedTokens + newTokens - 1, digest: copyOf(this.#digest)})
+      this.#written.set(sequence, {
+        position: computedTokens + newTokens - 1,
+        digest: copyDigest(this.#digest, firstDigest()),
+      })
       const sample = samples ? this.#askSample(sequence, reads) : () => 0
       return () => (asked === null || reads.isDigest(asked, before!.digest) ? sample() : null)
     })
@@ -94,7 +99,7 @@ export class ToyModel implements ModelRunner {
     const last = sequence.tokens.length - 1
     const expected = foldOfRows(this.#digest, this.#memory.rowBytes / 4)
     const rows = reads.askRows(this.#offsetOf(sequence, last))
-    const earlier = last === 0 ? [] : pickEarlier(last, expected)
+    const earlier = last === 0 ? [] : [...this.#pickEarlier(last, expected)]
     const asked = earlier.map(position => reads.askDigest(this.#offsetOf(sequence, position)))
     return () => {
       if (reads.foldRows(rows) !== expected) return null
@@ -143,7 +148,7 @@ export class ToyModel implements ModelRunner {
 
   /** Reads the digests of the row at `position`; before the first there is nothing. */
   #loadDigest(sequence: Sequence, position: number): void {
-    this.#digest = firstDigest()
+    copyDigest(BEFORE_FIRST, this.#digest)
     if (position < 0) return
     this.#offsets[0] = this.#offsetOf(sequence, position)
     this.#offsets[1] = this.#offsets[0] + this.#memory.valueDistance
@@ -178,11 +183,12 @@ export class ToyModel implements ModelRunner {
   }
 
   #readEarlier(sequence: Sequence, last: number, digest: number): number {
-    pickEarlier(last, digest).forEach((position, index) => {
-      const offset = this.#offsetOf(sequence, position)
+    const picks = this.#pickEarlier(last, digest)
+    for (let index = 0; index < EARLIER_ROWS; index++) {
+      const offset = this.#offsetOf(sequence, picks[index]!)
       this.#offsets[2 * index] = offset
       this.#offsets[2 * index + 1] = offset + this.#memory.valueDistance
-    })
+    }
     const count = 2 * EARLIER_ROWS
     this.#memory.reservation.gather(
       this.#offsets,
@@ -191,6 +197,16 @@ export class ToyModel implements ModelRunner {
       asBytes(this.#read, count * DIGEST_BYTES),
     )
     return mixBits(digest ^ fold(this.#read, count * LANES))
+  }
+
+  /** Which rows before `last` a digest of it picks; until the next call. */
+  #pickEarlier(last: number, digest: number): Uint32Array {
+    let pick = digest
+    for (let index = 0; index < EARLIER_ROWS; index++) {
+      pick = mixBits(pick + 0x9e3779b9)
+      this.#picks[index] = (pick >>> 0) % last
+    }
+    return this.#picks
   }
 
   /** 0 when every word of every row is what its token and the row before make it; anything else otherwise. */
@@ -239,17 +255,10 @@ export class ToyModel implements ModelRunner {
   }
 }
 
-/** Which rows before `last` a digest of it picks. */
-function pickEarlier(last: number, digest: number): number[] {
-  let pick = digest
-  return Array.from({length: EARLIER_ROWS}, () => {
-    pick = mixBits(pick + 0x9e3779b9)
-    return (pick >>> 0) % last
-  })
-}
-
-function copyOf({key, value}: RowDigest): RowDigest {
-  return {key: key.slice(), value: value.slice()}
+function copyDigest(from: RowDigest, to: RowDigest): RowDigest {
+  to.key.set(from.key)
+  to.value.set(from.value)
+  return to
 }
 
 function asBytes(words: Uint32Array, bytes: number): Uint8Array {

@@ -9,6 +9,7 @@ export {
   ResourceError,
   ValidationError,
   type ErrorDocument,
+  type ErrorOptionsKvctl,
 } from './errors.js'
 export {stringifyExact} from './exact-json.js'
 export {parseQuantity, QUANTITY} from './quantities.js'

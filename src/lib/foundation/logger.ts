@@ -5,9 +5,13 @@ export type LogLevel = 'debug' | 'info' | 'warn' | 'error'
 
 /** What a part needs in order to say something about itself; never secrets, never request bodies. */
 export interface Logger {
+  /** For whoever looks for a fault. */
   debug(message: string): void
+  /** What happened as it should. */
   info(message: string): void
+  /** What did not, without being in the way. */
   warn(message: string): void
+  /** What failed. */
   error(message: string): void
 }
 

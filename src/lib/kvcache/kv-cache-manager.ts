@@ -110,6 +110,18 @@ export class KvCacheManager {
     return this.#pages.openPages
   }
 
+  /** Pages without memory yet for which the machine has some; Infinity when it cannot tell. */
+  get availablePages(): number {
+    return this.#pages.availablePages
+  }
+
+  /** Bytes of one buffer of one layer that the last limit asked for leaves; null when none was, or it is the start-up size. */
+  get limitPerBuffer(): number | null {
+    const limitBytes = this.#appliedLimitBytes
+    if (limitBytes === null || this.#perBuffer(limitBytes) === this.#perBuffer(this.startupBytes)) return null
+    return this.#perBuffer(limitBytes)
+  }
+
   /** Allocated blocks of a page; 0 when it is not in use. */
   blocksOnPage(pageId: number): number {
     return this.#byId.get(pageId)?.allocatedCount ?? 0
@@ -203,8 +215,7 @@ export class KvCacheManager {
   applyPendingLimit(): ShrinkState {
     const limitBytes = this.#usage.limitBytes()
     if (limitBytes !== null && limitBytes !== this.#appliedLimitBytes) {
-      const {numLayers, buffersPerLayer} = this.#options
-      const bytesPerBuffer = Math.floor(Math.floor(limitBytes / numLayers) / buffersPerLayer)
+      const bytesPerBuffer = this.#perBuffer(limitBytes)
       if (bytesPerBuffer > 0) {
         this.#appliedLimitBytes = limitBytes
         this.resize(bytesPerBuffer)
@@ -368,6 +379,11 @@ export class KvCacheManager {
     this.#allocated++
     this.#open.file(page)
     return id
+  }
+
+  #perBuffer(bytes: number): number {
+    const {numLayers, buffersPerLayer} = this.#options
+    return Math.floor(Math.floor(bytes / numLayers) / buffersPerLayer)
   }
 
   #publish(): void {

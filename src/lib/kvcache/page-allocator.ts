@@ -56,10 +56,15 @@ export class PageAllocator {
     return {total: this.#total, inUse: this.#inUse, reserved, free: this.#free.length}
   }
 
+  /** How many more pages the machine could back now; Infinity when it cannot tell. */
+  get availablePages(): number {
+    return Math.max(0, this.#mapper.availablePages())
+  }
+
   /** Pages that could still be handed out: mapped idle ones, and unmapped ones as far as the machine has memory. */
   get openPages(): number {
     const mapped = this.#reserved.length + this.#doomed.length
-    return mapped + Math.min(this.#free.length, Math.max(0, this.#mapper.availablePages()))
+    return mapped + Math.min(this.#free.length, this.availablePages)
   }
 
   /**

@@ -15,6 +15,7 @@ export const PERCENTILES = {
   p99: 0.99,
   p99_9: 0.999,
 } as const
+/** `p50` and so on. */
 export type PercentileName = keyof typeof PERCENTILES
 export const PERCENTILE_NAMES = Object.keys(PERCENTILES) as PercentileName[]
 export const CONFIDENCE = 0.95

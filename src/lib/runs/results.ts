@@ -304,6 +304,7 @@ const ownKeys = {
 
 /** `results.json`: the documented blocks, upstream's flat keys and our own figures in one object. */
 export const resultsSchema = z.looseObject({...ownKeys, ...seedBlocks, ...flatKeys})
+/** What `results.json` holds. */
 export type RunResults = z.output<typeof resultsSchema>
 
 /** `analysis.json`: the documented analysis output. */

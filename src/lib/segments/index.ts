@@ -11,6 +11,7 @@ export {
 export type {OwnedLook, SegmentLook, SegmentState} from './segment-look.js'
 export {createMemoryStore, stateFolder, type MemoryStore} from './state-folder.js'
 export {type Liveness, type Verdict} from './liveness.js'
+export type {Creator} from './creator.js'
 export {type SegmentWarning} from './warnings.js'
 export {
   planLimit,

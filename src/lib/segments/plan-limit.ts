@@ -11,6 +11,7 @@ import {heldBytes, type SegmentRecord} from './record.js'
  */
 export type LimitOutcome = 'applied' | 'pending' | 'written' | 'ignored'
 
+/** What a limit that somebody asked for comes to. */
 export interface LimitPlan {
   /** What goes into the record. */
   readonly limitBytes: bigint
@@ -19,6 +20,7 @@ export interface LimitPlan {
   readonly explanation: string | null
 }
 
+/** A limit that somebody asks for. */
 export interface LimitRequest {
   /** null restores the start-up total. */
   readonly limitBytes: bigint | null

@@ -24,6 +24,7 @@ import {isLimitKnown, remember, rememberMade, rememberWritten, type StartupMemor
 import type {MemoryStore} from './state-folder.js'
 import {warningsOn} from './warnings.js'
 
+/** A record around the writing of its limit. */
 export interface LimitWrite {
   readonly before: SegmentRecord
   readonly after: SegmentRecord

@@ -332,10 +332,17 @@ describe("kvcached's library", () => {
     expect(manager.tryToReserve(2)).to.equal(true)
     expect(kvcached.vllm.observabilitySnapshot()).to.deep.equal({
       schema_version: 'kvcached.observability.v1',
+      engine: 'vllm',
       initialized: true,
       device: 'cpu',
+      world_size: 1,
+      pp_rank: 0,
+      async_sched: false,
       contiguous_layout: true,
+      is_worker: false,
     })
+    expect(kvcached.sglang.observabilitySnapshot()).to.include({engine: 'sglang', is_worker: null})
+    expect(kvcached.sglang.kvCachePoolSnapshots()).to.deep.equal([])
     const [snapshot] = kvcached.vllm.kvCachePoolSnapshots()
     expect(snapshot).to.deep.include({
       pool_type: 'kv_cache',
@@ -353,8 +360,118 @@ describe("kvcached's library", () => {
       mapped_bytes: bundle,
       inuse_pages: 1,
       null_block_reserved: true,
+      available_physical_pages: null,
+      resize_target_bytes: -1,
     })
+    await store.writeLimit('pool', BigInt(3 * bundle))
+    await until(() => manager.observabilitySnapshot().resize_target_bytes === 3 * PAGE)
   })
+
+  it('takes limits from within in the order of their revisions, and says so in its segment', async () => {
+    const {manager} = await pool()
+    expect(manager.memoryLimitState()).to.deep.include({
+      ...{status: 'applied', limit_bytes: null, revision: null, effective_limit_bytes: 8 * bundle},
+      ...{mapped_bytes: bundle, remaining_bytes: 7 * bundle, overage_bytes: 0, reason: ''},
+    })
+    const held = manager.alloc(3 * BLOCKS_PER_PAGE)!
+    const limit = async (bundles: number, revision: number) =>
+      kvcached.vllm.setInstanceMemoryLimit(bundles * bundle, {revision})
+    const deferred = await limit(2.5, 4)
+    expect(deferred).to.deep.include({
+      ...{status: 'deferred', reason: 'inuse_capacity_above_limit', effective_limit_bytes: 2 * bundle},
+      ...{mapped_bytes: 4 * bundle, overage_bytes: 2 * bundle, remaining_bytes: 0, limit_bytes: 2.5 * bundle},
+    })
+    expect(readFileSync(join(folder, 'pool')).readBigInt64LE(0)).to.equal(BigInt(2 * bundle))
+    expect(manager.alloc(2 * BLOCKS_PER_PAGE)).to.equal(null)
+    manager.free(held)
+    expect(await limit(2.5, 4), 'the same again').to.deep.include({status: 'applied', mapped_bytes: bundle})
+    expect(manager.memoryLimitState().current_capacity_bytes).to.equal(2 * bundle)
+    expect(await limit(7, 3)).to.include({status: 'stale'})
+    expect(await limit(7, 4)).to.include({status: 'conflict', reason: 'revision_reused_with_different_limit'})
+    expect(manager.getPageCounts().total).to.equal(2)
+    // A limit from outside counts too; the next one from within replaces it.
+    await store.writeLimit('pool', BigInt(5 * bundle))
+    await until(() => manager.getPageCounts().total === 5)
+    expect(await limit(100, 5)).to.include({status: 'applied', effective_limit_bytes: 8 * bundle})
+    expect(manager.getPageCounts().total).to.equal(8)
+    manager.alloc(1)
+    expect(await limit(0, 6)).to.include({status: 'deferred', effective_limit_bytes: 0})
+    expect(
+      (await store.list()).map(({name}) => name),
+      'still to be seen',
+    ).to.deep.equal(['pool'])
+    expect(await manager.setMemoryLimit(-1, {revision: 9}).catch((error: unknown) => error)).to.be.instanceOf(
+      RangeError,
+    )
+    await kvcached.vllm.shutdownKvcached()
+    expect(await limit(1, 7)).to.include({status: 'unavailable'})
+  })
+
+  it('tells how the memory of a KV cache lies', async () => {
+    for (const isContiguous of [true, false]) {
+      start({KVCACHED_CONTIGUOUS_LAYOUT: String(isContiguous)})
+      await kvcached.vllm.initKvcached({device: 'cpu'})
+      const shape = [2, 9, TOKENS, HEADS, SIZE]
+      kvcached.vllm.allocKvCache(shape, TOKENS, 'float16', 'cpu', LAYERS, 'HYBRID_LINEAR')
+      const {buffers, ...info} = kvcached.vllm.kvCacheInfo()
+      expect(info).to.deep.equal({
+        numBlocks: (16 * MIB) / BLOCK,
+        pageSizeBytes: 2 * BLOCK,
+        blockStrideBytes: (isContiguous ? LAYERS : 1) * 2 * BLOCK,
+        numPools: LAYERS,
+        isContiguous,
+      })
+      expect(buffers.length).to.equal(isContiguous ? 1 : LAYERS)
+      expect(() => kvcached.vllm.kvCacheInfo(3)).to.throw(ResourceError, 'group 3')
+      await kvcached.vllm.shutdownKvcached()
+    }
+  })
+
+  for (const isContiguous of [true, false]) {
+    it(`keeps mamba states by slot, ${isContiguous ? 'all layers together' : 'layer by layer'}`, async () => {
+      start({KVCACHED_CONTIGUOUS_LAYOUT: String(isContiguous)})
+      const {sglang} = kvcached
+      await sglang.initKvcached({device: 'cpu'})
+      const cacheParams = {
+        shape: {conv: [[3, 5], [7]], temporal: [2, 4, 8]},
+        dtype: {conv: 'bfloat16', temporal: 'torch.float32'},
+      }
+      const states = sglang.allocMambaStates({
+        numSlots: 500,
+        numMambaLayers: LAYERS,
+        cacheParams,
+        device: 'cpu',
+      })
+      // 30 bytes, 14 more, then 64 numbers of 4 bytes: 300, of which 512 is the next divisor of 2 MiB.
+      expect(states.info).to.deep.equal({
+        ...{cellSize: 512, numSlots: 500, numMambaLayers: LAYERS, isContiguous},
+        ...{convOffsets: [0, 30], temporalOffset: 44},
+      })
+      expect(states.convState.map(layers => layers.map(({shape}) => shape))).to.deep.equal([
+        Array(LAYERS).fill([500, 3, 5]),
+        Array(LAYERS).fill([500, 7]),
+      ])
+      const manager = await sglang.getKvCacheManager(4096, 1, 512, LAYERS, {
+        numKvBuffers: 1,
+        poolName: 'mamba',
+      })
+      const [slot] = manager.alloc(1)!
+      states.convState[1]![1]!.at(slot!, 6).write(Uint16Array.of(0x1234))
+      states.temporalState[1]!.at(slot!, 1, 3, 7).write(Float32Array.of(1.5))
+      const cell = isContiguous ? (slot! * LAYERS + 1) * 512 : slot! * 512
+      expect(wordAt(isContiguous ? 0 : 1, cell + 30 + 12)).to.equal(0x1234)
+      // 1.5 is 0x3fc00000.
+      expect(wordAt(isContiguous ? 0 : 1, cell + 44 + 63 * 4 + 2)).to.equal(0x3fc0)
+      expect(() =>
+        sglang.allocMambaStates({
+          ...{numSlots: 1, numMambaLayers: 1, device: 'cpu', groupId: 5},
+          cacheParams: {shape: {conv: [], temporal: [PAGE]}, dtype: {conv: 'float16', temporal: 'float16'}},
+        }),
+      )
+        .to.throw(ConfigurationError, 'do not fit into a page')
+        .with.property('code', 'KV_BLOCK_TOO_LARGE')
+    })
+  }
 
   it('gives a second group of tensors a segment of its own', async () => {
     await pool()

@@ -60,6 +60,7 @@ describe("kvcached's settings", () => {
     ['KVCACHED_CONTIGUOUS_LAYOUT', 'maybe'],
     ['KVCACHED_SANITY_CHECK', 'x'],
     ['KVCACHED_MAX_CACHED_TOKENS', 'all'],
+    ['KVCACHED_MAX_CACHED_BLOCKS', 'many'],
     ['KVCACHED_IPC_TIMEOUT', 'soon'],
   ] as const) {
     it(`${name}=${value} is an error that names it, where kvcached takes a default or a zero`, () => {
