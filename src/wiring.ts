@@ -1,5 +1,6 @@
 import type {Balancer} from './lib/balance/index.js'
 import type {BenchParts} from './lib/bench/index.js'
+import type {BenchJobs} from './lib/jobs/index.js'
 import type {DoctorParts} from './lib/doctor/index.js'
 import type {KvDevice} from './lib/elastic/index.js'
 import type {Engine} from './lib/engine/index.js'
@@ -313,6 +314,21 @@ export async function benchParts(
         : claimRunDirectory(outputDir),
     close: () => http.close(),
   }
+}
+
+/** Benchmarks for `kvctl serve`, each in a process of its own. @throws ResourceError when the folder cannot be read or written */
+export async function benchJobs(
+  {folder, targets}: {readonly folder: string; readonly targets: readonly string[]},
+  logger: Logger,
+): Promise<BenchJobs> {
+  const jobs = await import('./lib/jobs/index.js')
+  const {startWorker} = await import('./lib/processes/index.js')
+  return jobs.BenchJobs.open({
+    folder,
+    targets,
+    logger,
+    startProcess: () => startWorker(jobs.benchJobPath),
+  })
 }
 
 export interface MonitorParts {

@@ -37,6 +37,8 @@ const serveConfig = z
     engine_url: z.array(url),
     dcgm_metrics: z.boolean(),
     drain_timeout: duration,
+    bench_url: z.array(url),
+    output_dir: z.string().min(1),
     cache_worker: z.array(z.url({protocol: /^https?$/})),
     cache_config: z.string().min(1),
     allow_path: z.array(z.string().min(1)),

@@ -78,6 +78,16 @@ export const serveFlags = {
   'dcgm-metrics': Flags.boolean({
     description: "also give /metrics under the names of NVIDIA's dcgm-exporter",
   }),
+  'bench-url': urlFlag({
+    description:
+      'server that benchmarks over HTTP may measure; may be repeated (default: only an engine of its own)',
+    multiple: true,
+    multipleNonGreedy: true,
+  }),
+  'output-dir': Flags.string({
+    description: 'folder of the run directories of benchmarks (default runs; also KVMINI_OUTPUT_DIR)',
+    helpValue: 'DIR',
+  }),
   'drain-timeout': durationFlag({
     description: 'how long running requests may go on after Ctrl-C (default 1.5s)',
   }),

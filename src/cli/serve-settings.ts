@@ -27,6 +27,8 @@ export interface ServeSettings {
   /** None: engines are looked for. */
   readonly engineUrls: readonly string[]
   readonly hasDcgmNames: boolean
+  /** Where benchmarks go, and which servers they may measure. */
+  readonly bench: {readonly folder: string; readonly targets: readonly string[]}
 }
 
 const DRAIN_MS = 1500
@@ -61,6 +63,11 @@ export function serveSettings(
     corsOrigins: flags['cors-origin'] ?? file.cors_origin ?? [],
     engineUrls: flags['engine-url'] ?? engineUrlsOf(environment) ?? file.engine_url ?? [],
     hasDcgmNames: flags['dcgm-metrics'] || file.dcgm_metrics === true,
+    bench: {
+      folder:
+        flags['output-dir'] ?? (environment['KVMINI_OUTPUT_DIR'] || undefined) ?? file.output_dir ?? 'runs',
+      targets: flags['bench-url'] ?? file.bench_url ?? [],
+    },
     drainMs: flags['drain-timeout'] ?? file.drain_timeout ?? DRAIN_MS,
     cache: {
       urls: flags['cache-worker'] ?? file.cache_worker ?? [],

@@ -2,10 +2,10 @@ import {join} from 'node:path'
 import {Flags} from '@oclif/core'
 import {costFlags, namesHoldings, namesPrices, pricingOfFlags} from '../cli/cost-flags.js'
 import {apiKeyOf, LoadCommand} from '../cli/load-command.js'
-import {planJson, planText, type PlanJson} from '../cli/plan-summary.js'
+import {planText} from '../cli/plan-summary.js'
 import {runSummary} from '../cli/run-summary.js'
 import {missedRules, validationLines} from '../cli/validation-lines.js'
-import type {BenchOutcome} from '../lib/bench/index.js'
+import type {BenchOutcome, PlanJson} from '../lib/bench/index.js'
 import {NetworkError} from '../lib/foundation/index.js'
 import type {Pricing, RunDirectory, RunResults} from '../lib/runs/index.js'
 
@@ -60,6 +60,7 @@ export default class Bench extends LoadCommand {
       this.note('Warning: the run is not priced: --gpu-type or --resources says what the server holds')
     }
     if (flags['dry-run']) {
+      const {planJson} = await import('../lib/bench/index.js')
       const shown = planJson(ask)
       this.log(planText(shown))
       return shown

@@ -1,5 +1,6 @@
 import {apiKeyOf, LoadCommand} from '../cli/load-command.js'
-import {planJson, planText, type PlanJson} from '../cli/plan-summary.js'
+import {planText} from '../cli/plan-summary.js'
+import type {PlanJson} from '../lib/bench/index.js'
 
 /** What a load left behind. */
 interface LoadTestJson {
@@ -44,6 +45,7 @@ export default class LoadTest extends LoadCommand {
     ])
     const ask = await this.ask(parsed, {}, apiKey)
     if (flags['dry-run']) {
+      const {planJson} = await import('../lib/bench/index.js')
       const shown = planJson(ask)
       this.log(planText(shown))
       return shown

@@ -9,7 +9,7 @@ import {packageVersion, systemClock} from '../lib/foundation/index.js'
 import type {Router} from '../lib/router/index.js'
 import type {FamilyName} from '../server/api-families.js'
 import type {ListeningApi} from '../server/api-server.js'
-import {cacheWorker, machine, routerFor} from '../wiring.js'
+import {benchJobs, cacheWorker, machine, routerFor} from '../wiring.js'
 
 const LIMITS = {maxRequests: 256, maxProxied: 8192, maxStreams: 512}
 const SEGMENT_INTERVAL_MS = 1000
@@ -21,8 +21,9 @@ export default class Serve extends KvctlCommand {
   static override description = `Families of routes: vram (GET /vram, /vram/stream, as Blackbox), stats (GET /proxy/stats, as vllm-chill), segments (GET /segments,
 GET, PUT and DELETE /segments/NAME, GET /segments/stream), system (/health, /metrics, /api/v1/version, /openapi.json, /docs), cache
 (LMCache's worker API over a KV buffer and tiers of its own) and router (/v1/* to the engines that --config FILE names, /models,
-/traffic/stats, /sleep/status, /action/sleep/MODEL). Failures are problem documents (RFC 9457), on the routes of vram, stats and
-router those of Blackbox, of vllm-chill, and of OpenAI and kvcached's controller. Ctrl-C lets running requests
+/traffic/stats, /sleep/status, /action/sleep/MODEL) and benchmark (/api/v1/benchmark, /api/v1/status, /api/v1/results, one run at a
+time against --bench-url or an engine of its own). Failures are problem documents (RFC 9457), on the routes of vram, stats and
+router those of Blackbox, of vllm-chill, and of OpenAI and kvcached's controller, on /api/v1 an envelope of their own. Ctrl-C lets running requests
 end. With --json the first line is {"url","pid","listeners"}, and a stdin that is a pipe ends the server when it closes.`
   static override examples = [
     '<%= config.bin %> <%= command.id %>',
@@ -31,6 +32,7 @@ end. With --json the first line is {"url","pid","listeners"}, and a stdin that i
     '<%= config.bin %> <%= command.id %> --cors-origin http://localhost:3000',
     '<%= config.bin %> <%= command.id %> --listen stats=8080 --engine-url http://localhost:8001',
     '<%= config.bin %> <%= command.id %> --config kvctl.yaml',
+    '<%= config.bin %> <%= command.id %> --listen benchmark=8080 --bench-url http://localhost:8000 --output-dir runs',
     '<%= config.bin %> <%= command.id %> --listen cache=7000 --cache-config lmcache.yaml',
   ]
   static override enableJsonFlag = true
@@ -52,6 +54,7 @@ end. With --json the first line is {"url","pid","listeners"}, and a stdin that i
     const {createApiContext} = await import('../server/api-context.js')
     const {serveApi} = await import('../server/api-server.js')
     const cache = settings.families.includes('cache') ? await cacheWorker(settings.cache, logger) : null
+    const jobs = settings.families.includes('benchmark') ? await benchJobs(settings.bench, logger) : null
     const host = await machine(settings.engineUrls, logger)
     const context = createApiContext({
       machine: host,
@@ -60,6 +63,7 @@ end. With --json the first line is {"url","pid","listeners"}, and a stdin that i
       cache: cache?.worker ?? null,
       cacheFigures: cache?.figures ?? null,
       router,
+      jobs,
       clock: systemClock,
       logger,
       version: packageVersion,
@@ -87,6 +91,7 @@ end. With --json the first line is {"url","pid","listeners"}, and a stdin that i
       await api.close(settings.drainMs)
     } finally {
       host.close()
+      await jobs?.close()
       await cache?.close()
     }
   }

@@ -7,6 +7,7 @@ import {isLoopback} from './loopback.js'
 import {describeApi} from './openapi.js'
 import {isBlackboxPath, sendPlain} from './plain-errors.js'
 import {HttpRefusal, PROBLEM_TYPE, problemOf} from './problem.js'
+import {benchmarkRoutes} from './routes/benchmark.js'
 import {cacheRoutes} from './routes/cache.js'
 import {routerRoutes} from './routes/router.js'
 import {segmentRoutes} from './routes/segments.js'
@@ -22,6 +23,7 @@ const FAMILIES: Readonly<Record<FamilyName, (app: FastifyInstance, context: ApiC
   system: systemRoutes,
   cache: cacheRoutes,
   router: routerRoutes,
+  benchmark: benchmarkRoutes,
 }
 
 export interface ApiAppOptions {

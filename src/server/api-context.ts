@@ -1,4 +1,5 @@
 import {stringifyExact, type Clock, type Logger} from '../lib/foundation/index.js'
+import type {BenchJobs} from '../lib/jobs/index.js'
 import type {GpuSampler} from '../lib/gpu/index.js'
 import type {Machine} from '../lib/machine/index.js'
 import type {Router} from '../lib/router/index.js'
@@ -23,6 +24,8 @@ export interface ApiContext {
   readonly metrics: ApiMetrics
   readonly segmentEvents: Broadcast
   readonly router: Router
+  /** Null where the benchmark family is not served. */
+  readonly jobs: BenchJobs | null
   /** A client of a routed answer that reads nothing for so long is put out. */
   readonly slowClientMs: number
   readonly sampler: GpuSampler
@@ -36,6 +39,7 @@ export interface ApiContextOptions {
   /** Of a cache worker in this process. */
   readonly cacheFigures: CacheFigures | null
   readonly router: Router
+  readonly jobs: BenchJobs | null
   readonly sampler: GpuSampler
   readonly machine: Pick<Machine, 'look'>
   readonly clock: Clock
@@ -50,17 +54,17 @@ export interface ApiContextOptions {
 
 export function createApiContext(options: ApiContextOptions): ApiContext {
   const {segments, cache, cacheFigures, router, sampler, machine, clock, logger, version} = options
-  const {slowClientMs, hasDcgmNames} = options
+  const {jobs, slowClientMs, hasDcgmNames} = options
   const feed = createMachineFeed(machine, clock)
   const traffic = createTraffic(options.limits)
   const ticker = watchSegments(segments, [], options.segmentIntervalMs, error => {
     logger.warn(`looking at segments failed: ${error instanceof Error ? error.message : String(error)}`)
   })
   return {
-    ...{segments, cache, router, sampler, feed, clock, logger, version, traffic, slowClientMs},
+    ...{segments, cache, router, jobs, sampler, feed, clock, logger, version, traffic, slowClientMs},
     startedNs: clock.nowNs(),
     metrics: createApiMetrics({
-      ...{segments, cacheFigures, router, feed, sampler, version, traffic, hasDcgmNames, logger},
+      ...{segments, cacheFigures, router, jobs, feed, sampler, version, traffic, hasDcgmNames, logger},
     }),
     segmentEvents: createBroadcast(ticker, segmentsEvent, slowClientMs),
     vramStreams: createVramStreams(feed, slowClientMs, logger),

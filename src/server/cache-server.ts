@@ -24,7 +24,7 @@ export async function serveCache(options: CacheServerOptions): Promise<Listening
   const {worker, figures, parts, host, port, token, logger} = options
   const context = createApiContext({
     ...parts,
-    ...{cache: worker, cacheFigures: figures, hasDcgmNames: false, clock: systemClock, logger},
+    ...{cache: worker, cacheFigures: figures, jobs: null, hasDcgmNames: false, clock: systemClock, logger},
     version: packageVersion,
     limits: LIMITS,
     segmentIntervalMs: UNUSED_INTERVAL_MS,

@@ -25,6 +25,7 @@ export async function describeApi(app: FastifyInstance, version: string, hasToke
         {name: 'system', description: 'the server itself'},
         {name: 'cache', description: "LMCache's worker API"},
         {name: 'router', description: 'many models behind one door, asleep when idle'},
+        {name: 'benchmark', description: 'benchmarks, one at a time; failures have an envelope of their own'},
       ],
       ...(hasToken && {
         components: {securitySchemes: {token: {type: 'http', scheme: 'bearer'}}},

@@ -58,6 +58,7 @@ export async function serveStore(
     ...{segments, router, sampler},
     machine: createMachine({sampler, segments, engines, logger: silentLogger}),
     hasDcgmNames: false,
+    jobs: null,
     cache: embeddedCacheWorker(worker),
     cacheFigures: cacheFigures(worker),
     clock: systemClock,

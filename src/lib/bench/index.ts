@@ -26,6 +26,7 @@ export {
   type StartLine,
   type TransportKind,
 } from './load-worker.js'
+export {planJson, type PlanJson} from './plan-json.js'
 export {createProgressMeter, type ProgressMeter} from './progress.js'
 export type {ResumePoint} from './resume-point.js'
 export {findResumePoint, planDifferences} from './resume.js'

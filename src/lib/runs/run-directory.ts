@@ -13,6 +13,8 @@ export const RUN_FILES = {
   results: 'results.json',
   analysis: 'analysis.json',
   report: 'report.html',
+  /** What a benchmark service was asked for. */
+  job: 'job.json',
   /** What a run of another tool was made of. */
   imported: 'imported.json',
 } as const

@@ -2,10 +2,12 @@ import {Counter, Gauge, Registry} from 'prom-client'
 import type {Logger} from '../../lib/foundation/index.js'
 import type {GpuSampler} from '../../lib/gpu/index.js'
 import {lookAtSegments, type OwnedLook, type SegmentStore} from '../../lib/segments/index.js'
+import type {BenchJobs} from '../../lib/jobs/index.js'
 import type {Router, RouterObserver} from '../../lib/router/index.js'
 import type {CacheFigures} from '../../lib/tiers/index.js'
 import type {MachineFeed} from '../machine-feed.js'
 import type {Traffic} from '../traffic.js'
+import {benchSeries} from './bench-series.js'
 import {cacheSeries} from './cache-series.js'
 import {dcgmSeries} from './dcgm-series.js'
 import {enginesSeries} from './engines-series.js'
@@ -29,6 +31,7 @@ export interface ApiMetricsOptions {
   readonly segments: SegmentStore
   readonly cacheFigures: CacheFigures | null
   readonly router: Router
+  readonly jobs: BenchJobs | null
   readonly feed: MachineFeed
   readonly sampler: Pick<GpuSampler, 'rounds'>
   readonly version: string
@@ -43,7 +46,8 @@ const PATIENCE_MS = 2000
 
 /** The `/metrics` page of `kvctl serve`; docs/api.md lists every name. */
 export function createApiMetrics(options: ApiMetricsOptions): ApiMetrics {
-  const {segments, cacheFigures, router, feed, sampler, version, traffic, hasDcgmNames, logger} = options
+  const {segments, cacheFigures, router, jobs, feed, sampler, version, traffic, hasDcgmNames, logger} =
+    options
   const registry = new Registry()
   const registers = [registry]
   new Gauge({
@@ -85,6 +89,7 @@ export function createApiMetrics(options: ApiMetricsOptions): ApiMetrics {
     gpuSeries(registers),
     enginesSeries(registers),
     ...(hasDcgmNames ? [dcgmSeries(registers)] : []),
+    ...(jobs === null ? [] : [benchSeries(registers, jobs, version)]),
   ]
   processSeries(registers)
   const cache = cacheFigures === null ? null : cacheSeries(registers, cacheFigures)

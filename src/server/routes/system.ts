@@ -1,3 +1,6 @@
+import {constants, existsSync} from 'node:fs'
+import {access} from 'node:fs/promises'
+import {dirname} from 'node:path'
 import type {FastifyInstance} from 'fastify'
 import {z} from 'zod'
 import type {ApiContext} from '../api-context.js'
@@ -12,7 +15,7 @@ const HEALTH_AGE_MS = 1000
 /** About the server itself. `/health` is open to all, so what it looks at is looked at once a second at most. */
 export function systemRoutes(app: FastifyInstance, context: ApiContext): void {
   const {clock, metrics, traffic} = context
-  const checkSegments = sharedFor(HEALTH_AGE_MS, clock, () => segmentsCheck(context))
+  const look = sharedFor(HEALTH_AGE_MS, clock, () => checksOf(context))
 
   app.get(
     '/health',
@@ -24,13 +27,15 @@ export function systemRoutes(app: FastifyInstance, context: ApiContext): void {
       },
     },
     async (_, reply) => {
-      const check = await checkSegments()
-      const status = traffic.isDraining ? 'unavailable' : check.status === 'ok' ? 'healthy' : 'degraded'
-      return reply.code(traffic.isDraining ? 503 : 200).send({
+      const checks = await look()
+      // Without its folder a benchmark service can do nothing.
+      const isDown = traffic.isDraining || checks.output_dir?.status === 'failed'
+      const status = isDown ? 'unavailable' : checks.segments.status === 'ok' ? 'healthy' : 'degraded'
+      return reply.code(isDown ? 503 : 200).send({
         status,
         version: context.version,
         uptime_seconds: Math.round((clock.nowNs() - context.startedNs) / 1e6) / 1000,
-        checks: {segments: check},
+        checks,
       })
     },
   )
@@ -72,6 +77,27 @@ export function systemRoutes(app: FastifyInstance, context: ApiContext): void {
 interface Check {
   readonly status: 'ok' | 'failed'
   readonly detail: string
+}
+
+interface Checks {
+  readonly segments: Check
+  readonly output_dir?: Check
+}
+
+async function checksOf(context: ApiContext): Promise<Checks> {
+  const {jobs} = context
+  const [segments, outputDir] = await Promise.all([segmentsCheck(context), jobs && folderCheck(jobs.folder)])
+  return {segments, ...(outputDir !== null && {output_dir: outputDir})}
+}
+
+async function folderCheck(folder: string): Promise<Check> {
+  try {
+    // Made with the first run, when there is none.
+    await access(existsSync(folder) ? folder : dirname(folder), constants.W_OK)
+    return {status: 'ok', detail: folder}
+  } catch (error) {
+    return {status: 'failed', detail: error instanceof Error ? error.message : String(error)}
+  }
 }
 
 async function segmentsCheck({segments}: ApiContext): Promise<Check> {

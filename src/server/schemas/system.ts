@@ -1,14 +1,14 @@
 import {z} from 'zod'
 
+const check = z.strictObject({status: z.enum(['ok', 'failed']), detail: z.string()})
+
 export const health = z.strictObject({
   status: z.enum(['healthy', 'degraded', 'unavailable']),
   version: z.string(),
   uptime_seconds: z.number(),
   checks: z.strictObject({
-    segments: z.strictObject({
-      status: z.enum(['ok', 'failed']),
-      detail: z.string().describe('how many segments there are, or why they cannot be seen'),
-    }),
+    segments: check.describe('how many segments there are, or why they cannot be seen'),
+    output_dir: check.optional().describe('where runs are written, with the benchmark family'),
   }),
 })
 

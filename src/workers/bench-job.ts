@@ -1,0 +1,27 @@
+/** A process that runs one benchmark for a service. It does not outlive its parent. */
+import {createLogger} from '../lib/foundation/index.js'
+import {runJob, type JobOrder, type JobReport} from '../lib/jobs/index.js'
+import {benchParts} from '../wiring.js'
+
+const abort = new AbortController()
+const report = (message: JobReport): void => {
+  if (process.connected) process.send!(message)
+}
+
+process.on('disconnect', () => process.exit(0))
+// Ctrl-C in a terminal reaches this process too; the parent decides what it means.
+process.on('SIGINT', () => undefined)
+process.on('message', (order: JobOrder) => {
+  if (order.kind === 'cancel') abort.abort(new Error('cancelled'))
+  else void run(order)
+})
+
+async function run(order: Extract<JobOrder, {kind: 'run'}>): Promise<void> {
+  const logger = createLogger('warn', line => process.stderr.write(line), false)
+  const parts = await benchParts(logger, {outputDir: order.runPath, isInsecure: false})
+  try {
+    await runJob(order, parts, report, abort.signal)
+  } finally {
+    await parts.close()
+  }
+}
