@@ -1,5 +1,5 @@
-import {Box, Text, useApp, useInput} from 'ink'
-import {useCallback, useEffect, useMemo, useReducer, useRef} from 'react'
+import {useApp, useInput} from 'ink'
+import {useCallback, useEffect, useLayoutEffect, useMemo, useReducer, useRef} from 'react'
 import type {MonitorActions, MonitorLook} from '../lib/monitor/index.js'
 import {drawFrame, type Frame, type FrameFacts} from './draw/frame.js'
 import type {Glyphs} from './draw/glyphs.js'
@@ -7,7 +7,7 @@ import {paint} from './draw/paint.js'
 import type {ActionRequest, ActionResult} from './state/action.js'
 import {reduce, type KvtopEvent} from './state/reduce.js'
 import {FIRST_STATE} from './state/state.js'
-import type {TerminalOutput} from './terminal/frame-stream.js'
+import type {FrameWriter, TerminalOutput} from './terminal/frame-writer.js'
 import {keyPresses, mousePress} from './terminal/key-name.js'
 import {useAction} from './use-action.js'
 import {useScreenSize} from './use-screen-size.js'
@@ -19,13 +19,17 @@ export interface KvtopProps {
   readonly looks: LookSource
   readonly actions: MonitorActions
   readonly terminal: TerminalOutput
+  readonly frames: Pick<FrameWriter, 'show'>
   readonly glyphs: Glyphs
   readonly hasColor: boolean
   readonly facts: FrameFacts
 }
 
-/** The screen: looks and keys go in, a frame comes out. What they mean is decided in `state/`, how it looks in `draw/`. */
-export function Kvtop({looks, actions, terminal, glyphs, hasColor, facts}: KvtopProps): React.JSX.Element {
+/**
+ * The screen: looks and keys go in, frames go to the terminal. What they mean is decided in `state/`, how it looks in `draw/`.
+ * Ink draws nothing: taking painted lines apart and putting them together again cost it more than all the rest.
+ */
+export function Kvtop({looks, actions, terminal, frames, glyphs, hasColor, facts}: KvtopProps): null {
   const [state, dispatch] = useReducer(reduce, FIRST_STATE)
   const size = useScreenSize(terminal)
   const frame = useMemo(() => drawFrame(state, size, glyphs, facts), [state, size, glyphs, facts])
@@ -33,6 +37,10 @@ export function Kvtop({looks, actions, terminal, glyphs, hasColor, facts}: Kvtop
   // What a click means is decided by the frame that was on the screen, not by one of some renders ago.
   const shown = useRef(frame)
   shown.current = frame
+  useLayoutEffect(
+    () => frames.show(frame.lines.map(line => paint(line, size.columns, hasColor, glyphs.ellipsis))),
+    [frame, frames, size, hasColor, glyphs],
+  )
 
   useEffect(() => {
     const end = new AbortController()
@@ -53,15 +61,7 @@ export function Kvtop({looks, actions, terminal, glyphs, hasColor, facts}: Kvtop
     for (const event of eventsOf(input, key, shown.current)) dispatch(event)
   })
 
-  return (
-    <Box flexDirection="column">
-      {frame.lines.map((line, row) => (
-        <Text key={row} wrap="truncate">
-          {paint(line, size.columns, hasColor, glyphs.ellipsis) || ' '}
-        </Text>
-      ))}
-    </Box>
-  )
+  return null
 }
 
 function eventsOf(input: string, key: Parameters<typeof keyPresses>[1], frame: Frame): KvtopEvent[] {

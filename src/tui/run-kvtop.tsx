@@ -1,9 +1,10 @@
+import {Writable} from 'node:stream'
 import {render} from 'ink'
 import {Kvtop, type KvtopProps} from './kvtop.js'
-import {FrameStream, type TerminalOutput} from './terminal/frame-stream.js'
+import {FrameWriter, type TerminalOutput} from './terminal/frame-writer.js'
 import {takeScreen} from './terminal/full-screen.js'
 
-export interface KvtopOptions extends Omit<KvtopProps, 'terminal'> {
+export interface KvtopOptions extends Omit<KvtopProps, 'terminal' | 'frames'> {
   readonly stdin: NodeJS.ReadStream
   readonly stdout: TerminalOutput & {readonly fd?: number}
   readonly hasMouse: boolean
@@ -14,13 +15,13 @@ export interface KvtopOptions extends Omit<KvtopProps, 'terminal'> {
 /** Draws until `q`, Ctrl-C or the signal; the terminal is then as before. @throws what the looks or the screen threw */
 export async function runKvtop({stdin, stdout, hasMouse, signal, ...props}: KvtopOptions): Promise<void> {
   if (signal.aborted) return
-  const frames = new FrameStream(stdout)
+  const frames = new FrameWriter(stdout)
   const giveBack = takeScreen(stdout, hasMouse, () => frames.close())
   try {
-    // In its debug mode Ink writes each frame whole and leaves the terminal to us, also where CI is set.
-    const screen = render(<Kvtop {...props} terminal={stdout} />, {
+    // Ink reads the keys; what it would write goes nowhere. In its debug mode it leaves the terminal alone, also where CI is set.
+    const screen = render(<Kvtop {...props} terminal={stdout} frames={frames} />, {
       stdin,
-      stdout: frames as unknown as NodeJS.WriteStream,
+      stdout: nowhere(stdout),
       debug: true,
       exitOnCtrlC: false,
       patchConsole: false,
@@ -31,4 +32,10 @@ export async function runKvtop({stdin, stdout, hasMouse, signal, ...props}: Kvto
   } finally {
     giveBack()
   }
+}
+
+/** Takes what Ink writes. It has a size, or Ink would run `tput` for each frame to learn one. */
+function nowhere({columns, rows}: TerminalOutput): NodeJS.WriteStream {
+  const sink = new Writable({write: (_chunk, _encoding, done) => done()})
+  return Object.assign(sink, {columns: columns || 80, rows: rows || 24}) as unknown as NodeJS.WriteStream
 }

@@ -1,6 +1,6 @@
 import {useEffect, useState} from 'react'
 import type {ScreenSize} from './draw/frame.js'
-import type {TerminalOutput} from './terminal/frame-stream.js'
+import type {TerminalOutput} from './terminal/frame-writer.js'
 
 /** The terminal's size, which changes when its window does. */
 export function useScreenSize(terminal: TerminalOutput): ScreenSize {

@@ -1,7 +1,10 @@
+import type {ChildProcess} from 'node:child_process'
+import {once} from 'node:events'
 import {existsSync, mkdirSync, readFileSync, rmSync, writeFileSync} from 'node:fs'
 import {join} from 'node:path'
+import {createInterface} from 'node:readline'
 import {expect} from 'chai'
-import {runCli} from '../support/cli.js'
+import {runCli, startCli} from '../support/cli.js'
 import {describeWith} from '../support/requires.js'
 import {GIB, recordBytes} from '../support/segments.js'
 import {temporaryFolder} from '../support/temporary.js'
@@ -138,6 +141,56 @@ describeWith(['tmux', 'ps'], 'kvtop on a real terminal', () => {
     const tmux = terminal({env: {LC_ALL: 'C'}})
     await tmux.start('kvtop')
     await tmux.shows(/>sglang-0 +\[#+-\]/)
+  })
+})
+
+describeWith(['tmux', 'ps'], 'kvtop of other machines on a real terminal', () => {
+  const folder = temporaryFolder()
+  const machines: {folder: string; url: string; child: ChildProcess}[] = []
+  let tmux: Tmux
+
+  const serve = async (name: string, usedBytes: bigint): Promise<(typeof machines)[number]> => {
+    const shm = join(folder(), name)
+    mkdirSync(shm)
+    writeFileSync(join(shm, `segment-of-${name}`), recordBytes(8n * GIB, usedBytes))
+    const env = {KVCTL_SHM_DIR: shm, KVCTL_STATE_DIR: join(folder(), `${name}-state`), KVCTL_TOKEN: ''}
+    const child = startCli(['serve', '--port', '0', '--json'], {env})
+    const [line] = (await once(createInterface(child.stdout!), 'line')) as [string]
+    const machine = {folder: shm, url: (JSON.parse(line) as {url: string}).url, child}
+    machines.push(machine)
+    return machine
+  }
+  afterEach(async () => {
+    tmux.close()
+    for (const {child} of machines.splice(0)) {
+      if (child.exitCode === null && child.signalCode === null) {
+        child.kill('SIGKILL')
+        await once(child, 'close')
+      }
+    }
+  })
+
+  it('shows two side by side, and the one that dies as it was, with its age', async () => {
+    const [alive, dying] = [await serve('alive', 2n * GIB), await serve('dying', 4n * GIB)]
+    tmux = new Tmux({columns: 140, rows: 30, env: {KVCTL_STATE_DIR: join(folder(), 'own-state')}})
+    await tmux.start('kvtop', '--refresh', '0.2', '--url', alive.url, '--url', dying.url)
+    await tmux.shows(/segment-of-alive .*25\.0%[^]*segment-of-dying .*50\.0%/)
+    expect(tmux.screen).to.not.contain(' old: ')
+    dying.child.kill('SIGKILL')
+    await once(dying.child, 'close')
+    const ageOf = (): number => {
+      const [, seconds] = /:\d+ is (\d+)(?:\.\d)? m?s old: .*cannot be reached/.exec(tmux.screen) ?? []
+      return Number(seconds ?? -1)
+    }
+    await tmux.shows(`${dying.url} is `)
+    expect(tmux.screen).to.not.contain(`${alive.url} is `)
+    writeFileSync(join(alive.folder, 'segment-of-alive'), recordBytes(8n * GIB, 6n * GIB))
+    await tmux.shows(/segment-of-alive .*75\.0%[^]*segment-of-dying .*50\.0%/)
+    await tmux.shows(/ is 1\.\d s old/)
+    await until(
+      () => ageOf() >= 2,
+      () => tmux.screen,
+    )
   })
 })
 

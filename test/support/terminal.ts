@@ -1,5 +1,5 @@
 import {EventEmitter} from 'node:events'
-import type {TerminalOutput} from '../../src/tui/terminal/frame-stream.js'
+import type {TerminalOutput} from '../../src/tui/terminal/frame-writer.js'
 
 /**
  * A terminal in memory: keeps what a real one would show of absolute moves, erasures and text. `typed` goes to `keyboard` as a

@@ -18,6 +18,8 @@ export interface ProcessTable {
   readonly processes: readonly ProcessFacts[]
   /** False inside a container, or where /proc hides other users' processes. */
   readonly isWholeMachine: boolean
+  /** As {@link commandLine}, read once for all who look at this table. */
+  readonly commandOf: (pid: number) => string | null
 }
 
 /** @see torvalds/linux:include/linux/proc_ns.h — PROC_PID_INIT_INO, the machine's own PID namespace */
@@ -25,7 +27,14 @@ const WHOLE_MACHINE = 'pid:[4026531836]'
 
 /** @param proc where procfs is mounted */
 export function readProcessTable(proc = '/proc'): ProcessTable {
+  const commands = new Map<number, string | null>()
+  const commandOf = (pid: number): string | null => {
+    let command = commands.get(pid)
+    if (command === undefined) commands.set(pid, (command = commandLine(pid, proc)))
+    return command
+  }
   return {
+    commandOf,
     processes: processIds(proc).flatMap(pid => readProcess(proc, pid) ?? []),
     isWholeMachine: pidNamespace(proc) === WHOLE_MACHINE && readSmallFile(`${proc}/1/stat`) !== null,
   }

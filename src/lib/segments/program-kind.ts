@@ -45,8 +45,9 @@ export function isCoreTitle(title: string): boolean {
 
 /** The segment that a `kvctl engine` was told to make by flag; null for other programs. */
 export function segmentFlag(command: string | null): string | null {
-  if (kvctlCommand(command) !== 'engine') return null
-  return / --ipc[-_]name[ =](\S+)/.exec(command ?? '')?.[1] ?? null
+  // The cheap question first: it is asked of each process for each segment.
+  const flag = / --ipc[-_]name[ =](\S+)/.exec(command ?? '')?.[1]
+  return flag !== undefined && kvctlCommand(command) === 'engine' ? flag : null
 }
 
 const LONGEST_COMMAND = 200

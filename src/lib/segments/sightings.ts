@@ -26,13 +26,13 @@ export function sightingsOf(
 ): Sightings {
   const creatorRuns = creator === null ? null : isRunning(creator)
   // Our engine's own note settles it, and is a hundred times cheaper than a look at every process.
-  const table = creatorRuns === true ? {processes: [], isWholeMachine: false} : view()
+  const table = creatorRuns === true ? {processes: [], isWholeMachine: false, commandOf: commandLine} : view()
   const own = process.geteuid?.() ?? 0
   return {
     record,
     otherUser: own === 0 || own === userId ? null : userId,
     creator: creator && {pid: creator.pid, command: commandLine(creator.pid), isRunning: creatorRuns},
-    claims: claimsOn(name, table.processes, commandLine, process.pid),
+    claims: claimsOn(name, table.processes, table.commandOf, process.pid),
     groupId: groupInName(name),
     isWholeMachine: table.isWholeMachine,
     probe,

@@ -4,7 +4,7 @@ import {padEnd} from './text.js'
 
 const NAMES: Readonly<Record<string, string>> = {
   ...{up: 'Up', down: 'Down', pageup: 'PgUp', pagedown: 'PgDn', home: 'Home', end: 'End', tab: 'Tab'},
-  ...{enter: 'Enter', escape: 'Esc', space: 'Space', f1: 'F1', 'shift-tab': 'Shift-Tab'},
+  ...{enter: 'Enter', escape: 'Esc', space: 'Space', 'shift-tab': 'Shift-Tab'},
 }
 
 export function keyLabel(key: KeyName): string {

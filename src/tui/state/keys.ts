@@ -47,7 +47,7 @@ export interface KeyBinding {
 /** The one table of keys: help, the foot of the screen, the reducer and the tests read it. */
 export const KEYS: readonly KeyBinding[] = [
   {intent: 'quit', keys: ['q', 'Q', 'ctrl-c'], does: 'quit', short: 'quit'},
-  {intent: 'help', keys: ['?', 'h', 'f1'], does: 'show or hide this help', short: 'help'},
+  {intent: 'help', keys: ['?', 'h'], does: 'show or hide this help', short: 'help'},
   {intent: 'filter', keys: ['/'], does: 'show only rows that contain a text', short: 'filter'},
   {intent: 'sort-next', keys: ['>', '.'], does: 'sort by the next column', short: 'sort'},
   {intent: 'sort-previous', keys: ['<', ','], does: 'sort by the column before'},

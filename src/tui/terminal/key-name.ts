@@ -30,7 +30,6 @@ const NAMED = [
   ['delete', 'backspace'],
 ] as const
 
-const F1 = ['OP', '[11~', '[[A']
 const MOUSE = /^\[<(\d+);(\d+);(\d+)([Mm])$/
 
 const CONTROL: Readonly<Record<string, KeyName>> = {
@@ -49,7 +48,6 @@ export function keyPresses(input: string, key: Key): KeyPress[] {
   const named = NAMED.find(([name]) => key[name])
   if (named) return [{key: named[1], text: ''}]
   if (key.tab) return [{key: key.shift ? 'shift-tab' : 'tab', text: ''}]
-  if (F1.includes(input)) return [{key: 'f1', text: ''}]
   if (key.ctrl) return input === '' ? [] : [{key: `ctrl-${input}`, text: ''}]
   // What is left of an escape sequence that nobody knows.
   if (input.length > 1 && input.startsWith('[')) return []

@@ -46,8 +46,18 @@ describe('the process table', () => {
     expect(readProcessTable(proc()).isWholeMachine).to.equal(true)
   })
 
+  it('has each command line once for all who ask', () => {
+    put(7, {cmdline: 'python3\0-m\0vllm\0'})
+    const table = readProcessTable(proc())
+    expect(table.commandOf(7)).to.equal('python3 -m vllm')
+    writeFileSync(join(proc(), '7/cmdline'), 'another\0')
+    expect(table.commandOf(7)).to.equal('python3 -m vllm')
+    expect(readProcessTable(proc()).commandOf(7)).to.equal('another')
+    expect(table.commandOf(8)).to.equal(null)
+  })
+
   it('is empty where there is no /proc', () => {
-    expect(readProcessTable(join(proc(), 'none'))).to.deep.equal({processes: [], isWholeMachine: false})
+    expect(readProcessTable(join(proc(), 'none'))).to.deep.include({processes: [], isWholeMachine: false})
   })
 
   it('reads when a process started, past a name with spaces and parentheses, and never that of a zombie', () => {

@@ -25,7 +25,6 @@ describe('keys of a terminal', () => {
     expect(names('', {return: true})).to.deep.equal(['enter'])
     expect(names('', {tab: true, shift: true})).to.deep.equal(['shift-tab'])
     expect(names('c', {ctrl: true})).to.deep.equal(['ctrl-c'])
-    expect(names('OP')).to.deep.equal(['f1'])
     expect(names(' ')).to.deep.equal(['space'])
     expect(names('?')).to.deep.equal(['?'])
   })

@@ -1,5 +1,3 @@
-import {Writable} from 'node:stream'
-
 /** The part of a terminal that frames are written to. */
 export interface TerminalOutput {
   readonly columns: number
@@ -16,29 +14,18 @@ const ERASE_LINE = '\u001B[2K'
 const ERASE_BELOW = '\u001B[J'
 
 /**
- * Takes whole frames, one a write, and sends the terminal only the lines that changed, each to its place: no flicker, little
- * to send, and nothing that scrolls. A terminal that is slow gets the newest frame when it can take one.
+ * Sends the terminal only the lines of a frame that changed, each to its place: no flicker, little to send, and nothing that
+ * scrolls. A terminal that is slow gets the newest frame when it can take one.
  */
-export class FrameStream extends Writable {
-  /** As a terminal's stream has it. */
-  readonly isTTY = true
+export class FrameWriter {
   readonly #terminal: TerminalOutput
   #shown: readonly string[] = []
   #shownSize = ''
-  #waiting: string | null = null
+  #waiting: readonly string[] | null = null
   #isClosed = false
 
   constructor(terminal: TerminalOutput) {
-    super({decodeStrings: false})
     this.#terminal = terminal
-  }
-
-  get columns(): number {
-    return this.#terminal.columns
-  }
-
-  get rows(): number {
-    return this.#terminal.rows
   }
 
   /** From now on frames are dropped. */
@@ -46,21 +33,19 @@ export class FrameStream extends Writable {
     this.#isClosed = true
   }
 
-  override _write(frame: string, _encoding: BufferEncoding, done: () => void): void {
-    if (frame !== '' && !this.#isClosed) this.#show(frame)
-    done()
-  }
-
-  #show(frame: string): void {
-    if (this.#terminal.writableNeedDrain === true) {
+  /** @param frame its lines, painted */
+  show(frame: readonly string[]): void {
+    if (this.#isClosed) return
+    const {columns, rows, writableNeedDrain} = this.#terminal
+    if (writableNeedDrain === true) {
       if (this.#waiting === null) this.#terminal.on('drain', this.#onDrain)
       this.#waiting = frame
       return
     }
-    const size = `${this.columns}x${this.rows}`
+    const size = `${columns}x${rows}`
     const before = size === this.#shownSize ? this.#shown : null
-    const lines = frame.split('\n').slice(0, this.rows)
-    const text = difference(before, lines, this.rows)
+    const lines = frame.slice(0, rows)
+    const text = difference(before, lines, rows)
     this.#shown = lines
     this.#shownSize = size
     if (text !== '') this.#terminal.write(`${BEGIN_UPDATE}${text}${END_UPDATE}`)
@@ -70,7 +55,7 @@ export class FrameStream extends Writable {
     this.#terminal.off('drain', this.#onDrain)
     const frame = this.#waiting
     this.#waiting = null
-    if (frame !== null && !this.#isClosed) this.#show(frame)
+    if (frame !== null) this.show(frame)
   }
 }
 
