@@ -1,24 +1,44 @@
-// The tiers beside limits measured in the same run: memcpy, sequential files, redis-benchmark's server.
-// node build/bench/cache.js [FOLDER on the device to measure, default the system's temporary folder]
-import {closeSync, fdatasyncSync, mkdtempSync, openSync, readSync, rmSync, writeSync} from 'node:fs'
+// The tiers beside limits measured in the same run, turn by turn: memcpy, the device's sequential rate, redis-benchmark, a bare HTTP server.
+// npm run build && npm run build:test && node build/bench/cache.js [FOLDER on the device to measure, default the system's temporary folder]
+import {execFileSync, spawnSync} from 'node:child_process'
+import {once} from 'node:events'
+import {
+  closeSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  readdirSync,
+  readSync,
+  rmSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs'
+import {Agent, createServer, get} from 'node:http'
+import type {AddressInfo} from 'node:net'
 import {tmpdir} from 'node:os'
 import {join} from 'node:path'
 import {silentLogger} from '../src/lib/foundation/index.js'
 import {CacheSettings} from '../src/lib/tiers/cache-settings.js'
+import {diskFileName} from '../src/lib/tiers/core/file-names.js'
 import {createChunkHasher} from '../src/lib/tiers/core/hash/chunk-hasher.js'
 import {planChunks} from '../src/lib/tiers/core/plan-chunks.js'
+import {DiskJournal} from '../src/lib/tiers/disk-journal.js'
 import {EmbeddedWorker} from '../src/lib/tiers/embedded-worker.js'
 import {HostPagedKv} from '../src/lib/tiers/host-paged-kv.js'
 import {identityOf, type WorkerIdentity} from '../src/lib/tiers/worker-identity.js'
 import {startRedis} from '../test/support/redis.js'
 import {findProgram} from '../test/support/requires.js'
+import {startServe} from '../test/support/serve-process.js'
 import {median} from './support/median.js'
 
 const ROUNDS = 7
 const MIB = 2 ** 20
 const CHUNK_BYTES = 32 * MIB
 const CHUNKS = 4
+const BYTES = CHUNK_BYTES * CHUNKS
 const TOKENS = 256 * CHUNKS
+const [CLIENTS, CONTROL_MS, EVERY_MS] = [100, 5000, 100]
+const RESTART_CHUNKS = 100_000
 
 /** Llama 3.1 8B: 32 MiB a chunk of 256 tokens. */
 const identity: WorkerIdentity = {
@@ -28,50 +48,73 @@ const identity: WorkerIdentity = {
 const slots = Array.from({length: TOKENS}, (_, slot) => slot)
 const folder = mkdtempSync(join(process.argv[2] ?? tmpdir(), 'kvctl-bench-'))
 
-async function gigabytes(bytes: number, work: () => unknown): Promise<number> {
-  const rates: number[] = []
-  for (let round = 0; round < ROUNDS; round++) {
-    const started = performance.now()
-    await work()
-    rates.push(bytes / (performance.now() - started) / 1e6)
+/** Milliseconds of the processor that this process takes: what others do on the machine does not count. */
+function cpuMs(): number {
+  const {user, system} = process.cpuUsage()
+  return (user + system) / 1000
+}
+
+const wallMs = (): number => performance.now()
+
+type Work = () => unknown
+
+/** GB/s of each, one after the other in every round, so that whatever else runs slows all of them down; medians. */
+async function rates<K extends string>(
+  works: Record<K, {work: Work; before?: Work}>,
+  clock = wallMs,
+): Promise<Record<K, number>> {
+  const times = Object.fromEntries(Object.keys(works).map(name => [name, [] as number[]])) as Record<
+    K,
+    number[]
+  >
+  for (let round = -1; round < ROUNDS; round++) {
+    for (const [name, {work, before}] of Object.entries(works) as [K, {work: Work; before?: Work}][]) {
+      await before?.()
+      const started = clock()
+      await work()
+      if (round >= 0) times[name].push(BYTES / (clock() - started) / 1e6)
+    }
   }
-  return median(rates)
+  return Object.fromEntries(
+    Object.entries<number[]>(times).map(([name, all]) => [name, median(all)]),
+  ) as Record<K, number>
 }
 
 function show(what: string, rate: number, limit: number, limitName: string, aim: number): void {
   const ratio = rate / limit
   console.log(
-    `${what.padEnd(24)} ${rate.toFixed(2)} GB/s, ${limitName} ${limit.toFixed(2)}, ratio ${ratio.toFixed(2)} (aim ${aim})`,
+    `${what.padEnd(28)} ${rate.toFixed(2)} GB/s, ${limitName} ${limit.toFixed(2)}, ratio ${ratio.toFixed(2)} (aim ${aim})`,
   )
 }
 
-async function open(settings: Record<string, string | number | boolean>): Promise<EmbeddedWorker> {
+async function open(
+  settings: Record<string, string | number | boolean>,
+  whose: WorkerIdentity = identity,
+): Promise<EmbeddedWorker> {
   return EmbeddedWorker.open({
     settings: new CacheSettings({max_local_cpu_size: 1, ...settings}),
-    ...{
-      identity,
-      kv: new HostPagedKv(identity),
-      version: '0',
-      allowedPaths: [],
-      logger: silentLogger,
-      retryMs: 1000,
-    },
+    ...{identity: whose, kv: new HostPagedKv(whose), version: '0', allowedPaths: []},
+    ...{logger: silentLogger, retryMs: 1000},
   })
 }
 
 async function cpuTier(): Promise<void> {
-  const [from, to] = [Buffer.alloc(CHUNK_BYTES, 1), Buffer.alloc(CHUNK_BYTES)]
-  const memcpy = await gigabytes(CHUNK_BYTES * CHUNKS, () => {
-    for (let chunk = 0; chunk < CHUNKS; chunk++) to.set(from)
-  })
+  const pairs = Array.from(
+    {length: CHUNKS},
+    () => [Buffer.alloc(CHUNK_BYTES, 1), Buffer.alloc(CHUNK_BYTES)] as const,
+  )
   const worker = await open({})
-  const stored = await gigabytes(CHUNK_BYTES * CHUNKS, async () => {
-    worker.storeTokens(slots, slots, 'bench')
-    await worker.clear(null)
-  })
-  worker.storeTokens(slots, slots, 'bench')
-  const retrieved = await gigabytes(CHUNK_BYTES * CHUNKS, async () =>
-    worker.retrieveTokens(slots, slots, 'bench'),
+  const {memcpy, stored, retrieved} = await rates(
+    {
+      memcpy: {
+        work: () => {
+          for (const [from, to] of pairs) to.set(from)
+        },
+      },
+      stored: {before: async () => worker.clear(null), work: () => worker.storeTokens(slots, slots, 'bench')},
+      retrieved: {work: async () => worker.retrieveTokens(slots, slots, 'bench')},
+    },
+    cpuMs,
   )
   await worker.close()
   show('CPU store', stored, memcpy, 'memcpy', 0.85)
@@ -84,17 +127,7 @@ async function lookups(): Promise<void> {
     shape: {...identity.shape, layers: 1, heads: 1, headSize: 8},
     slots: 16_000,
   }
-  const worker = await EmbeddedWorker.open({
-    settings: new CacheSettings({max_local_cpu_size: 1, chunk_size: 16}),
-    ...{
-      identity: small,
-      kv: new HostPagedKv(small),
-      version: '0',
-      allowedPaths: [],
-      logger: silentLogger,
-      retryMs: 1000,
-    },
-  })
+  const worker = await open({chunk_size: 16}, small)
   const tokens = Array.from({length: 16_000}, (_, token) => token)
   worker.storeTokens(tokens, tokens, 'bench')
   const keys = worker.keysOf(tokens).map(({key}) => key)
@@ -105,82 +138,220 @@ async function lookups(): Promise<void> {
     times.push((performance.now() - started) * 1000)
   }
   await worker.close()
-  console.log(`lookup of 1,000 keys      ${median(times).toFixed(0)} µs (aim < 200)`)
+  console.log(`lookup of 1,000 keys         ${median(times).toFixed(0)} µs (aim < 200)`)
 }
 
 function hashing(): void {
   const tokens = Array.from({length: 131_072}, (_, token) => token)
   for (const algorithm of ['builtin', 'sha256_cbor', 'sha256'] as const) {
     const hasher = createChunkHasher({algorithm, seed: '0', variant: 'siphash13', keepsBytes: false})
-    const rates = Array.from({length: ROUNDS}, () => {
-      const started = performance.now()
+    const perMs = Array.from({length: ROUNDS}, () => {
+      const started = cpuMs()
       planChunks(hasher, tokens, 256, false)
-      return tokens.length / (performance.now() - started) / 1000
+      return tokens.length / (cpuMs() - started) / 1000
     })
     const aim = algorithm === 'builtin' ? ' (aim ≥ 50)' : ''
-    console.log(`hashing, ${algorithm.padEnd(15)} ${median(rates).toFixed(1)} M tokens/s${aim}`)
+    console.log(`hashing, ${algorithm.padEnd(19)} ${median(perMs).toFixed(1)} M tokens/s${aim}`)
+  }
+}
+
+/** Writes what the system still holds of these files to the device, and lets it forget them. */
+function toDevice(paths: readonly string[]): void {
+  for (const path of paths) {
+    const {status, stderr} = spawnSync('dd', [
+      `of=${path}`,
+      'oflag=nocache',
+      'conv=notrunc,fdatasync',
+      'count=0',
+    ])
+    if (status !== 0) throw new Error(String(stderr))
   }
 }
 
 async function disk(): Promise<void> {
-  const bytes = CHUNK_BYTES * CHUNKS
-  const path = join(folder, 'sequential')
+  const [plain, tier] = [join(folder, 'sequential'), join(folder, 'disk')]
   const buffer = Buffer.alloc(CHUNK_BYTES, 1)
-  const written = await gigabytes(bytes, () => {
-    const file = openSync(path, 'w')
-    for (let chunk = 0; chunk < CHUNKS; chunk++) writeSync(file, buffer)
-    closeSync(file)
-  })
-  const read = await gigabytes(bytes, () => {
-    const file = openSync(path, 'r')
-    for (let chunk = 0; chunk < CHUNKS; chunk++) readSync(file, buffer, 0, CHUNK_BYTES, chunk * CHUNK_BYTES)
-    closeSync(file)
-  })
-  const file = openSync(path, 'r+')
-  fdatasyncSync(file)
-  closeSync(file)
-  rmSync(path)
-  const worker = await open({local_disk: join(folder, 'disk'), max_local_disk_size: 4})
-  const {stored, retrieved} = await throughTier(worker)
-  show('disk store', stored, written, 'sequential write', 0.9)
-  show('disk retrieve', retrieved, read, 'sequential read', 0.9)
-}
-
-/** GB/s into and out of the tier below the hot cache. */
-async function throughTier(worker: EmbeddedWorker): Promise<{stored: number; retrieved: number}> {
-  const bytes = CHUNK_BYTES * CHUNKS
-  const stored = await gigabytes(bytes, async () => {
-    await worker.clear(null)
+  const worker = await open({local_disk: tier, max_local_disk_size: 4})
+  const chunkFiles = (): string[] =>
+    readdirSync(tier)
+      .filter(name => name.endsWith('.pt'))
+      .map(name => join(tier, name))
+  const store = async (): Promise<void> => {
     worker.storeTokens(slots, slots, 'bench')
     await worker.store.settle()
-  })
-  const retrieved = await gigabytes(bytes, async () => {
+  }
+  const write = (): void => {
+    const file = openSync(plain, 'w')
+    for (let chunk = 0; chunk < CHUNKS; chunk++) writeSync(file, buffer)
+    closeSync(file)
+  }
+  const writeThrough = (): void => {
+    write()
+    toDevice([plain])
+  }
+  const storeThrough = async (): Promise<void> => {
+    await store()
+    toDevice(chunkFiles())
+  }
+  const read = (): void => {
+    const file = openSync(plain, 'r')
+    for (let chunk = 0; chunk < CHUNKS; chunk++) readSync(file, buffer, 0, CHUNK_BYTES, chunk * CHUNK_BYTES)
+    closeSync(file)
+  }
+  const retrieve = async (): Promise<void> => {
+    if ((await worker.retrieveTokens(slots, slots, 'bench')) !== TOKENS) throw new Error('not all came back')
+  }
+  const empty = async (): Promise<unknown> => worker.clear(null)
+  const coldChunks = async (): Promise<void> => {
     await worker.clear(['LocalCPUBackend'])
-    await worker.retrieveTokens(slots, slots, 'bench')
+    toDevice(chunkFiles())
+  }
+  const device = await rates({
+    written: {before: () => rmSync(plain, {force: true}), work: writeThrough},
+    stored: {before: empty, work: storeThrough},
+    read: {before: () => toDevice([plain]), work: read},
+    retrieved: {before: coldChunks, work: retrieve},
+  })
+  const cached = await rates({
+    read: {work: read},
+    retrieved: {before: async () => worker.clear(['LocalCPUBackend']), work: retrieve},
   })
   await worker.close()
-  return {stored, retrieved}
+  show('disk store, to the device', device.stored, device.written, 'sequential write', 0.9)
+  show('disk retrieve, from the device', device.retrieved, device.read, 'sequential read', 0.9)
+  show('disk retrieve, from memory', cached.retrieved, cached.read, 'read from the page cache', 0.5)
+}
+
+/** As many files of one small chunk as a restart is measured with. */
+async function restart(): Promise<void> {
+  const home = join(folder, 'restart')
+  mkdirSync(home)
+  const small: WorkerIdentity = {
+    ...identity,
+    slots: 16,
+    shape: {...identity.shape, layers: 1, heads: 1, headSize: 8},
+  }
+  const layout = {format: 'KV_2LTD', tensors: [{dtype: 'bfloat16', shape: [2, 1, 1, 8]}]} as const
+  const entries = Array.from({length: RESTART_CHUNKS}, (_, index) => {
+    const hash = index.toString(16).padStart(16, '0')
+    const text = `${small.model}@${small.worldSize}@${small.workerId}@${hash}@bfloat16`
+    return {key: {text, hash, tokens: 1}, layout, crc: 0}
+  })
+  for (const {key} of entries) writeFileSync(join(home, diskFileName(key.text)), Buffer.alloc(32))
+  await new DiskJournal(join(home, `kvctl-journal-${small.workerId}.jsonl`)).rewrite(entries)
+  const times: number[] = []
+  for (let round = 0; round < 3; round++) {
+    const [started, startedCpu] = [wallMs(), cpuMs()]
+    const worker = await open({local_disk: home, max_local_disk_size: 4}, small)
+    times.push((wallMs() - started) / 1000)
+    const {chunks} = worker.store.tiers[1]!.figures
+    console.log(
+      `restart with a disk tier of ${String(chunks)} chunks: ${times.at(-1)!.toFixed(2)} s, ${((cpuMs() - startedCpu) / 1000).toFixed(2)} s of CPU (aim < 2)`,
+    )
+    await worker.close()
+  }
 }
 
 async function redis(): Promise<void> {
   if (findProgram('redis-server') === null) return
   const server = await startRedis()
-  const {Redis} = await import('ioredis')
-  const client = new Redis(server.url)
-  const buffer = Buffer.alloc(CHUNK_BYTES, 1)
-  const bytes = CHUNK_BYTES * CHUNKS
-  const set = await gigabytes(bytes, async () =>
-    Promise.all(Array.from({length: CHUNKS}, async (_, key) => client.set(`bench${key}`, buffer))),
-  )
-  const get = await gigabytes(bytes, async () =>
-    Promise.all(Array.from({length: CHUNKS}, async (_, key) => client.getBuffer(`bench${key}`))),
-  )
   const worker = await open({remote_url: server.url})
-  const {stored, retrieved} = await throughTier(worker)
-  client.disconnect()
+  /** Requests a second that redis-benchmark reports for one command, as GB/s. */
+  const benchmark = (command: 'set' | 'get'): number => {
+    const args = [
+      '-p',
+      String(server.port),
+      '-t',
+      command,
+      '-d',
+      String(CHUNK_BYTES),
+      '-n',
+      '12',
+      '-c',
+      '4',
+      '--csv',
+    ]
+    const line = execFileSync('redis-benchmark', args, {
+      encoding: 'utf8',
+      stdio: ['ignore', 'pipe', 'ignore'],
+    })
+      .split('\n')
+      .find(text => text.startsWith(`"${command.toUpperCase()}"`))!
+    return (Number(line.split(',')[1]!.replaceAll('"', '')) * CHUNK_BYTES) / 1e9
+  }
+  const limits = {set: [] as number[], get: [] as number[]}
+  const {stored, retrieved} = await rates({
+    stored: {
+      before: async () => {
+        limits.set.push(benchmark('set'))
+        await worker.clear(null)
+      },
+      work: async () => {
+        worker.storeTokens(slots, slots, 'bench')
+        await worker.store.settle()
+      },
+    },
+    retrieved: {
+      before: async () => {
+        limits.get.push(benchmark('get'))
+        await worker.clear(['LocalCPUBackend'])
+      },
+      work: async () => worker.retrieveTokens(slots, slots, 'bench'),
+    },
+  })
+  await worker.close()
   await server.stop()
-  show('Redis store', stored, set, "the client's bare SET", 0.8)
-  show('Redis retrieve', retrieved, get, "the client's bare GET", 0.8)
+  show('Redis store', stored, median(limits.set), 'redis-benchmark SET', 0.8)
+  show('Redis retrieve', retrieved, median(limits.get), 'redis-benchmark GET', 0.8)
+}
+
+/** Times of every answer while 100 clients ask each 100 ms, spread over these. */
+async function answerTimes(url: string): Promise<number[]> {
+  const agent = new Agent({keepAlive: true, maxSockets: CLIENTS})
+  const ask = async (): Promise<number> => {
+    const started = performance.now()
+    await new Promise<void>((resolve, reject) => {
+      get(url, {agent}, answer => answer.resume().once('end', resolve)).once('error', reject)
+    })
+    return performance.now() - started
+  }
+  const times: number[] = []
+  const client = async (index: number): Promise<void> => {
+    const first = performance.now() + (index * EVERY_MS) / CLIENTS
+    for (let turn = 0; turn * EVERY_MS < CONTROL_MS; turn++) {
+      await new Promise(resolve => setTimeout(resolve, first + turn * EVERY_MS - performance.now()))
+      const ms = await ask()
+      // The first second connects and compiles.
+      if (turn * EVERY_MS >= 1000) times.push(ms)
+    }
+  }
+  await Promise.all(Array.from({length: CLIENTS}, async (_, index) => client(index)))
+  agent.destroy()
+  return times.sort((a, b) => a - b)
+}
+
+async function controlRoutes(): Promise<void> {
+  const bare = createServer((_, response) =>
+    response.setHeader('content-type', 'application/json').end('{"status":"success"}'),
+  )
+  await once(bare.listen(0, '127.0.0.1'), 'listening')
+  const served = await startServe('--api', 'cache')
+  const at = (times: readonly number[], share: number): string =>
+    times[Math.floor(times.length * share)]!.toFixed(2)
+  for (const [what, url] of [
+    ['bare node:http, in this process', `http://127.0.0.1:${(bare.address() as AddressInfo).port}`],
+    ['/freeze/status', `${served.url}/freeze/status`],
+    ['/bypass/list', `${served.url}/bypass/list`],
+    ['/hot_cache/status', `${served.url}/hot_cache/status`],
+  ] as const) {
+    const times = await answerTimes(url)
+    console.log(
+      `${what.padEnd(32)} ${CLIENTS} clients, ${times.length} answers: p50 ${at(times, 0.5)}, p99 ${at(times, 0.99)} ms (aim p99 < 2)`,
+    )
+  }
+  bare.close()
+  served.child.kill('SIGTERM')
+  await once(served.child, 'close')
 }
 
 try {
@@ -188,7 +359,9 @@ try {
   await lookups()
   await cpuTier()
   await disk()
+  await restart()
   await redis()
+  await controlRoutes()
 } finally {
   rmSync(folder, {recursive: true, force: true})
 }

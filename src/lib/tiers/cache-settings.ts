@@ -3,6 +3,7 @@ import {ConfigurationError, type Logger} from '../foundation/index.js'
 import {convertSetting} from './convert-setting.js'
 import {
   definitionOf,
+  INERT_SETTINGS,
   SETTING_ALIASES,
   SETTING_DEFINITIONS,
   SETTING_NAMES,
@@ -27,6 +28,13 @@ export class CacheSettings {
   constructor(values: Readonly<Record<string, SettingValue>> = {}) {
     this.#values = new Map(
       SETTING_NAMES.map(name => [name, values[name] ?? SETTING_DEFINITIONS[name].default]),
+    )
+  }
+
+  /** Keys that were given another value than their default and change nothing here. */
+  inert(): SettingName[] {
+    return INERT_SETTINGS.filter(
+      name => JSON.stringify(this.#values.get(name)) !== JSON.stringify(SETTING_DEFINITIONS[name].default),
     )
   }
 

@@ -20,6 +20,8 @@ export class DiskJournal {
   readonly #path: string
   /** Lines are short; the system appends each as a whole. */
   #pending: Promise<void> = Promise.resolve()
+  /** The last line may lack its end: its process was killed, or its disk full, while it was written. */
+  #isTorn = false
 
   constructor(path: string) {
     this.#path = path
@@ -35,6 +37,7 @@ export class DiskJournal {
       if (isSystemError(error, 'ENOENT')) return entries
       throw error
     }
+    this.#isTorn = text !== '' && !text.endsWith('\n')
     for (const line of text.split('\n')) {
       const parsed = parseLine(line)
       if (parsed === null) continue
@@ -49,6 +52,7 @@ export class DiskJournal {
     const next = `${this.#path}.tmp`
     await writeFile(next, [...entries].map(lineOf).join(''))
     await rename(next, this.#path)
+    this.#isTorn = false
   }
 
   async added(entry: DiskEntry): Promise<void> {
@@ -60,7 +64,12 @@ export class DiskJournal {
   }
 
   async #append(line: string): Promise<void> {
-    const written = this.#pending.then(() => appendFile(this.#path, line))
+    const written = this.#pending.then(async () => {
+      const text = this.#isTorn ? `\n${line}` : line
+      this.#isTorn = true
+      await appendFile(this.#path, text)
+      this.#isTorn = false
+    })
     this.#pending = written.catch(() => undefined)
     await written
   }

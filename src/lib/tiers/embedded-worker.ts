@@ -91,6 +91,8 @@ export class EmbeddedWorker {
   /** @throws ConfigurationError, or system errors of the tiers' media */
   static async open(options: EmbeddedWorkerOptions): Promise<EmbeddedWorker> {
     const {settings, identity, kv, logger} = options
+    for (const name of settings.inert())
+      logger.warn(`cache setting '${name}' is known and has no effect in kvctl`)
     const cpu = new LocalCpuBackend(
       settings.number('max_local_cpu_size') * GIB,
       (settings.text('cache_policy') ?? 'LRU') as EvictionPolicyName,

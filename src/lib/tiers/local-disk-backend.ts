@@ -1,6 +1,6 @@
 import {join} from 'node:path'
-import {crc32} from 'node:zlib'
 import {isSystemError, type Logger} from '../foundation/index.js'
+import {checksum, readChecked} from './checksum.js'
 import type {ChunkFiles} from './chunk-files.js'
 import type {EvictionPolicyName} from './core/eviction/eviction-policy.js'
 import {diskFileName} from './core/file-names.js'
@@ -196,8 +196,9 @@ export class LocalDiskBackend implements StorageBackend {
     try {
       const problem = await this.#options.files.read(this.#pathOf(key), async (bytes, readInto) => {
         if (bytes !== object.bytes.length) return `it has ${bytes} bytes, not ${object.bytes.length}`
-        await readInto(object.bytes, 0)
-        if (resident.crc !== null && crc32(object.bytes) !== resident.crc) return 'its checksum is another'
+        if (resident.crc === null) await readInto(object.bytes, 0)
+        else if ((await readChecked(object.bytes, readInto)) !== resident.crc)
+          return 'its checksum is another'
         return null
       })
       if (problem !== null) return await refuse(problem)
@@ -222,9 +223,9 @@ export class LocalDiskBackend implements StorageBackend {
     const {files, folder} = this.#options
     const temporary = join(folder, `${this.#temporaryPrefix}${this.#temporaries++}.tmp`)
     try {
-      await files.write(temporary, [object.bytes])
+      const [crc] = await Promise.all([checksum(object.bytes), files.write(temporary, [object.bytes])])
       await files.rename(temporary, this.#pathOf(key))
-      const entry = {key, layout: object.layout, crc: crc32(object.bytes)}
+      const entry = {key, layout: object.layout, crc}
       await this.#journal.added(entry)
       this.#reservedBytes -= object.physicalBytes
       this.#add(entry)

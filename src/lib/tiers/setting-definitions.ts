@@ -84,6 +84,41 @@ export const SETTING_DEFINITIONS = {
   extra_config: {kind: 'object', default: null},
 } as const satisfies Readonly<Record<string, SettingDefinition>>
 
+/** Keys that are read and shown, and change nothing here; the listener's are flags of `kvctl serve` and `kvctl engine`. */
+export const INERT_SETTINGS = [
+  'reserve_local_cpu_size',
+  'local_cpu_use_hugepages',
+  'local_disk_path_sharding',
+  'use_layerwise',
+  'enable_async_loading',
+  'lookup_timeout_ms',
+  'hit_miss_ratio',
+  'enable_scheduler_bypass_lookup',
+  'priority_limit',
+  'enable_controller',
+  'lmcache_instance_id',
+  'controller_pull_url',
+  'controller_reply_url',
+  'lmcache_worker_ports',
+  'enable_p2p',
+  'enable_pd',
+  'enable_blending',
+  'enable_kv_events',
+  'numa_mode',
+  'gds_path',
+  'py_enable_gc',
+  'internal_api_server_enabled',
+  'internal_api_server_host',
+  'internal_api_server_port_start',
+  'internal_api_server_include_index_list',
+  'internal_api_server_socket_path_prefix',
+  'script_allowed_imports',
+  'remote_config_url',
+  'app_id',
+  'runtime_plugin_locations',
+  'storage_plugins',
+] as const satisfies readonly SettingName[]
+
 export type SettingName = keyof typeof SETTING_DEFINITIONS
 
 export const SETTING_NAMES = Object.keys(SETTING_DEFINITIONS) as SettingName[]

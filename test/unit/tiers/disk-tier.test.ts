@@ -1,12 +1,21 @@
+import {execFileSync, spawnSync} from 'node:child_process'
 import {
   appendFileSync,
+  closeSync,
   existsSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
   readdirSync,
   readFileSync,
   renameSync,
+  rmdirSync,
   truncateSync,
+  unlinkSync,
   writeFileSync,
+  writeSync,
 } from 'node:fs'
+import {tmpdir} from 'node:os'
 import {join} from 'node:path'
 import {expect} from 'chai'
 import {chunkFiles, type ChunkFiles} from '../../../src/lib/tiers/chunk-files.js'
@@ -21,6 +30,17 @@ import {
 } from '../../support/cache-worker.js'
 import {tierRig} from '../../support/tier-rig.js'
 import {temporaryFolder} from '../../support/temporary.js'
+
+/** Mounting needs rights that not every machine gives. */
+const canMount = ((): boolean => {
+  const place = mkdtempSync(join(tmpdir(), 'kvctl-mount-'))
+  const isMounted = spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=64k', 'kvctl-test', place]).status === 0
+  if (isMounted) execFileSync('umount', [place])
+  rmdirSync(place)
+  return isMounted
+})()
+const describeOnMount = (title: string, suite: () => void): unknown =>
+  canMount ? describe(title, suite) : describe.skip(`${title} (skipped: this user may not mount)`, suite)
 
 /** Of tokens 0 to 7 in one chunk of 8, `builtin`. */
 const FIRST = 'org-m@1@0@'
@@ -157,6 +177,59 @@ describe('the disk tier', () => {
     await store(16)
     expect(await retrieve(16)).to.equal(16)
     expect(figures()).to.include({bytes: 2 * 4096})
+  })
+
+  describeOnMount('on a file system that is really full', () => {
+    const mount = (): string => join(folder(), 'small')
+    beforeEach(() => {
+      mkdirSync(mount())
+      execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=256k', 'kvctl-test', mount()])
+    })
+    afterEach(async () => {
+      await rig.worker.close()
+      execFileSync('umount', ['-l', mount()])
+    })
+
+    it('goes on, says so, recovers by itself, and finds whole chunks alone after a restart', async () => {
+      await open({local_disk: mount()})
+      await store(8)
+      const ballast = join(mount(), 'ballast')
+      const fill = (): void => {
+        const file = openSync(ballast, 'a')
+        try {
+          for (;;) writeSync(file, Buffer.alloc(4096))
+        } catch (error) {
+          expect(error).to.have.property('code', 'ENOSPC')
+        } finally {
+          closeSync(file)
+        }
+      }
+      fill()
+      await store(24)
+      expect(figures()['degraded']).to.contain('ENOSPC')
+      expect(await rig.worker.retrieveTokens(slotsUpTo(24), slotsUpTo(24), 'r')).to.equal(24)
+      unlinkSync(ballast)
+      await eventually(() => figures()['degraded'] === null)
+      await store(24)
+      expect(await retrieve(24)).to.equal(24)
+      const bytes = bytesOf(rig.worker, slotsUpTo(24))
+      await rig.worker.close()
+      await open({local_disk: mount()})
+      expect(await retrieve(24)).to.equal(24)
+      expect(bytesOf(rig.worker, slotsUpTo(24))).to.equal(bytes)
+    })
+  })
+
+  it('does not lose the line behind one that was cut off', async () => {
+    await open()
+    await store(8)
+    appendFileSync(join(folder(), 'kvctl-journal-0.jsonl'), '{"key":"torn')
+    await reopen()
+    await store(16)
+    await reopen()
+    const lines = readFileSync(join(folder(), 'kvctl-journal-0.jsonl'), 'utf8').trimEnd().split('\n')
+    expect(lines.filter(line => line.includes('"crc":')).length).to.equal(2)
+    expect(await retrieve(16)).to.equal(16)
   })
 
   it('gives no wrong bytes after any moment at which its process could have ended', async () => {

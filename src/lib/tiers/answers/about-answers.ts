@@ -48,7 +48,7 @@ export function getConf({settings}: EmbeddedWorker, input: CacheInput): CacheRep
 }
 
 /** `POST /conf`: good keys count, and any bad one makes it 400. */
-export function setConf({settings}: EmbeddedWorker, {body}: CacheInput): CacheReply {
+export function setConf({settings, logger}: EmbeddedWorker, {body}: CacheInput): CacheReply {
   let asked: unknown
   try {
     asked = JSON.parse(body)
@@ -58,6 +58,9 @@ export function setConf({settings}: EmbeddedWorker, {body}: CacheInput): CacheRe
   if (typeof asked !== 'object' || asked === null || Array.isArray(asked))
     return {status: 400, body: {error: 'Request body must be a JSON object'}}
   const {updated, errors} = settings.change(asked as Record<string, unknown>)
+  for (const name of settings.inert()) {
+    if (name in updated) logger.warn(`cache setting '${name}' is known and has no effect in kvctl`)
+  }
   const isWhole = Object.keys(errors).length === 0
   return isWhole ? {status: 200, body: {updated}} : {status: 400, body: {updated, errors}}
 }
