@@ -1,5 +1,5 @@
 // The tiers beside limits measured in the same run, turn by turn: memcpy, the device's sequential rate, redis-benchmark, a bare HTTP server.
-// npm run build && npm run build:test && node build/bench/cache.js [FOLDER on the device to measure, default the system's temporary folder]
+// npm run build && npm run build:test && node build/bench/cache.js [FOLDER on the device to measure, default the system's temporary folder] [PART …, of hashing, lookups, cpuTier, disk, restart, redis, controlRoutes]
 import {execFileSync, spawnSync} from 'node:child_process'
 import {once} from 'node:events'
 import {
@@ -180,23 +180,29 @@ async function disk(): Promise<void> {
     worker.storeTokens(slots, slots, 'bench')
     await worker.store.settle()
   }
+  // As many files as the tier has: each costs the device its own entry.
+  const plainFiles = Array.from({length: CHUNKS}, (_, chunk) => `${plain}-${chunk}`)
   const write = (): void => {
-    const file = openSync(plain, 'w')
-    for (let chunk = 0; chunk < CHUNKS; chunk++) writeSync(file, buffer)
-    closeSync(file)
+    for (const path of plainFiles) {
+      const file = openSync(path, 'w')
+      writeSync(file, buffer)
+      closeSync(file)
+    }
   }
   const writeThrough = (): void => {
     write()
-    toDevice([plain])
+    toDevice(plainFiles)
   }
   const storeThrough = async (): Promise<void> => {
     await store()
     toDevice(chunkFiles())
   }
   const read = (): void => {
-    const file = openSync(plain, 'r')
-    for (let chunk = 0; chunk < CHUNKS; chunk++) readSync(file, buffer, 0, CHUNK_BYTES, chunk * CHUNK_BYTES)
-    closeSync(file)
+    for (const path of plainFiles) {
+      const file = openSync(path, 'r')
+      readSync(file, buffer)
+      closeSync(file)
+    }
   }
   const retrieve = async (): Promise<void> => {
     if ((await worker.retrieveTokens(slots, slots, 'bench')) !== TOKENS) throw new Error('not all came back')
@@ -207,9 +213,9 @@ async function disk(): Promise<void> {
     toDevice(chunkFiles())
   }
   const device = await rates({
-    written: {before: () => rmSync(plain, {force: true}), work: writeThrough},
+    written: {before: () => plainFiles.forEach(path => rmSync(path, {force: true})), work: writeThrough},
     stored: {before: empty, work: storeThrough},
-    read: {before: () => toDevice([plain]), work: read},
+    read: {before: () => toDevice(plainFiles), work: read},
     retrieved: {before: coldChunks, work: retrieve},
   })
   const cached = await rates({
@@ -354,14 +360,11 @@ async function controlRoutes(): Promise<void> {
   await once(served.child, 'close')
 }
 
+const SECTIONS = {hashing, lookups, cpuTier, disk, restart, redis, controlRoutes}
+const asked = process.argv.slice(3)
 try {
-  hashing()
-  await lookups()
-  await cpuTier()
-  await disk()
-  await restart()
-  await redis()
-  await controlRoutes()
+  for (const [name, run] of Object.entries(SECTIONS))
+    if (asked.length === 0 || asked.includes(name)) await run()
 } finally {
   rmSync(folder, {recursive: true, force: true})
 }

@@ -1,29 +1,35 @@
 import {setImmediate as turn} from 'node:timers/promises'
 import {crc32} from 'node:zlib'
 
-/** So much is read, or added up, at a time: 2 ms of a core, while the next piece is under way. */
+/** So much is read, or added up, at a time: 2 ms of a core. */
 const PIECE_BYTES = 4 * 2 ** 20
+/** Pieces that are read while one is added up. */
+const AHEAD = 2
 
-/** Reads all of `into`, and its CRC-32 piece by piece while the next one is read. */
+/** Reads all of `into`, and its CRC-32 piece by piece while the next ones are read. */
 export async function readChecked(
   into: Buffer,
   readInto: (piece: Uint8Array, position: number) => Promise<void>,
 ): Promise<number> {
-  const read = async (at: number): Promise<Buffer | null> => {
-    if (at >= into.length) return null
+  const pieces: Promise<Buffer>[] = []
+  let [crc, at] = [0, 0]
+  const readNext = (): void => {
+    if (at >= into.length) return
     const piece = into.subarray(at, at + PIECE_BYTES)
-    await readInto(piece, at)
-    return piece
+    pieces.push(readInto(piece, at).then(() => piece))
+    at += PIECE_BYTES
   }
-  let crc = 0
-  let next = read(0)
-  for (let at = PIECE_BYTES; ; at += PIECE_BYTES) {
-    const piece = await next
-    if (piece === null) return crc
-    next = read(at)
-    // Whoever stops waiting here leaves no failure without a listener.
-    next.catch(() => undefined)
-    crc = crc32(piece, crc)
+  for (let count = 0; count < AHEAD; count++) readNext()
+  try {
+    for (let next = pieces.shift(); next; next = pieces.shift()) {
+      const piece = await next
+      readNext()
+      crc = crc32(piece, crc)
+    }
+    return crc
+  } finally {
+    // Whoever gives up must not close what is still read from.
+    await Promise.allSettled(pieces)
   }
 }
 
