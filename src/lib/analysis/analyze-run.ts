@@ -17,6 +17,7 @@ import {
 import {costFigures} from './cost-figures.js'
 import {distributionsOf, type Distributions} from './distributions.js'
 import {doubts} from './doubts.js'
+import {energyFigures, readEnergy} from './energy-figures.js'
 import {errorList} from './error-list.js'
 import {flatKeys} from './flat-keys.js'
 import {readIoProbe} from './io-probe.js'
@@ -107,6 +108,11 @@ export async function computeRunFigures(
     promptTokens: tokens.prompt,
     completionTokens: tokens.completion,
   })
+  const energy = energyFigures(await readEnergy(run, span), {
+    successes: measured.successes,
+    promptTokens: tokens.prompt,
+    completionTokens: tokens.completion,
+  })
   const flat = flatKeys({
     measured,
     distributions,
@@ -115,6 +121,7 @@ export async function computeRunFigures(
     resources,
     probe,
     cost,
+    energy: energy.flat,
   })
   const instrument = instrumentOf(meta, distributions)
   const instrumentFigures = {
@@ -135,6 +142,8 @@ export async function computeRunFigures(
     mode: meta.mode,
     ...seed,
     ...flat,
+    energy: energy.block,
+    ...energy.own,
     prompt_tokens_total: tokens.prompt,
     completion_tokens_total: tokens.completion,
     tokens_source: tokensSource,
@@ -157,6 +166,7 @@ export async function computeRunFigures(
         completionTokens: tokens.completion,
         resources,
       }),
+      ...energy.metrics,
       ...goodputBlock(measured, arrivals.maxGapUs, windows, meta.slo, meta.mode),
     },
     outcomes: countNames(measured, table.outcome, table.outcomeNames),
@@ -170,6 +180,7 @@ export async function computeRunFigures(
     unavailable: unavailable(
       pricing !== null,
       resources.cpuCores === null && resources.gpuUtilization === null,
+      energy.block.total_energy_wh === null,
     ),
     warnings: doubts({
       meta,
@@ -273,10 +284,14 @@ function windowJson(windows: readonly MeasureWindow[]): RunResults['measure_wind
   }
 }
 
-function unavailable(isPriced: boolean, areResourcesUnknown: boolean): Record<string, string> {
+function unavailable(
+  isPriced: boolean,
+  areResourcesUnknown: boolean,
+  isEnergyUnknown: boolean,
+): Record<string, string> {
   return {
     ...(!isPriced && {cost: 'no prices were given'}),
-    energy: 'no power was measured',
+    ...(isEnergyUnknown && {energy: 'no counter of energy and no power was seen for 80 % of the run'}),
     ...(areResourcesUnknown && {resources: 'nothing looked at GPU, processor or memory of the server'}),
   }
 }

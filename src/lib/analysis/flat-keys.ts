@@ -16,6 +16,7 @@ export interface FlatInputs {
   readonly resources: ResourceMeans
   readonly probe: IoProbe
   readonly cost: CostFigures
+  readonly energy: Pick<RunResults, 'energy_wh' | 'energy_wh_per_request' | 'energy_wh_per_1k_tokens'>
 }
 
 /**
@@ -25,7 +26,7 @@ export interface FlatInputs {
  * @see Siryoos/kserve-vllm-mini:analyze.py
  */
 export function flatKeys(inputs: FlatInputs) {
-  const {measured, distributions, span, completionTokens, resources, probe, cost} = inputs
+  const {measured, distributions, span, completionTokens, resources, probe, cost, energy} = inputs
   const {bodyLatency, ttft, ttfb, tllt, generation, tpot} = distributions
   const {epochMs} = measured.table
   const epochSeconds = (ms: number | null): number | null => rounded(ms === null ? null : epochMs(ms) / 1000)
@@ -69,6 +70,7 @@ export function flatKeys(inputs: FlatInputs) {
     ...coldSplit('cold', measured, 1),
     ...coldSplit('warm', measured, 0),
     ...cost.flat,
+    ...energy,
     ...unmeasured,
     gpu_util_avg: rounded(resources.gpuUtilization === null ? null : resources.gpuUtilization * 100),
     gpu_mem_used_avg: rounded(resources.gpuMemoryBytes),
@@ -78,15 +80,12 @@ export function flatKeys(inputs: FlatInputs) {
   }
 }
 
-/** Need a cluster, which knows when pods started, or a power meter. */
+/** Need a cluster, which knows when pods started. */
 const unmeasured = {
   cold_cost_per_request: null,
   warm_cost_per_request: null,
   cold_cost_per_1k_tokens: null,
   warm_cost_per_1k_tokens: null,
-  energy_wh: null,
-  energy_wh_per_request: null,
-  energy_wh_per_1k_tokens: null,
 }
 
 function percentilesOf({summary}: Sampled): {p50: number | null; p95: number | null; p99: number | null} {

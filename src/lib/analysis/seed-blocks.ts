@@ -4,7 +4,7 @@ import type {MeasuredRequests} from './measured-requests.js'
 import type {ResourceMeans} from './resources.js'
 import {ratio, rounded} from './rounding.js'
 
-type SeedBlocks = Pick<RunResults, 'metadata' | 'performance' | 'cost' | 'energy' | 'resources'>
+type SeedBlocks = Pick<RunResults, 'metadata' | 'performance' | 'cost' | 'resources'>
 
 /** The blocks of the documented benchmark result. */
 export function seedBlocks(
@@ -33,7 +33,6 @@ export function seedBlocks(
       error_rate: flat.error_rate,
     },
     cost,
-    energy: {energy_per_1k_tokens_wh: null, total_energy_wh: null},
     resources: {
       avg_gpu_utilization: rounded(resources.gpuUtilization),
       avg_memory_usage_gb: rounded(ratio(resources.gpuMemoryBytes ?? resources.memoryBytes, 1e9)),

@@ -1,3 +1,4 @@
+export {energyOfWindow, sumOfEnergies, type EnergySample, type WindowEnergy} from './energy.js'
 export {findGpuPrice, type GpuPrice} from './find-gpu-price.js'
 export {migShare, parseGpuName, type GpuName} from './gpu-name.js'
 export {hourlyJson} from './json.js'

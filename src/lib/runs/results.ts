@@ -210,6 +210,10 @@ const ownKeys = {
   itl_estimated: z.boolean(),
   metrics: z.record(z.string(), z.union([distributionSchema, measureSchema])),
   cost_per_1k_output_tokens: figure.default(null),
+  /** Where energy is from: the GPUs' own counters, or their power added up; null where it is unknown. */
+  energy_source: z.enum(['counter', 'integrated_power']).nullable().default(null),
+  /** Share of the run that samples tell about, 0–1. */
+  energy_coverage: figure.default(null),
   /** ISO 4217, of every figure of cost; null without prices. */
   cost_currency: z.string().nullable().default(null),
   /** How many requests ended in each way; only those that occurred. */
