@@ -307,7 +307,7 @@ export async function benchParts(
     gpus: gpuSampler,
     startLoadProcess: () => startWorker(loadWorkerPath),
     startKnownServer: () => startWorker(knownServerPath),
-    startEngine: signal => startEmbeddedEngine([], signal),
+    startEngine: startEmbeddedEngine,
     createRunDirectory: () =>
       outputDir === null
         ? createRunDirectory(process.env['KVMINI_OUTPUT_DIR'] || 'runs', new Date())

@@ -128,6 +128,8 @@ function promptOf(flags: LoadFlags, profile: LoadWishes, requests: number | null
     const limit = flags.requests ?? (spec.kind === 'sharegpt' ? requests : null)
     return {kind: 'workload', spec: {...spec, limit}}
   }
+  const asked = flags.prompt ?? flags.promptTokens
+  if (profile.workload != null && asked == null) return {kind: 'workload', spec: profile.workload}
   const text = flags.prompt ?? (flags.promptTokens == null ? profile.prompt : null)
   if (text != null) return {kind: 'fixed', text}
   return {kind: 'synthetic', tokens: flags.promptTokens ?? profile.promptTokens ?? DEFAULTS.promptTokens}

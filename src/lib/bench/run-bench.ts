@@ -3,6 +3,7 @@ import type {GpuSampler} from '../gpu/index.js'
 import type {HttpClient} from '../http/index.js'
 import type {EmbeddedEngine, InferenceTarget} from '../inference/index.js'
 import type {RunDirectory, RunMeta} from '../runs/index.js'
+import {ownEngineArgs, profileSchema} from '../profiles/index.js'
 import type {SegmentStore} from '../segments/index.js'
 import type {BenchAsk} from './bench-ask.js'
 import type {BenchWatcher} from './bench-watcher.js'
@@ -29,7 +30,8 @@ export interface BenchParts {
   readonly gpus: (() => Promise<GpuSampler>) | null
   startLoadProcess(): LoadProcess
   startKnownServer(): KnownServerProcess
-  startEngine(signal: AbortSignal): Promise<EmbeddedEngine>
+  /** @param args for `kvctl engine`, as the profile asks */
+  startEngine(args: readonly string[], signal: AbortSignal): Promise<EmbeddedEngine>
   createRunDirectory(): Promise<RunDirectory>
 }
 
@@ -55,7 +57,7 @@ export async function runBench(
   signal: AbortSignal,
 ): Promise<BenchOutcome> {
   if (ask.resume !== null && requestsIn(ask.resume.list) === 0) return finish(ask.resume, watcher)
-  const engine = ask.urls.length === 0 ? await startEngine(parts, watcher, signal) : null
+  const engine = ask.urls.length === 0 ? await startEngine(ask, parts, watcher, signal) : null
   try {
     return await measure(ask, engine, parts, watcher, signal)
   } finally {
@@ -72,14 +74,21 @@ async function finish(point: ResumePoint, watcher: BenchWatcher): Promise<BenchO
 }
 
 async function startEngine(
+  {notes}: BenchAsk,
   parts: BenchParts,
   watcher: BenchWatcher,
   signal: AbortSignal,
 ): Promise<EmbeddedEngine> {
-  const engine = await parts.startEngine(signal)
+  const engine = await parts.startEngine(engineArgs(notes.profile), signal)
   const segment = engine.segment === null ? '' : `, segment ${engine.segment}`
   watcher.note(`No --url given: measuring kvctl's own engine at ${engine.url} (pid ${engine.pid}${segment}).`)
   return engine
+}
+
+/** The resolved profile of a new run, or what `meta.json` kept of it. */
+function engineArgs(profile: BenchAsk['notes']['profile']): string[] {
+  const features = profileSchema.shape.vllm_features.safeParse(profile?.['vllm_features'] ?? {})
+  return features.success ? ownEngineArgs(features.data) : []
 }
 
 async function measure(

@@ -35,7 +35,9 @@ export const jobRequestSchema = z.strictObject({
   skip_deploy: z.boolean().default(false),
   profile: z
     .union([
-      z.string().regex(/^[\w-]+(?:\/[\w-]+)*$/, 'takes the name of a shipped profile, or a profile'),
+      z
+        .string()
+        .regex(/^[\w-][\w.-]*(?:\/[\w-][\w.-]*)*$/, 'takes the name of a shipped profile, or a profile'),
       block,
     ])
     .default('standard'),

@@ -51,6 +51,11 @@ export const profileSchema = z.strictObject({
       temperature: z.number().min(0).max(2).optional(),
       top_p: share.optional(),
       stream: z.boolean().optional(),
+      /** Length of the made-up prompts; behind a shared beginning, of what follows it. */
+      prompt_tokens: positiveInt.optional(),
+      /** How many beginnings the prompts share in turn, and how long each is. */
+      prefix_groups: positiveInt.optional(),
+      prefix_tokens: positiveInt.optional(),
       /** JSON Schema of a structured answer. */
       schema: z.record(z.string(), z.unknown()).optional(),
       tools: z.array(toolSchema).optional(),

@@ -61,7 +61,7 @@ export async function runQuickstart(
   watcher: QuickstartWatcher,
   signal: AbortSignal,
 ): Promise<QuickstartOutcome> {
-  const engine = await parts.startEngine(signal)
+  const engine = await parts.startEngine([], signal)
   try {
     const look = await parts.segments.read(engine.segment!)
     const segment = {...look, state: parts.segments.state(look)}

@@ -148,7 +148,9 @@ describe('profiles', () => {
     it(`do not include "${name}"`, async () => {
       const error = await rejection(findProfile(name))
       expect(error).to.include({code: 'PROFILE_NOT_FOUND', exitCode: 2})
-      expect((error as {suggestions: string[]}).suggestions[0]).to.match(/^one of burst, cpu-smoke, standard/)
+      expect((error as {suggestions: string[]}).suggestions[0]).to.match(
+        /^one of burst, cpu-smoke, .*, standard, /,
+      )
     })
   }
 
@@ -317,6 +319,9 @@ describe('keys of a profile', () => {
     'request.temperature': ['-0.1', '2.1', 'warm'],
     'request.top_p': ['-0.1', '1.1', 'all'],
     'request.stream': ['yes please', '1'],
+    'request.prompt_tokens': ['0', '-1', '0.5', 'many'],
+    'request.prefix_groups': ['0', '-1', '0.5', 'many'],
+    'request.prefix_tokens': ['0', '-1', '0.5', 'many'],
     'request.schema': ['5', '[a]'],
     'request.tools': ['5', '{name: a}', '[{description: nameless}]'],
     'vllm_features.gpu_memory_utilization': ['-0.1', '1.1', '90%'],
