@@ -30,7 +30,8 @@ const everyFlag = {
 }
 type Flags = Interfaces.InferredFlags<typeof everyFlag>
 
-interface Parsed {
+/** Flags of the load, and which of them were given. */
+export interface ParsedLoad {
   readonly flags: Flags
   readonly metadata: Interfaces.ParserOutput['metadata']
 }
@@ -40,7 +41,11 @@ export abstract class LoadCommand extends KvctlCommand {
   static runFlags = everyFlag
 
   /** Weighs flags, profile and defaults; with --resume, reads the unfinished run and checks that the flags ask for no other. */
-  protected async ask(parsed: Parsed, notes: BenchAsk['notes'], apiKey: string | null): Promise<BenchAsk> {
+  protected async ask(
+    parsed: ParsedLoad,
+    notes: BenchAsk['notes'],
+    apiKey: string | null,
+  ): Promise<BenchAsk> {
     const {flags} = parsed
     const common = {
       apiKey,
@@ -113,7 +118,7 @@ export abstract class LoadCommand extends KvctlCommand {
     return profile
   }
 
-  async #resumePoint({flags, metadata}: Parsed): Promise<ResumePoint> {
+  async #resumePoint({flags, metadata}: ParsedLoad): Promise<ResumePoint> {
     const {openRunDirectory} = await import('../lib/runs/index.js')
     const {findResumePoint} = await import('../lib/bench/index.js')
     const point = await findResumePoint(await openRunDirectory(runDirOf(flags['output-dir'])))

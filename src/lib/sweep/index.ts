@@ -1,0 +1,6 @@
+export {gridPoints, parseAxis, type Axis} from './grid.js'
+export {nextKneeStep, type KneeObservation, type KneeSearch, type KneeStep} from './knee.js'
+export {runGrid, runKnee, type MeasurePoint, type SweepWatcher} from './run-sweep.js'
+export {sweepCsv} from './sweep-csv.js'
+export {claimSweepFolder, readSweep, writeSweep, type SweepFile, type SweepPoint} from './sweep-file.js'
+export {repeated, summarisePoints, SWEEP_METRICS, type PointSummary} from './summary.js'
