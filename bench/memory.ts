@@ -1,6 +1,7 @@
 /**
  * What KV memory costs on this machine: mapping and unmapping a 2 MiB page through koffi beside the same calls in C, handing blocks out and taking them back beside
- * kvcached's own manager (8.4 / 9.2 / 62 / 308 µs for 1 / 16 / 128 / 1024 blocks, measured on a machine of this class), and what is resident before, during and after a shrink.
+ * kvcached's own manager (8.4 / 9.2 / 62 / 308 µs for 1 / 16 / 128 / 1024 blocks, measured on a machine of this class), what is resident before, during and after a shrink,
+ * and how soon an idle pool obeys a limit.
  *
  *     npm run build:test && node build/bench/memory.js [PAGES]
  */
@@ -8,8 +9,13 @@ import {execFileSync} from 'node:child_process'
 import {mkdtempSync, rmSync} from 'node:fs'
 import {cpus, tmpdir} from 'node:os'
 import {join} from 'node:path'
+import {setTimeout as delay} from 'node:timers/promises'
+import {createKvcached} from '../src/lib/elastic/index.js'
+import {silentLogger, systemClock} from '../src/lib/foundation/index.js'
 import {KvCacheManager, type KvCacheOptions} from '../src/lib/kvcache/index.js'
-import {pageMapper, reserveHostMemory} from '../src/lib/memory/index.js'
+import {pageMapper, reserveHostMemory, type Reservation} from '../src/lib/memory/index.js'
+import {createMemoryStore, createSegmentStore} from '../src/lib/segments/index.js'
+import {libc} from '../src/native/libc.js'
 import {repositoryRoot} from '../test/support/cli.js'
 import {median} from './support/median.js'
 
@@ -33,6 +39,7 @@ console.log(`${cpus()[0]?.model ?? 'unknown CPU'}, Node ${process.version}, medi
 pageCosts()
 blockCosts()
 shrink()
+await obedience()
 
 function pageCosts(): void {
   const folder = mkdtempSync(join(tmpdir(), 'kvctl-bench-'))
@@ -131,4 +138,55 @@ function shrink(): void {
     `limit halved to ${limitBytes / MIB} MiB: resident ${before} before, ${during} while blocks lie scattered, ${resident()} after moving ${moved} blocks in ${(performance.now() - started).toFixed(0)} ms`,
   )
   memory.release()
+}
+
+/** A pool of the library that nobody calls: a limit is written to its segment, and its memory falls. */
+async function obedience(): Promise<void> {
+  const folder = mkdtempSync(join(tmpdir(), 'kvctl-bench-'))
+  const bundle = 2 * PAGE_BYTES
+  for (const preallocates of [true, false]) {
+    const store = createSegmentStore({
+      directory: folder,
+      libc,
+      clock: systemClock,
+      logger: silentLogger,
+      memories: createMemoryStore(join(folder, 'state'), silentLogger),
+      readPatienceMs: 1000,
+      lockTimeoutMs: 1000,
+    })
+    const ranges: Reservation[] = []
+    const {vllm} = createKvcached({
+      environment: {KVCACHED_IPC_NAME: 'idle', KVCACHED_PAGE_PREALLOC_ENABLED: String(preallocates)},
+      logger: silentLogger,
+      temporaryFolder: folder,
+      segmentStore: async () => store,
+      openDevice: async () => ({
+        name: 'cpu',
+        memoryBytes: 64 * bundle,
+        reserve(options) {
+          const range = reserveHostMemory({...options, name: 'kvctl-bench'})
+          ranges.push(range)
+          return range
+        },
+      }),
+    })
+    await vllm.initKvcached({device: 'cpu'})
+    vllm.allocKvCache([2, 1024, 16, 8, 128], 16, 'float16', 'cpu', 1)
+    const manager = await vllm.getKvCacheManager(1024, 16, 2048, 1)
+    const times: number[] = []
+    for (let round = 0; round < 15; round++) {
+      await store.writeLimit('idle', BigInt(16 * bundle))
+      while (manager.getPageCounts().total < 16) await delay(5)
+      manager.free(manager.alloc(10 * 64)!)
+      const started = performance.now()
+      await store.writeLimit('idle', BigInt(2 * bundle))
+      while (ranges[0]!.residentBytes() > 2 * bundle) await delay(1)
+      times.push(performance.now() - started)
+    }
+    console.log(
+      `a lower limit in the segment of an idle pool, preallocation ${preallocates ? 'on' : 'off'}: memory is back after ${median(times).toFixed(0)} ms, at most ${Math.max(...times).toFixed(0)} (promised 200)`,
+    )
+    await vllm.shutdownKvcached()
+  }
+  rmSync(folder, {recursive: true})
 }

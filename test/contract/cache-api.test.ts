@@ -1,6 +1,7 @@
 import {mkdirSync, writeFileSync} from 'node:fs'
 import {join} from 'node:path'
 import {expect} from 'chai'
+import {createLogger} from '../../src/lib/foundation/index.js'
 import {cacheFigures, embeddedCacheWorker, type EmbeddedWorker} from '../../src/lib/tiers/index.js'
 import {identityOf} from '../../src/lib/tiers/worker-identity.js'
 import {serveStore, type ApiServer} from '../support/api-server.js'
@@ -670,6 +671,27 @@ describe("LMCache's worker API", function () {
       expect((backends as Record<string, unknown>)['LocalCPUBackend']).to.include({
         ...{chunks: 1, bytes: 524_288, pinned_chunks: 0, degraded: null},
       })
+    })
+
+    it('GET /loglevel tells the level of the log, and changes it', async () => {
+      const lines: string[] = []
+      const logger = createLogger('info', line => void lines.push(line))
+      await again({logger})
+      const say = async (query = ''): Promise<[number, string]> => {
+        const response = await server.get(`/loglevel${query}`)
+        return [response.status, await response.text()]
+      }
+      expect(await say()).to.deep.equal([200, '=== Loggers and Levels ===\nkvctl: INFO\n'])
+      logger.debug('too fine')
+      expect(await say('?logger_name=lmcache&level=debug')).to.deep.equal([
+        ...[200, 'Set lmcache level to DEBUG (including all handlers)'],
+      ])
+      expect(await say('?logger_name=kvctl')).to.deep.equal([200, 'kvctl: DEBUG'])
+      logger.debug('fine enough')
+      expect(await say('?logger_name=kvctl&level=LOUD')).to.deep.equal([400, 'Invalid log level: LOUD'])
+      expect(await say('?logger_name=kvctl&level=ERROR')).to.have.property('0', 200)
+      logger.warn('not bad enough')
+      expect(lines.join('')).to.match(/^\[kvctl\]\[DEBUG\]\[.*\] fine enough\n$/)
     })
 
     it('GET /lookup/info', async () => {

@@ -26,6 +26,7 @@ export {
   logLevel,
   silentLogger,
   type Logger,
+  parseLogLevel,
   type LogLevel,
 } from './logger.js'
 export {packageRoot, packageVersion} from './package-root.js'

@@ -5,6 +5,8 @@ export type LogLevel = 'debug' | 'info' | 'warn' | 'error'
 
 /** What a part needs in order to say something about itself; never secrets, never request bodies. */
 export interface Logger {
+  /** From which level on it speaks; may be set. Missing where that is somebody else's to decide. */
+  level?: LogLevel
   /** For whoever looks for a fault. */
   debug(message: string): void
   /** What happened as it should. */
@@ -13,6 +15,11 @@ export interface Logger {
   warn(message: string): void
   /** What failed. */
   error(message: string): void
+}
+
+/** A level by any of its usual names; null for what is none. */
+export function parseLogLevel(name: string): LogLevel | null {
+  return NAMES[name.trim().toLowerCase()] ?? null
 }
 
 const NAMES: Readonly<Record<string, LogLevel>> = {
@@ -37,7 +44,7 @@ export function logLevel(flag: string | undefined, environment: NodeJS.ProcessEn
     environment['KVCACHED_LOG_LEVEL'],
   ]
   for (const name of asked) {
-    const level = NAMES[name?.trim().toLowerCase() ?? '']
+    const level = parseLogLevel(name ?? '')
     if (level) return level
   }
   return 'info'
@@ -61,12 +68,20 @@ export function canColorLog(stream: {readonly isTTY?: boolean}, environment: Nod
  * @param hasColor paints what stands before the message by its level
  */
 export function createLogger(level: LogLevel, write: (line: string) => void, hasColor = false): Logger {
-  let logger: Logger | null = null
+  let logger: LineLogger | null = null
+  let current = level
   // pino costs 20 ms to load: most commands end without a line of log.
-  const open = (): Logger => (logger ??= openPino(level, write, hasColor))
+  const open = (): LineLogger => (logger ??= openPino(current, write, hasColor))
   return {
+    get level() {
+      return current
+    },
+    set level(next) {
+      current = next
+      if (logger) logger.level = next
+    },
     debug: message => {
-      if (level === 'debug') open().debug(message)
+      if (current === 'debug') open().debug(message)
     },
     info: message => open().info(message),
     warn: message => open().warn(message),
@@ -77,7 +92,9 @@ export function createLogger(level: LogLevel, write: (line: string) => void, has
 const COLORS = {DEBUG: '\u001B[36m', INFO: '\u001B[32m', WARNING: '\u001B[33m', ERROR: '\u001B[31m'} as const
 const RESET = '\u001B[0m'
 
-function openPino(level: LogLevel, write: (line: string) => void, hasColor: boolean): Logger {
+type LineLogger = Omit<Logger, 'level'> & {level: string}
+
+function openPino(level: LogLevel, write: (line: string) => void, hasColor: boolean): LineLogger {
   const {pino} = createRequire(import.meta.url)('pino') as {pino: typeof Pino}
   return pino(
     {level, base: null},

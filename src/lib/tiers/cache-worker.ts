@@ -46,6 +46,7 @@ const ANSWERS: Readonly<Record<CacheOperation, Answer>> = {
   createBackends: control.createBackends,
   closeBackend: control.closeBackend,
   backendFigures: control.backendFigures,
+  logLevel: about.logLevel,
   lookupInfo: about.lookupInfo,
 }
 

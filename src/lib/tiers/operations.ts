@@ -46,6 +46,7 @@ export const CACHE_OPERATIONS = {
   createBackends: {method: 'POST', path: '/backends', audience: 'workers'},
   closeBackend: {method: 'DELETE', path: '/backends/:name', audience: 'workers'},
   backendFigures: {method: 'GET', path: '/backends/figures', audience: 'workers'},
+  logLevel: {method: 'GET', path: '/loglevel', audience: 'all'},
   lookupInfo: {method: 'GET', path: '/lookup/info', audience: 'all'},
 } as const satisfies Readonly<Record<string, OperationFacts>>
 

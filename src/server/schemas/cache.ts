@@ -173,6 +173,15 @@ const ROUTES: Readonly<Record<CacheOperation, RouteText>> = {
     failures: [404],
   },
   backendFigures: {summary: 'What each tier holds and how it does', answer: done({backends: anything})},
+  logLevel: {
+    summary: 'Level of the log, or change it',
+    query: z.looseObject({
+      logger_name: z.string().optional().describe('any name: kvctl has one logger'),
+      level: z.string().optional().describe('DEBUG, INFO, WARNING or ERROR'),
+    }),
+    answer: text,
+    failures: [400],
+  },
   lookupInfo: {summary: 'Parts that look chunks up', answer: anything},
 }
 

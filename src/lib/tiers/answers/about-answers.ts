@@ -1,3 +1,4 @@
+import {parseLogLevel} from '../../foundation/index.js'
 import {DTYPES} from '../core/dtypes.js'
 import type {EmbeddedWorker} from '../embedded-worker.js'
 import {failure, messageOf, parameter, type CacheInput, type CacheReply} from './reply.js'
@@ -95,6 +96,21 @@ export function lookupInfo(): CacheReply {
     status: 200,
     body: {client: 'ChunkStatisticsLookupClient(EmbeddedLookupClient)', server: 'None', role: 'worker'},
   }
+}
+
+const LEVEL_NAMES = {debug: 'DEBUG', info: 'INFO', warn: 'WARNING', error: 'ERROR'} as const
+
+/** `GET /loglevel`: one logger speaks for the whole process, whatever name it is called by. */
+export function logLevel({logger}: EmbeddedWorker, input: CacheInput): CacheReply {
+  const name = parameter(input, 'logger_name')
+  const asked = parameter(input, 'level')
+  const now = (): string => LEVEL_NAMES[logger.level ?? 'info']
+  if (!name) return {status: 200, body: `=== Loggers and Levels ===\nkvctl: ${now()}\n`}
+  if (!asked) return {status: 200, body: `${name}: ${now()}`}
+  const level = parseLogLevel(asked)
+  if (level === null) return {status: 400, body: `Invalid log level: ${asked}`}
+  logger.level = level
+  return {status: 200, body: `Set ${name} level to ${now()} (including all handlers)`}
 }
 
 function namesIn(input: CacheInput): readonly string[] | null {
