@@ -39,6 +39,9 @@ export async function segmentStore(logger: Logger): Promise<SegmentStore> {
   })
 }
 
+/** How long a driver is waited for. */
+export const DRIVER_PATIENCE_MS = 5000
+
 /** GPUs as the NVIDIA driver shows them, from a process of its own; `close` ends that. */
 export async function gpuSampler(): Promise<GpuSampler> {
   const {systemClock} = await import('./lib/foundation/index.js')
@@ -49,7 +52,7 @@ export async function gpuSampler(): Promise<GpuSampler> {
     clock: systemClock,
     libraryPath: process.env['KVCTL_NVML_PATH'] || null,
     pciFolder: '/sys/bus/pci/devices',
-    patienceMs: 5000,
+    patienceMs: DRIVER_PATIENCE_MS,
     healthMs: 5000,
     retryMs: 30_000,
   })

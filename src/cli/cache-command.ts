@@ -6,6 +6,7 @@ import {cacheUrlsOf, USUAL_CACHE_URLS} from './cache-urls.js'
 import {cacheLines} from './cache-lines.js'
 import {durationFlag, urlFlag} from './flags.js'
 import {KvctlCommand} from './kvctl-command.js'
+import {whileWaiting} from './waiting-line.js'
 
 const PROBE_MS = 1000
 
@@ -64,7 +65,7 @@ export abstract class CacheCommand extends KvctlCommand {
     const urls = flags.url ?? cacheUrlsOf(process.env) ?? [await theOnlyOne(token)]
     const remote = await remoteCacheWorkers(urls, flags.timeout, token)
     try {
-      return await use(remote.workers)
+      return await whileWaiting('Waiting for the cache workers', flags.timeout, use(remote.workers))
     } finally {
       await remote.close()
     }

@@ -1,7 +1,13 @@
 import {Flags} from '@oclif/core'
-import {createControllerClient, type ControllerClient} from '../lib/router/index.js'
+import {
+  createControllerClient,
+  ORDER_MS,
+  type ActionJson,
+  type ControllerClient,
+} from '../lib/router/index.js'
 import {KvctlCommand} from './kvctl-command.js'
 import {urlFlag} from './flags.js'
+import {whileWaiting} from './waiting-line.js'
 
 /** Of kvctl serve. */
 export const DEFAULT_CONTROLLER_URL = 'http://127.0.0.1:6767'
@@ -13,10 +19,29 @@ export const controllerFlags = {
   token: Flags.string({description: 'its bearer token (also KVCTL_TOKEN)', helpValue: 'TOKEN'}),
 }
 
+interface ControllerAddress {
+  readonly url?: string | undefined
+  readonly token?: string | undefined
+}
+
 /** What the commands share that ask a controller. */
 export abstract class ControllerCommand extends KvctlCommand {
+  /** Sleep and wake, which take as long as weights take to move. */
+  protected async order(
+    flags: ControllerAddress,
+    order: 'sleep' | 'wake',
+    model: string,
+  ): Promise<ActionJson> {
+    const what = order === 'sleep' ? `Putting ${model} to sleep` : `Waking ${model}`
+    return whileWaiting(
+      what,
+      ORDER_MS,
+      this.ask(flags, controller => controller.order(order, model)),
+    )
+  }
+
   protected async ask<T>(
-    flags: {readonly url?: string | undefined; readonly token?: string | undefined},
+    flags: ControllerAddress,
     question: (controller: ControllerClient) => Promise<T>,
   ): Promise<T> {
     const {createHttpClient} = await import('../lib/http/index.js')

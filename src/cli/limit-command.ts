@@ -3,6 +3,7 @@ import {formatSize, systemClock} from '../lib/foundation/index.js'
 import {awaitLimit, limitJson, setLimit, type LimitJson, type LimitRequest} from '../lib/segments/index.js'
 import {durationFlag} from './flags.js'
 import {SegmentCommand} from './segment-command.js'
+import {whileWaiting} from './waiting-line.js'
 
 /** The flags that `limit` and `limit-percent` share. Not a static: oclif's manifest looks no further than a class without statics. */
 export const limitFlags = {
@@ -27,13 +28,23 @@ export abstract class LimitCommand extends SegmentCommand {
   ): Promise<LimitJson> {
     const store = await this.segments()
     const patience = {clock: systemClock, timeoutMs: flags.timeout, signal: this.signal}
-    const written = await setLimit(store, name, request, patience)
+    const written = await whileWaiting(
+      `Waiting for the lock of ${name}`,
+      flags.timeout,
+      setLimit(store, name, request, patience),
+    )
     const {before, limitBytes} = written
     if (limitBytes < before.limitBytes && before.usedBytes > limitBytes) {
       this.log(`No enough free space to decrease for the new kv_cache_limit for ${written.name}`)
     }
     this.log(`Updated kv cache limit for ${written.name} to ${formatSize(limitBytes)} (${limitBytes} bytes)`)
-    const change = flags.wait ? await awaitLimit(store, written, patience) : written
+    const change = flags.wait
+      ? await whileWaiting(
+          `Waiting for the engine of ${name}`,
+          flags.timeout,
+          awaitLimit(store, written, patience),
+        )
+      : written
     if (!this.jsonEnabled())
       this.note(`${change.outcome}${change.explanation === null ? '' : `: ${change.explanation}`}`)
     return limitJson(change)

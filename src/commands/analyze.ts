@@ -2,6 +2,7 @@ import {join, resolve} from 'node:path'
 import {Flags} from '@oclif/core'
 import {runDirFlag, runDirOf} from '../cli/flags.js'
 import {KvctlCommand} from '../cli/kvctl-command.js'
+import {createReadingLine} from '../cli/reading-line.js'
 import {sloFlag, sloOf} from '../cli/slo-flag.js'
 import {validationLines} from '../cli/validation-lines.js'
 import type {RunResults} from '../lib/runs/index.js'
@@ -31,7 +32,8 @@ files give the same bytes. Also reads requests.csv of kserve-vllm-mini. With --j
     const {flags} = await this.parse(Analyze)
     const {openRunDirectory, RUN_FILES} = await import('../lib/runs/index.js')
     const {analyzeRun, EmptyRunError} = await import('../lib/analysis/index.js')
-    const run = await openRunDirectory(runDirOf(flags['run-dir']))
+    const reading = createReadingLine()
+    const run = await reading.watch(await openRunDirectory(runDirOf(flags['run-dir'])))
     const analysisPath = resolve(flags.output ?? join(run.path, RUN_FILES.analysis))
     const {namespace, service} = flags
     const {results} = await analyzeRun(run, {
@@ -39,7 +41,7 @@ files give the same bytes. Also reads requests.csv of kserve-vllm-mini. With --j
       namespace,
       service,
       slo: sloOf(flags.slo) ?? undefined,
-    })
+    }).finally(() => reading.end())
     if (namespace !== undefined || service !== undefined) {
       this.note('Warning: no cluster is asked; cold starts and resources come from the run directory alone')
     }

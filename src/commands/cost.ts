@@ -2,6 +2,7 @@ import {Flags} from '@oclif/core'
 import {costFlags, hoursFlag, namesHoldings, namesPrices, pricingOfFlags} from '../cli/cost-flags.js'
 import {runDirFlag, runDirOf} from '../cli/flags.js'
 import {KvctlCommand} from '../cli/kvctl-command.js'
+import {createReadingLine} from '../cli/reading-line.js'
 import {NetworkError} from '../lib/foundation/index.js'
 import type {Pricing, RunResults, RunWarning} from '../lib/runs/index.js'
 
@@ -63,11 +64,12 @@ export default class Cost extends KvctlCommand {
     if (flags.duration !== undefined) return this.#standing(flags.duration, await pricingOfFlags(flags))
     const {openRunDirectory, readPricing, writePricing} = await import('../lib/runs/index.js')
     const {analyzeRun, EmptyRunError} = await import('../lib/analysis/index.js')
-    const run = await openRunDirectory(runDirOf(flags['run-dir']))
+    const reading = createReadingLine()
+    const run = await reading.watch(await openRunDirectory(runDirOf(flags['run-dir'])))
     const known = namesPrices(flags) ? null : await readPricing(run)
     const pricing = known ?? (await pricingOfFlags(flags))
     await writePricing(run, pricing)
-    const {results} = await analyzeRun(run, {namespace, service})
+    const {results} = await analyzeRun(run, {namespace, service}).finally(() => reading.end())
     if (results.requests.total === 0) throw new EmptyRunError(run.path)
     this.#warn(pricing.warnings)
     const {runCostSummary} = await import('../cli/cost-summary.js')

@@ -3,6 +3,7 @@ import {engineUrlsOf} from '../cli/engine-urls.js'
 import {durationFlag, urlFlag} from '../cli/flags.js'
 import {KvctlCommand} from '../cli/kvctl-command.js'
 import {canColor} from '../cli/table.js'
+import {whileWaiting} from '../cli/waiting-line.js'
 import {doctorJson, examine, type DoctorJson} from '../lib/doctor/index.js'
 import {ConfigurationError, EXIT, formatDurationMs} from '../lib/foundation/index.js'
 import {doctorParts} from '../wiring.js'
@@ -55,7 +56,9 @@ export default class Doctor extends KvctlCommand {
         statsUrl: flags.url ?? null,
         token: process.env['KVCTL_TOKEN'] || null,
       }
-      const report = doctorJson(await examine(parts, questions, this.signal))
+      const report = doctorJson(
+        await whileWaiting('Examining', flags.timeout, examine(parts, questions, this.signal)),
+      )
       const columns = process.stdout.isTTY ? process.stdout.columns : null
       this.log(checkReport(report, canColor(process.stdout, process.env), columns))
       if (report.summary.fail > 0) process.exitCode = EXIT.resource

@@ -3,6 +3,7 @@ import {join, resolve} from 'node:path'
 import {Flags} from '@oclif/core'
 import {decimalFlag, runDirFlag, runDirOf} from '../cli/flags.js'
 import {KvctlCommand} from '../cli/kvctl-command.js'
+import {createReadingLine} from '../cli/reading-line.js'
 import type {RunExport} from '../lib/export/index.js'
 
 interface ExportResult {
@@ -57,12 +58,13 @@ export default class Export extends KvctlCommand {
     const {flags} = await this.parse(Export)
     const {openRunDirectory, writeFileAtomic} = await import('../lib/runs/index.js')
     const {exportRun} = await import('../lib/export/index.js')
-    const run = await openRunDirectory(runDirOf(flags['run-dir']))
+    const reading = createReadingLine()
+    const run = await reading.watch(await openRunDirectory(runDirOf(flags['run-dir'])))
     const percentiles = flags.percentile ?? [99]
     const {document, files, warnings} = await exportRun(run, flags.format, {
       isDetailed: flags.detailed,
       percentiles,
-    })
+    }).finally(() => reading.end())
     for (const warning of warnings) this.note(`Warning: ${warning}`)
     const folder = flags['output-dir']
     if (folder === undefined && flags.output === undefined) {

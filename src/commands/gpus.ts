@@ -1,9 +1,10 @@
 import {gpuTable} from '../cli/gpu-table.js'
 import {KvctlCommand} from '../cli/kvctl-command.js'
+import {whileWaiting} from '../cli/waiting-line.js'
 import {explainDriver, gpusJson, type GpusJson} from '../lib/gpu/index.js'
 import {identifyTenants, type TenantsLook} from '../lib/machine/index.js'
 import {lookAtSegments} from '../lib/segments/index.js'
-import {gpuSampler, segmentStore} from '../wiring.js'
+import {DRIVER_PATIENCE_MS, gpuSampler, segmentStore} from '../wiring.js'
 
 export default class Gpus extends KvctlCommand {
   static override summary = 'show GPUs: memory, use, temperature, power, processes'
@@ -19,7 +20,7 @@ export default class Gpus extends KvctlCommand {
     await this.parse(Gpus)
     const sampler = await gpuSampler()
     try {
-      const look = await sampler.look(this.signal)
+      const look = await whileWaiting('Asking the driver', DRIVER_PATIENCE_MS, sampler.look(this.signal))
       const trouble = explainDriver(look.driver)
       if (trouble) throw trouble
       const {looks: segments} = await lookAtSegments(await segmentStore(this.logger), [])

@@ -5,12 +5,15 @@ import {engineUrlsOf} from '../cli/engine-urls.js'
 import {decimalFlag, durationFlag, urlFlag} from '../cli/flags.js'
 import {KvctlCommand} from '../cli/kvctl-command.js'
 import {canColor} from '../cli/table.js'
+import {whileWaiting} from '../cli/waiting-line.js'
 import {ConfigurationError, systemClock} from '../lib/foundation/index.js'
 import type {MonitorActions, MonitorLook, Recorder} from '../lib/monitor/index.js'
 import {monitorParts, type MonitorParts} from '../wiring.js'
 
 const SHORTEST_REFRESH_MS = 100
 const PLAIN_COLUMNS = 100
+/** Engines tell counters: how fast they are takes two looks. */
+const RATE_MS = 1000
 /** Longer than a GPU sampler waits for a driver that hangs. */
 const ONCE_PATIENCE_MS = 7000
 
@@ -148,7 +151,17 @@ place of this one; one that does not answer keeps its last figures, with their a
     signal: AbortSignal,
   ): Promise<void> {
     const {lookAtHosts, monitorJson} = await import('../lib/monitor/index.js')
-    const look = await lookAtHosts(hosts, ONCE_PATIENCE_MS, signal)
+    const lookNow = async (): Promise<MonitorLook> =>
+      whileWaiting(
+        'Asking drivers, engines and servers',
+        ONCE_PATIENCE_MS,
+        lookAtHosts(hosts, ONCE_PATIENCE_MS, signal),
+      )
+    let look = await lookNow()
+    if (look.hosts.some(({engines}) => engines.length > 0)) {
+      await systemClock.sleep(RATE_MS, signal)
+      look = await lookNow()
+    }
     recorder?.add(look)
     if (this.jsonEnabled()) {
       this.logJsonLine(monitorJson(look))

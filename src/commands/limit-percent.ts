@@ -1,9 +1,10 @@
 import {Args, Flags} from '@oclif/core'
 import {LimitCommand, limitFlags} from '../cli/limit-command.js'
+import {whileWaiting} from '../cli/waiting-line.js'
 import {parseSize, ResourceError} from '../lib/foundation/index.js'
 import {explainDriver, findGpu} from '../lib/gpu/index.js'
 import {parsePercent, shareOf, type LimitJson} from '../lib/segments/index.js'
-import {gpuSampler} from '../wiring.js'
+import {DRIVER_PATIENCE_MS, gpuSampler} from '../wiring.js'
 
 /** kvcached asks CUDA's device 0. */
 const FIRST_GPU = '0'
@@ -52,7 +53,7 @@ export default class LimitPercent extends LimitCommand {
   async #memoryOfGpu(gpu: string, {name, percent}: {name: string; percent: string}): Promise<bigint> {
     const sampler = await gpuSampler()
     try {
-      const look = await sampler.look(this.signal)
+      const look = await whileWaiting('Asking the driver', DRIVER_PATIENCE_MS, sampler.look(this.signal))
       const suggestions = [`kvctl limit-percent ${name} ${percent} --of 80G`]
       const trouble = explainDriver(look.driver)
       if (trouble) {

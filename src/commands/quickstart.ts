@@ -1,6 +1,7 @@
 import {relative} from 'node:path'
 import {Flags} from '@oclif/core'
 import {KvctlCommand} from '../cli/kvctl-command.js'
+import type {ProgressMeter} from '../lib/bench/index.js'
 import {createProgressLine, type ProgressLine} from '../cli/progress-line.js'
 import {segmentTable, tableStyle} from '../cli/table.js'
 import {formatDurationMs, formatSize} from '../lib/foundation/index.js'
@@ -50,15 +51,17 @@ is done the engine has ended, its segment is gone and the run directory remains.
   async #tour(outputDir: string | null): Promise<QuickstartOutcome> {
     const {QUICKSTART_PROFILE, quickstartPlan, runQuickstart} = await import('../lib/quickstart/index.js')
     const {loadProfile} = await import('../lib/profiles/index.js')
+    const {createProgressMeter} = await import('../lib/bench/index.js')
     const {profile} = await loadProfile(QUICKSTART_PROFILE)
+    const plan = quickstartPlan(profile)
     const parts = await benchParts(this.logger, {outputDir, isInsecure: false})
     const line = createProgressLine(process.stderr)
     try {
       return await runQuickstart(
-        quickstartPlan(profile),
+        plan,
         {profile, args: [...this.argv]},
         parts,
-        this.#teller(line, QUICKSTART_PROFILE),
+        this.#teller(line, createProgressMeter(plan.warmupRequests + plan.requests), QUICKSTART_PROFILE),
         this.signal,
       )
     } finally {
@@ -67,7 +70,7 @@ is done the engine has ended, its segment is gone and the run directory remains.
     }
   }
 
-  #teller(line: ProgressLine, profile: string): QuickstartWatcher {
+  #teller(line: ProgressLine, meter: ProgressMeter, profile: string): QuickstartWatcher {
     return {
       engineStarted: (engine, segment) => {
         this.log(`1  Engine\n   kvctl's own engine answers at ${engine.url} (pid ${engine.pid}).`)
@@ -76,7 +79,7 @@ is done the engine has ended, its segment is gone and the run directory remains.
         this.log(indented(segmentTable([segment], [], tableStyle(process.stdout, process.env, false))))
         this.log(`\n3  Benchmark (profile ${profile}), and a smaller limit while it runs`)
       },
-      progress: (answered, total) => line.show(`${answered}/${total} requests answered`),
+      progress: counts => line.show(meter.line(counts, performance.now())),
       limitObeyed: story => {
         line.end()
         this.log(indented(limitText(story)))

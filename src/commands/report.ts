@@ -2,6 +2,7 @@ import {join, resolve} from 'node:path'
 import {Flags} from '@oclif/core'
 import {runDirFlag, runDirOf} from '../cli/flags.js'
 import {KvctlCommand} from '../cli/kvctl-command.js'
+import {createReadingLine} from '../cli/reading-line.js'
 
 interface ReportResult {
   readonly run_id: string
@@ -31,9 +32,10 @@ export default class Report extends KvctlCommand {
     const {flags} = await this.parse(Report)
     const {openRunDirectory, RUN_FILES} = await import('../lib/runs/index.js')
     const {writeReport} = await import('../lib/report/index.js')
-    const run = await openRunDirectory(runDirOf(flags['run-dir']))
+    const reading = createReadingLine()
+    const run = await reading.watch(await openRunDirectory(runDirOf(flags['run-dir'])))
     const output = resolve(flags.output ?? join(run.path, RUN_FILES.report))
-    await writeReport(run, output)
+    await writeReport(run, output).finally(() => reading.end())
     this.log(output)
     return {run_id: run.runId, run_dir: run.path, report: output}
   }

@@ -36,7 +36,7 @@ export default class Sleep extends ControllerCommand {
       })
     }
     if (model !== undefined) {
-      const done = await this.ask(flags, controller => controller.order('sleep', model))
+      const done = await this.order(flags, 'sleep', model)
       this.log(done.message)
       return done
     }

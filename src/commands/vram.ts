@@ -3,8 +3,9 @@ import {engineUrlsOf} from '../cli/engine-urls.js'
 import {countFlag, durationFlag, urlFlag} from '../cli/flags.js'
 import {KvctlCommand} from '../cli/kvctl-command.js'
 import {vramSummary, type AnyVramDocument} from '../cli/vram-summary.js'
+import {whileWaiting} from '../cli/waiting-line.js'
 import {ConfigurationError, createTicker, NetworkError, systemClock} from '../lib/foundation/index.js'
-import {machine} from '../wiring.js'
+import {DRIVER_PATIENCE_MS, machine} from '../wiring.js'
 
 const HOME_AND_CLEAR_BELOW = '\u001B[H\u001B[J'
 const LEAST_INTERVAL_MS = 100
@@ -95,7 +96,7 @@ be read is told on stderr, under --json as "warnings" and "unavailable".`
     const writer = new VramWriter()
     try {
       if (intervalMs === null) {
-        const look = await host.look(signal)
+        const look = await whileWaiting('Asking driver and engines', DRIVER_PATIENCE_MS, host.look(signal))
         return this.#once(vramText({look, lateMs: null}, chosen, writer))
       }
       const feed = createMachineFeed(host, systemClock)

@@ -15,7 +15,7 @@ export default class Wake extends ControllerCommand {
 
   async run(): Promise<ActionJson> {
     const {args, flags} = await this.parse(Wake)
-    const done = await this.ask(flags, controller => controller.order('wake', args.model))
+    const done = await this.order(flags, 'wake', args.model)
     this.log(done.message)
     return done
   }

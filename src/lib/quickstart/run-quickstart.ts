@@ -1,6 +1,13 @@
 import {join} from 'node:path'
 import {analyzeRun} from '../analysis/index.js'
-import {runBench, runVerdict, type BenchOutcome, type BenchParts, type BenchPlan} from '../bench/index.js'
+import {
+  runBench,
+  runVerdict,
+  type BenchOutcome,
+  type BenchParts,
+  type BenchPlan,
+  type LoadCounts,
+} from '../bench/index.js'
 import type {EmbeddedEngine} from '../inference/index.js'
 import {writeReport} from '../report/index.js'
 import {RUN_FILES, type RunDirectory, type RunMeta, type RunResults} from '../runs/index.js'
@@ -33,7 +40,8 @@ export interface LimitStory {
 /** Who watches the tour; called in this order, `progress` any number of times in between. */
 export interface QuickstartWatcher {
   engineStarted(engine: EmbeddedEngine, segment: OwnedLook): void
-  progress(answered: number, total: number): void
+  /** @param counts warm-up included */
+  progress(counts: LoadCounts): void
   limitObeyed(story: LimitStory): void
 }
 
@@ -115,7 +123,7 @@ async function benchUnderPressure(
       },
       progress: counts => {
         const answered = counts.done + counts.failed
-        watcher.progress(answered, total)
+        watcher.progress(counts)
         if (squeezes.length > 0 || answered < squeezeAt || counts.inFlight === 0) return
         const squeezing = squeeze(engine.segment!, answered, parts, signal)
         squeezes.push(squeezing)

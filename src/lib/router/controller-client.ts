@@ -15,7 +15,7 @@ export interface ControllerClient {
 }
 
 /** Longer than a model is waited for. */
-const ORDER_MS = 600_000
+export const ORDER_MS = 600_000
 
 export function createControllerClient(
   http: HttpClient,

@@ -7,7 +7,7 @@ export {
   type ModelConfig,
 } from './config/controller-config.js'
 export {argumentOf, type EngineKind, type Instance} from './config/instance.js'
-export {createControllerClient, type ControllerClient} from './controller-client.js'
+export {createControllerClient, ORDER_MS, type ControllerClient} from './controller-client.js'
 export {CONTROLLER_KEYS} from './config/schema.js'
 export {LONGEST_WINDOW_MS, prefixHashes, type Decision, type ModelLook} from './core/index.js'
 export {DESTINATION_HEADER, destinationsOf, endpointOf, SERVED_HEADER} from './destinations.js'

@@ -24,9 +24,14 @@ export interface CsvRow {
  * Streams an RFC 4180 file through one buffer and hands out every row, the header included, blank lines left out. Rows are
  * byte ranges, so that a million of them cost no strings; `\n` and `\r\n` both end a row.
  *
+ * @param onRead gets the bytes of each read
  * @throws ConfigurationError `RUN_UNREADABLE` for a row of more than 16 MiB
  */
-export async function scanCsv(path: string, onRow: (row: CsvRow) => void): Promise<void> {
+export async function scanCsv(
+  path: string,
+  onRow: (row: CsvRow) => void,
+  onRead?: (bytes: number) => void,
+): Promise<void> {
   const file = await open(path)
   try {
     const scanner = new RowScanner(onRow)
@@ -35,6 +40,7 @@ export async function scanCsv(path: string, onRow: (row: CsvRow) => void): Promi
     for (;;) {
       const {bytesRead} = await file.read(buffer, filled, buffer.length - filled)
       filled += bytesRead
+      onRead?.(bytesRead)
       const isLast = bytesRead === 0
       const used = scanner.scan(buffer, filled, isLast)
       if (isLast) return

@@ -12,7 +12,9 @@ export {
   openRunDirectory,
   RUN_FILES,
   runName,
+  sizeOfFiles,
   type RunDirectory,
+  type RunFile,
 } from './run-directory.js'
 export {strictJson, writeFileAtomic, writeJsonAtomic} from './atomic-write.js'
 export {

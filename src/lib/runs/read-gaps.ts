@@ -48,7 +48,7 @@ export async function readGaps(run: RunDirectory, onRequest: GapsReader): Promis
     const {bytesRead} = await file.read(header, 0, HEADER_BYTES, 0)
     checkHeader(header.subarray(0, bytesRead), path)
     const framesEnd = await endOfFrames(file, size)
-    return await readFrames(file, framesEnd ?? size, framesEnd !== null, onRequest)
+    return await readFrames(file, framesEnd ?? size, framesEnd !== null, onRequest, run.onRead)
   } finally {
     await file.close()
   }
@@ -81,6 +81,7 @@ async function readFrames(
   end: number,
   hasIndex: boolean,
   onRequest: GapsReader,
+  onRead: RunDirectory['onRead'],
 ): Promise<GapsSummary> {
   let buffer = Buffer.allocUnsafe(READ_BYTES)
   let [gaps, tokens] = [new Uint32Array(4096), new Uint32Array(4096)]
@@ -94,6 +95,7 @@ async function readFrames(
     )
     position += bytesRead
     filled += bytesRead
+    onRead?.(bytesRead)
     let at = 0
     while (at + FRAME_HEADER_BYTES <= filled) {
       const counted = buffer.readUInt32LE(at + 4)

@@ -59,10 +59,14 @@ export async function readRequests(
   const path = join(run.path, RUN_FILES.requests)
   const builders: TableBuilder[] = []
   try {
-    await scanCsv(path, row => {
-      if (builders[0]) builders[0].add(row)
-      else builders.push(new TableBuilder(placesOf(row, path), row.length, originEpochMs, parts))
-    })
+    await scanCsv(
+      path,
+      row => {
+        if (builders[0]) builders[0].add(row)
+        else builders.push(new TableBuilder(placesOf(row, path), row.length, originEpochMs, parts))
+      },
+      run.onRead,
+    )
   } catch (error) {
     if (!isSystemError(error, 'ENOENT', 'EISDIR')) throw error
     throw new ResourceError('RUN_INCOMPLETE', `there is no ${path}`, {

@@ -23,6 +23,18 @@ export const RUN_FILES = {
 export interface RunDirectory {
   readonly path: string
   readonly runId: string
+  /** Told how many bytes of its records have just been read. */
+  readonly onRead?: (bytes: number) => void
+}
+
+export type RunFile = keyof typeof RUN_FILES
+
+/** Bytes of those of its files that are there. */
+export async function sizeOfFiles({path}: RunDirectory, files: readonly RunFile[]): Promise<number> {
+  const sizes = await Promise.all(
+    files.map(async name => (await stat(join(path, RUN_FILES[name])).catch(() => null))?.size ?? 0),
+  )
+  return sizes.reduce((sum, size) => sum + size, 0)
 }
 
 /** `YYYY-MM-DD_HH-MM-SS` in local time. */
