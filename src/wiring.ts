@@ -127,7 +127,8 @@ export async function embeddedEngine(
   const engine = await createEngine({
     ...defaultEngineOptions(tokenizer.vocabulary, systemClock, logger),
     ...settings.engine,
-    reserve: await pageReserve(device),
+    // A request writes and reads about 8 KiB a step.
+    reserve: await pageReserve(device, 4 * 2 ** 20),
     segment: segment === null ? null : {store: await segmentStore(logger), name: segment},
   })
   return {engine, tokenizer}
@@ -184,18 +185,22 @@ export async function launchParts(logger: Logger): Promise<LaunchParts & {close(
 export async function openKvDevice(device: Device): Promise<KvDevice> {
   const {totalmem} = await import('node:os')
   const {cudaMemoryBytes, openCudaDriver} = await import('./lib/memory/index.js')
-  const reserve = await pageReserve(device)
+  const reserve = await pageReserve(device, 2 ** 20)
   if (device.kind === 'cpu') return {name: 'cpu', memoryBytes: totalmem(), reserve}
   const driver = openCudaDriver(process.env['KVCTL_CUDA_PATH'] || null)
   return {name: `cuda:${device.ordinal}`, memoryBytes: cudaMemoryBytes(driver, device.ordinal), reserve}
 }
 
-/** Addresses for pages on a device. `KVCTL_CUDA_PATH` names another CUDA driver than the system's. */
-async function pageReserve(device: Device): Promise<PageReserve> {
+/**
+ * Addresses for pages on a device. `KVCTL_CUDA_PATH` names another CUDA driver than the system's.
+ *
+ * @param stagingBytes of each range, through which a GPU's bytes go
+ */
+async function pageReserve(device: Device, stagingBytes: number): Promise<PageReserve> {
   const {openCudaDriver, reserveCudaMemory, reserveHostMemory} = await import('./lib/memory/index.js')
   if (device.kind === 'cpu') return pages => reserveHostMemory({...pages, name: 'kvctl-kv-cache'})
   const driver = openCudaDriver(process.env['KVCTL_CUDA_PATH'] || null)
-  return pages => reserveCudaMemory({...pages, device: device.ordinal}, driver)
+  return pages => reserveCudaMemory({...pages, device: device.ordinal, stagingBytes}, driver)
 }
 
 /** The name for an engine's segment when the user gave none: kvcached's rule, and never that of a segment in use. */

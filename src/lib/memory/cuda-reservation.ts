@@ -20,15 +20,14 @@ import {
 import {libc, type Address, type Libc} from '../../native/libc.js'
 import type {Read, Reservation} from './reservation.js'
 
-/** Page-locked memory through which all bytes go in and out; what is asked for at once is waited for once up to here. */
-const STAGING_BYTES = 4 * 2 ** 20
-
 export interface CudaReservationOptions {
   /** A multiple of the driver's granularity, mostly 2 MiB. */
   readonly pageBytes: number
   readonly pageCount: number
   /** CUDA's own number, as `CUDA_VISIBLE_DEVICES` leaves it; not NVML's. */
   readonly device: number
+  /** Page-locked memory through which all bytes go in and out; what is asked for at once is waited for once, up to so much. */
+  readonly stagingBytes?: number
 }
 
 /**
@@ -89,6 +88,7 @@ class CudaReservation implements Reservation {
   readonly #access: Buffer
   readonly #staging: Address
   readonly #staged: Uint8Array
+  readonly #stagingBytes: number
   /** From its start, bytes of it that copies under way still need. */
   #stagedBytes = 0
   readonly #isMapped: Uint8Array
@@ -97,9 +97,11 @@ class CudaReservation implements Reservation {
   #mappedPages = 0
   #isReleased = false
 
-  constructor({pageBytes, pageCount, device}: CudaReservationOptions, driver: Cuda, system: Libc) {
+  constructor(options: CudaReservationOptions, driver: Cuda, system: Libc) {
+    const {pageBytes, pageCount, device, stagingBytes = 2 ** 20} = options
     this.pageBytes = pageBytes
     this.pageCount = pageCount
+    this.#stagingBytes = stagingBytes
     this.#driver = driver
     this.#isMapped = new Uint8Array(pageCount)
     this.#properties = cuMemAllocationProp({
@@ -120,9 +122,9 @@ class CudaReservation implements Reservation {
       )
       const stream = (this.#stream = driver.streamCreate(CUDA_STREAM.nonBlocking))
       undo.push(() => driver.streamDestroy(stream))
-      const staging = (this.#staging = driver.memHostAlloc(STAGING_BYTES, CUDA_HOST.portable))
+      const staging = (this.#staging = driver.memHostAlloc(stagingBytes, CUDA_HOST.portable))
       undo.push(() => driver.memFreeHost(staging))
-      this.#staged = new Uint8Array(system.view(staging, STAGING_BYTES))
+      this.#staged = new Uint8Array(system.view(staging, stagingBytes))
       const base = (this.#base = driver.memAddressReserve(total))
       undo.push(() => driver.memAddressFree(base, total))
       const zeroPage = (this.#zeroPage = driver.memCreate(pageBytes, this.#properties))
@@ -195,13 +197,13 @@ class CudaReservation implements Reservation {
       let [from, done] = [this.#stagedBytes, 0]
       const total = count * bytesEach
       for (let at = 0; at < total;) {
-        if (this.#stagedBytes === STAGING_BYTES) {
-          stretches.push({from, to: STAGING_BYTES, into, at: done})
+        if (this.#stagedBytes === this.#stagingBytes) {
+          stretches.push({from, to: this.#stagingBytes, into, at: done})
           takeOut()
           ;[from, done] = [0, at]
         }
         const within = at % bytesEach
-        const bytes = Math.min(bytesEach - within, STAGING_BYTES - this.#stagedBytes)
+        const bytes = Math.min(bytesEach - within, this.#stagingBytes - this.#stagedBytes)
         const source = this.#base + BigInt(offsets[Math.floor(at / bytesEach)]! + within)
         this.#driver.memcpyDtoHAsync(this.#staging + BigInt(this.#stagedBytes), source, bytes, this.#stream)
         this.#stagedBytes += bytes
@@ -218,9 +220,9 @@ class CudaReservation implements Reservation {
     const total = count * bytesEach
     for (let at = 0; at < total;) {
       // What is staged must stay as it is until it has been read.
-      if (this.#stagedBytes === STAGING_BYTES) this.settle()
+      if (this.#stagedBytes === this.#stagingBytes) this.settle()
       const within = at % bytesEach
-      const bytes = Math.min(bytesEach - within, STAGING_BYTES - this.#stagedBytes)
+      const bytes = Math.min(bytesEach - within, this.#stagingBytes - this.#stagedBytes)
       this.#staged.set(from.subarray(at, at + bytes), this.#stagedBytes)
       const target = this.#base + BigInt(offsets[Math.floor(at / bytesEach)]! + within)
       this.#driver.memcpyHtoDAsync(target, this.#staging + BigInt(this.#stagedBytes), bytes, this.#stream)
