@@ -98,6 +98,7 @@ const FAILURES: Failure[] = [
   {args: ['prune', '--none-such'], code: configuration, names: /--none-such/},
   {args: ['quickstart', '--none-such'], code: configuration, names: /--none-such/},
   {args: ['report', '--run-dir', 'FOLDER/none'], code: resource, names: /FOLDER\/none/},
+  {args: ['report', '--template', 'none-such', '--format', 'csv'], code: configuration, names: /--template/},
   {args: ['serve', '--port', 'PORT'], code: resource, names: /PORT/},
   {args: ['serve', '--api', 'none-such'], code: configuration, names: /none-such/},
   {args: ['serve', '--host', '0.0.0.0'], code: configuration, names: /0\.0\.0\.0/},

@@ -1,5 +1,12 @@
 export {renderReport} from './render-report.js'
-export {writeReport} from './write-report.js'
+export {
+  writeComparisonReport,
+  writeReport,
+  writeSweepReport,
+  type ReportFormat,
+  type ReportStyle,
+} from './write-report.js'
+export {renderTemplate} from './template.js'
 export type {
   FailureRow,
   Figure,

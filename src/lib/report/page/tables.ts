@@ -44,7 +44,7 @@ function metricRow(metric: MetricRow): Markup {
 /** Failures by kind, the most frequent first. */
 export function failuresTable(failures: readonly FailureRow[]): Markup {
   if (failures.length === 0) return html`<p class="intro">No request failed.</p>`
-  return html`<div class="scroll" tabindex="0" role="region" aria-label="Failures">
+  return html`<div class="scroll" tabindex="0" role="region" aria-label="Failures by kind">
     <table>
       <thead>
         <tr>
