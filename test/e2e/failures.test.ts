@@ -93,6 +93,8 @@ const FAILURES: Failure[] = [
   {args: ['nsight', 'true', '--metrics', 'a b'], code: configuration, names: /'a b'/},
   {args: ['models', '--url', 'http://127.0.0.1:1'], code: network, names: /127\.0\.0\.1:1/},
   {args: ['models', '--threshold', 'long'], code: configuration, names: /long/},
+  {args: ['probe', 'api', '--url', 'http://127.0.0.1:1'], code: network, names: /127\.0\.0\.1:1/},
+  {args: ['probe', 'cache', '--requests', '1'], code: configuration, names: /'1'/},
   {args: ['profiles', 'show', 'none-such'], code: configuration, names: /none-such/},
   {args: ['profiles', 'validate', 'FOLDER/bad.yaml'], code: configuration, names: /bad\.yaml:2/},
   {args: ['prune', '--none-such'], code: configuration, names: /--none-such/},

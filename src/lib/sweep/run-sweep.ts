@@ -1,7 +1,7 @@
 import {join} from 'node:path'
 import {existsSync} from 'node:fs'
 import {errorDocument} from '../foundation/index.js'
-import {judgeRun, type Objective} from '../gate/index.js'
+import {judgeRun, type JudgedObjective, type Objective} from '../gate/index.js'
 import {writeFileAtomic, type RunResults} from '../runs/index.js'
 import {nextKneeStep, type KneeObservation, type KneeSearch} from './knee.js'
 import {SWEEP_METRICS} from './summary.js'
@@ -131,11 +131,17 @@ function judged({point, results}: MeasuredPoint, objectives: readonly Objective[
   const missed = all
     .filter(one => one.verdict !== 'PASS')
     .map(({objective, reason}) => `${objective.text}: ${reason}`)
-  return {
-    ...point,
-    verdict: verdict === 'INCONCLUSIVE' ? 'UNSURE' : verdict === 'PASS' ? 'PASS' : 'FAIL',
-    missed,
-  }
+  const isHopeless = all.some(one => one.verdict === 'INCONCLUSIVE' && isFarBeyond(one))
+  const isUnsure = verdict === 'INCONCLUSIVE' && !isHopeless
+  return {...point, verdict: isUnsure ? 'UNSURE' : verdict === 'PASS' ? 'PASS' : 'FAIL', missed}
+}
+
+/** No longer run brings back a figure that is this much worse than its limit, whoever was to blame for it. */
+const FAR = 2
+
+function isFarBeyond({objective: {operator, limit}, figure: {value}}: JudgedObjective): boolean {
+  if (value === null || limit <= 0) return false
+  return operator.startsWith('<') ? value > FAR * limit : value < limit / FAR
 }
 
 function observationOf({values, verdict, length}: SweepPoint, axis: string): KneeObservation[] {
