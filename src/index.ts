@@ -40,6 +40,7 @@ export {
   ResourceError,
   ValidationError,
   type Logger,
+  type LogLevel,
 } from './lib/foundation/index.js'
 export {
   planLimit,

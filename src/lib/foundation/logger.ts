@@ -1,6 +1,7 @@
 import {createRequire} from 'node:module'
 import type {pino as Pino} from 'pino'
 
+/** From the most talkative to the quietest. */
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error'
 
 /** What a part needs in order to say something about itself; never secrets, never request bodies. */
