@@ -192,6 +192,9 @@ export const runFlags = {
   resume: Flags.boolean({
     description: 'finish a run that was stopped or killed: send exactly the requests that are missing',
   }),
+  plain: Flags.boolean({
+    description: 'tell the progress in lines on a terminal too, instead of the live screen',
+  }),
   'dry-run': Flags.boolean({description: 'print the resolved plan; touch no network and no disk'}),
 }
 

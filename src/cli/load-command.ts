@@ -16,7 +16,7 @@ import {
 import {runDirOf} from './flags.js'
 import {KvctlCommand} from './kvctl-command.js'
 import {sloFlag, sloOf} from './slo-flag.js'
-import {createProgressLine} from './progress-line.js'
+import {openRunDisplay} from './run-display.js'
 
 const everyFlag = {
   ...targetFlags,
@@ -79,22 +79,15 @@ export abstract class LoadCommand extends KvctlCommand {
     }
   }
 
-  protected async measure(ask: BenchAsk, outputDir: string | null): Promise<BenchOutcome> {
-    const {createProgressMeter, requestsIn, runBench} = await import('../lib/bench/index.js')
+  protected async measure(ask: BenchAsk, outputDir: string | null, isPlain: boolean): Promise<BenchOutcome> {
+    const {requestsIn, runBench} = await import('../lib/bench/index.js')
     const parts = await benchParts(this.logger, {outputDir, isInsecure: ask.isInsecure})
-    const line = createProgressLine(process.stderr)
-    const meter = createProgressMeter(
-      ask.resume === null ? requestsOf(ask.plan) : requestsIn(ask.resume.list),
-    )
+    const total = ask.resume === null ? requestsOf(ask.plan) : requestsIn(ask.resume.list)
+    const display = await openRunDisplay(total, isPlain || KvctlCommand.isInShell)
     try {
-      const watcher = {
-        note: (text: string) => line.note(text),
-        progress: (counts: Parameters<typeof meter.line>[0]) =>
-          line.show(meter.line(counts, performance.now())),
-      }
-      return await runBench(ask, parts, watcher, this.signal)
+      return await runBench(ask, parts, display.watcher, this.signal)
     } finally {
-      line.end()
+      display.end()
       await parts.close()
     }
   }

@@ -66,7 +66,7 @@ export default class Bench extends LoadCommand {
       return shown
     }
     this.#requireNoCluster(flags)
-    return this.#conclude(await this.measure(ask, flags['output-dir'] ?? null), pricing)
+    return this.#conclude(await this.measure(ask, flags['output-dir'] ?? null, flags.plain), pricing)
   }
 
   /** Analysis and report follow even when the run was stopped: what was measured is worth reading. */

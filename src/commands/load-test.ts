@@ -50,7 +50,7 @@ export default class LoadTest extends LoadCommand {
       this.log(planText(shown))
       return shown
     }
-    const outcome = await this.measure(ask, flags['output-dir'] ?? null)
+    const outcome = await this.measure(ask, flags['output-dir'] ?? null, flags.plain)
     this.tellStop(outcome)
     const {run, outcomes} = outcome
     const total = [...outcomes.values()].reduce((sum, count) => sum + count, 0)

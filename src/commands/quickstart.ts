@@ -1,7 +1,7 @@
 import {relative} from 'node:path'
 import {Flags} from '@oclif/core'
 import {KvctlCommand} from '../cli/kvctl-command.js'
-import type {ProgressMeter} from '../lib/bench/index.js'
+import type {LoadCounts} from '../lib/bench/index.js'
 import {createProgressLine, type ProgressLine} from '../cli/progress-line.js'
 import {segmentTable, tableStyle} from '../cli/table.js'
 import {formatDurationMs, formatSize} from '../lib/foundation/index.js'
@@ -51,17 +51,22 @@ is done the engine has ended, its segment is gone and the run directory remains.
   async #tour(outputDir: string | null): Promise<QuickstartOutcome> {
     const {QUICKSTART_PROFILE, quickstartPlan, runQuickstart} = await import('../lib/quickstart/index.js')
     const {loadProfile} = await import('../lib/profiles/index.js')
-    const {createProgressMeter} = await import('../lib/bench/index.js')
+    const {createLiveRun, progressLine} = await import('../lib/bench/index.js')
     const {profile} = await loadProfile(QUICKSTART_PROFILE)
     const plan = quickstartPlan(profile)
     const parts = await benchParts(this.logger, {outputDir, isInsecure: false})
     const line = createProgressLine(process.stderr)
+    const live = createLiveRun(plan.warmupRequests + plan.requests, performance.now())
+    const progress = (counts: LoadCounts): void => {
+      live.progress(counts, performance.now())
+      line.show(progressLine(live.look(performance.now())))
+    }
     try {
       return await runQuickstart(
         plan,
         {profile, args: [...this.argv]},
         parts,
-        this.#teller(line, createProgressMeter(plan.warmupRequests + plan.requests), QUICKSTART_PROFILE),
+        this.#teller(line, progress, QUICKSTART_PROFILE),
         this.signal,
       )
     } finally {
@@ -70,7 +75,7 @@ is done the engine has ended, its segment is gone and the run directory remains.
     }
   }
 
-  #teller(line: ProgressLine, meter: ProgressMeter, profile: string): QuickstartWatcher {
+  #teller(line: ProgressLine, progress: (counts: LoadCounts) => void, profile: string): QuickstartWatcher {
     return {
       engineStarted: (engine, segment) => {
         this.log(`1  Engine\n   kvctl's own engine answers at ${engine.url} (pid ${engine.pid}).`)
@@ -79,7 +84,7 @@ is done the engine has ended, its segment is gone and the run directory remains.
         this.log(indented(segmentTable([segment], [], tableStyle(process.stdout, process.env, false))))
         this.log(`\n3  Benchmark (profile ${profile}), and a smaller limit while it runs`)
       },
-      progress: counts => line.show(meter.line(counts, performance.now())),
+      progress,
       limitObeyed: story => {
         line.end()
         this.log(indented(limitText(story)))

@@ -27,7 +27,8 @@ export {
   type TransportKind,
 } from './load-worker.js'
 export {planJson, type PlanJson} from './plan-json.js'
-export {createProgressMeter, type ProgressMeter} from './progress.js'
+export {createLiveRun, type LatelyMs, type LiveLook, type LiveRun} from './live-run.js'
+export {progressLine} from './progress.js'
 export type {ResumePoint} from './resume-point.js'
 export {findResumePoint, planDifferences} from './resume.js'
 export {schemaBody, toolsBody} from './body-parts.js'

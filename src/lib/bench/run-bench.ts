@@ -121,6 +121,7 @@ async function measure(
     watcher,
   )
   watcher.note(`${describePlan(plan, list, jobs.length)} → ${run.path}`)
+  watcher.starting?.({model: target.model, urls: server.baseUrls})
   let end: LoadEnd | null = null
   let calibration: Calibration | null = null
   try {
