@@ -1,4 +1,4 @@
-import type {Interfaces} from '@oclif/core'
+import {Flags, type Interfaces} from '@oclif/core'
 import type {BenchAsk, BenchOutcome, BenchPlan, RequestShape, ResumePoint} from '../lib/bench/index.js'
 import {ConfigurationError} from '../lib/foundation/index.js'
 import {benchParts} from '../wiring.js'
@@ -15,7 +15,7 @@ import {
 } from './bench-flags.js'
 import {runDirOf} from './flags.js'
 import {KvctlCommand} from './kvctl-command.js'
-import {sloFlag, sloOf} from './slo-flag.js'
+import {benchSloFlag, goalsOf} from './slo-flag.js'
 import {openRunDisplay} from './run-display.js'
 
 const everyFlag = {
@@ -26,13 +26,17 @@ const everyFlag = {
   ...requestBodyFlags,
   ...limitFlags,
   ...runFlags,
-  slo: sloFlag,
+  slo: benchSloFlag,
+  'allow-inconclusive': Flags.boolean({
+    description: 'leave with 0 when no goal of the run fails but one is undecided',
+    dependsOn: ['slo'],
+  }),
 }
-type Flags = Interfaces.InferredFlags<typeof everyFlag>
+type LoadFlagValues = Interfaces.InferredFlags<typeof everyFlag>
 
 /** Flags of the load, and which of them were given. */
 export interface ParsedLoad {
-  readonly flags: Flags
+  readonly flags: LoadFlagValues
   readonly metadata: Interfaces.ParserOutput['metadata']
 }
 
@@ -71,11 +75,16 @@ export abstract class LoadCommand extends KvctlCommand {
     const plan = planBench(options, workload)
     const {workers = 1, transport = 'socket', model = null} = flags
     const how = {...common, workers, transport, urls, model}
+    const {limits, objectives} = await goalsOf(flags.slo)
     return {
       ...how,
       plan,
       resume: null,
-      notes: {...notes, profile, slo: sloOf(flags.slo), args: [...this.argv]},
+      notes: {
+        ...notes,
+        ...{profile, slo: limits, objectives: objectives.map(({text}) => text)},
+        args: [...this.argv],
+      },
     }
   }
 
@@ -142,7 +151,11 @@ export abstract class LoadCommand extends KvctlCommand {
   }
 
   /** What the flags that were given say differently from the plan. */
-  async #otherOptions(flags: Flags, given: Partial<Flags>, {options}: BenchPlan): Promise<string[]> {
+  async #otherOptions(
+    flags: LoadFlagValues,
+    given: Partial<LoadFlagValues>,
+    {options}: BenchPlan,
+  ): Promise<string[]> {
     const {planDifferences, resolveBenchOptions} = await import('../lib/bench/index.js')
     const stored = flagsOf(options)
     // Two ways to say one thing: the stored one must not win.

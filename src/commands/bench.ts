@@ -4,13 +4,17 @@ import {costFlags, namesHoldings, namesPrices, pricingOfFlags} from '../cli/cost
 import {apiKeyOf, LoadCommand} from '../cli/load-command.js'
 import {planText} from '../cli/plan-summary.js'
 import {runSummary} from '../cli/run-summary.js'
+import {missedObjectives, sloLines} from '../cli/slo-verdict.js'
 import {missedRules, validationLines} from '../cli/validation-lines.js'
 import type {BenchOutcome, PlanJson} from '../lib/bench/index.js'
+import type {GateJson, GateVerdict} from '../lib/gate/index.js'
 import {NetworkError} from '../lib/foundation/index.js'
 import type {Pricing, RunDirectory, RunResults} from '../lib/runs/index.js'
 
 interface BenchResult extends RunResults {
   readonly run_dir: string
+  /** How the run stands to its `--slo`; null without. */
+  readonly slo: GateJson | null
 }
 
 export default class Bench extends LoadCommand {
@@ -19,6 +23,7 @@ export default class Bench extends LoadCommand {
     'Sends requests to an OpenAI-compatible server, measures every answer, and leaves a run directory with requests.csv, results.json and report.html.',
     "Without --url it starts kvctl's own engine as a process of its own and measures that.",
     'Without --rate a steady load keeps --concurrency requests in flight; with --rate requests leave on schedule, however slow the server is.',
+    "--slo 'p95(ttft) <= 500ms' judges the run as kvctl gate does: PASS, FAIL or INCONCLUSIVE by the whole interval, and 5 unless all pass.",
     "Rules of the profile's validation block are judged at the end: PASS or FAIL on stderr, and 5 when one is missed.",
     'Ctrl-C stops sending and keeps what was measured; --resume sends what is missing, also after a crash.',
   ].join('\n')
@@ -26,6 +31,7 @@ export default class Bench extends LoadCommand {
     '<%= config.bin %> <%= command.id %>',
     '<%= config.bin %> <%= command.id %> --url http://localhost:8000 --requests 500 --concurrency 20',
     '<%= config.bin %> <%= command.id %> --url http://localhost:8000 --rate 5 --duration 60s --pattern poisson',
+    "<%= config.bin %> <%= command.id %> --url http://localhost:8000 --requests 1000 --slo 'p95(ttft) <= 500ms' --slo 'error_rate < 1%'",
     '<%= config.bin %> <%= command.id %> --resume --run-dir runs/latest',
     '<%= config.bin %> <%= command.id %> --dry-run --json',
   ]
@@ -66,14 +72,19 @@ export default class Bench extends LoadCommand {
       return shown
     }
     this.#requireNoCluster(flags)
-    return this.#conclude(await this.measure(ask, flags['output-dir'] ?? null, flags.plain), pricing)
+    const outcome = await this.measure(ask, flags['output-dir'] ?? null, flags.plain)
+    return this.#conclude(outcome, pricing, flags['allow-inconclusive'])
   }
 
   /** Analysis and report follow even when the run was stopped: what was measured is worth reading. */
-  async #conclude(outcome: BenchOutcome, pricing: Pricing | null): Promise<BenchResult> {
+  async #conclude(
+    outcome: BenchOutcome,
+    pricing: Pricing | null,
+    allowsInconclusive: boolean,
+  ): Promise<BenchResult> {
     const {run, url, wasStopped, outcomes} = outcome
     if (outcomes.size === 0) this.tellStop(outcome)
-    const {writePricing} = await import('../lib/runs/index.js')
+    const {RUN_FILES, writePricing} = await import('../lib/runs/index.js')
     const {analyzeRun} = await import('../lib/analysis/index.js')
     const {runVerdict} = await import('../lib/bench/index.js')
     if (pricing !== null) await writePricing(run, pricing)
@@ -82,14 +93,20 @@ export default class Bench extends LoadCommand {
     this.log(runSummary(results))
     for (const {message} of results.warnings) this.note(`Warning: ${message}`)
     if (results.validation) for (const line of validationLines(results.validation)) this.note(line)
+    const judged = await judgedBy(run, results)
+    for (const line of judged === null ? [] : sloLines(judged)) this.note(line)
     this.note(`Run: ${run.path}`)
     this.note(`Report: ${report} (open it in a browser)`)
     this.tellStop(outcome)
     if (wasStopped) this.signal.throwIfAborted()
-    const failure = runVerdict(outcomes, url) ?? missedRules(results)
+    const missedGoals = judged && missedObjectives(judged, allowsInconclusive)
+    const failure = runVerdict(outcomes, url) ?? missedRules(results) ?? missedGoals
     if (failure !== null) throw failure
     this.note(`Next: kvctl analyze --run-dir ${run.path} --json prints every figure`)
-    return {...results, run_dir: run.path}
+    const {gateJson} = await import('../lib/gate/index.js')
+    const {results: file} = RUN_FILES
+    const path = join(run.path, file)
+    return {...results, run_dir: run.path, slo: judged && gateJson(judged, {runId: results.run_id, path})}
   }
 
   async #report(run: RunDirectory): Promise<string> {
@@ -121,4 +138,13 @@ export default class Bench extends LoadCommand {
       },
     )
   }
+}
+
+/** The run's own objectives, those of an earlier part too, judged as `kvctl gate` judges them; null without. */
+async function judgedBy(run: RunDirectory, results: RunResults): Promise<GateVerdict | null> {
+  const {readMeta} = await import('../lib/runs/index.js')
+  const {gatedResultsOf, judgeRun, parseObjective} = await import('../lib/gate/index.js')
+  const {objectives} = await readMeta(run)
+  if (objectives.length === 0) return null
+  return judgeRun(gatedResultsOf(results), objectives.map(parseObjective), {allowsMissing: false})
 }

@@ -3,14 +3,16 @@ import {join} from 'node:path'
 import {Flags} from '@oclif/core'
 import {runDirFlag, runDirOf} from '../cli/flags.js'
 import {KvctlCommand} from '../cli/kvctl-command.js'
-import {errorDocument, ValidationError, type ErrorDocument} from '../lib/foundation/index.js'
+import {missedObjectives, sloLines} from '../cli/slo-verdict.js'
+import {errorDocument, ResourceError, type ErrorDocument} from '../lib/foundation/index.js'
 import type {GatedRun, GateJson, GateVerdict, Objective} from '../lib/gate/index.js'
 
 export default class Gate extends KvctlCommand {
   static override summary = 'hold a run against objectives: PASS, FAIL or INCONCLUSIVE'
   static override description = `Reads results.json of a run and objectives from a YAML or JSON file, from --objective, or from both. Where a figure has a 95 %
 interval all of it must be within the limit to pass, and all of it beyond to fail; what lies between is INCONCLUSIVE. A
-figure that the run does not have fails. Leaves with 5 unless everything passed; --allow-inconclusive lets what is
+figure that the run does not have fails. Where requests had a schedule, TTFT and E2E count from it, unless the objective ends in
+"on service". A time or rate of a run that was limited by its client is INCONCLUSIVE. Leaves with 5 unless everything passed; --allow-inconclusive lets what is
 undecided through. The file may also be a slo.json of kserve-vllm-mini (p95_ms, error_rate, $per_1k_tokens …).
 
 On GitHub the verdict goes into the step summary and the output "verdict", and each miss is marked as an error.`
@@ -28,7 +30,7 @@ On GitHub the verdict goes into the step summary and the output "verdict", and e
       helpValue: 'FILE',
     }),
     slo: Flags.string({
-      description: 'file of objectives (default slo.json, unless --objective is given)',
+      description: 'file of objectives (default: those of bench --slo, else slo.json; none with --objective)',
       helpValue: 'FILE',
     }),
     objective: Flags.string({
@@ -51,17 +53,17 @@ On GitHub the verdict goes into the step summary and the output "verdict", and e
   async run(): Promise<GateJson & Partial<ErrorDocument>> {
     const {flags} = await this.parse(Gate)
     const {gateJson, judgeRun, readGatedResults} = await import('../lib/gate/index.js')
-    const objectives = await objectivesOf(flags.slo, flags.objective ?? [])
-    const path = flags.results ?? join(await this.#runFolder(flags['run-dir']), 'results.json')
+    const folder = flags.results === undefined ? await this.#runFolder(flags['run-dir']) : null
+    const objectives = await objectivesOf(flags.slo, flags.objective ?? [], folder)
+    const path = flags.results ?? join(folder!, 'results.json')
     const results = await readGatedResults(path)
     const verdict = judgeRun(results, objectives, {allowsMissing: flags['allow-missing']})
     const run = {runId: results.run_id ?? null, path}
-    for (const {objective, verdict: one, reason} of verdict.objectives)
-      this.log(`${one.padEnd(12)}  ${objective.text}: ${reason}`)
+    for (const line of sloLines(verdict)) this.log(line)
     this.log(`\n${verdict.verdict}  ${path}`)
     await writePages(verdict, run, flags.junit, flags['open-metrics'])
     await this.#tellGitHub(verdict, run)
-    const failure = missed(verdict, flags['allow-inconclusive'])
+    const failure = missedObjectives(verdict, flags['allow-inconclusive'])
     if (failure === null) return gateJson(verdict, run)
     if (!this.jsonEnabled()) throw failure
     process.exitCode = failure.exitCode
@@ -83,11 +85,29 @@ On GitHub the verdict goes into the step summary and the output "verdict", and e
   }
 }
 
-async function objectivesOf(file: string | undefined, texts: readonly string[]): Promise<Objective[]> {
+/** Those that are named; else those that the run was measured for; else slo.json. */
+async function objectivesOf(
+  file: string | undefined,
+  texts: readonly string[],
+  folder: string | null,
+): Promise<Objective[]> {
   const {parseObjective, readSloFile} = await import('../lib/gate/index.js')
   const fromFlags = texts.map(parseObjective)
   if (file === undefined && fromFlags.length > 0) return fromFlags
+  const own = file === undefined && folder !== null ? await ownObjectives(folder) : []
+  if (own.length > 0) return own.map(parseObjective)
   return [...(await readSloFile(file ?? 'slo.json')), ...fromFlags]
+}
+
+/** Other tools' runs have none. */
+async function ownObjectives(folder: string): Promise<readonly string[]> {
+  const {openRunDirectory, readMeta} = await import('../lib/runs/index.js')
+  try {
+    return (await readMeta(await openRunDirectory(folder))).objectives
+  } catch (error) {
+    if (error instanceof ResourceError) return []
+    throw error
+  }
 }
 
 async function writePages(
@@ -100,17 +120,4 @@ async function writePages(
   const {writeFileAtomic} = await import('../lib/runs/index.js')
   if (junit !== undefined) await writeFileAtomic(junit, junitXml(verdict, run))
   if (openMetrics !== undefined) await writeFileAtomic(openMetrics, gateOpenMetrics(verdict))
-}
-
-function missed({verdict, objectives}: GateVerdict, allowsInconclusive: boolean): ValidationError | null {
-  const named = (wanted: string): string =>
-    objectives
-      .filter(one => one.verdict === wanted)
-      .map(({objective, reason}) => `${objective.text} (${reason})`)
-      .join(', ')
-  if (verdict === 'FAIL') return new ValidationError('SLO_MISSED', `the run misses ${named('FAIL')}`)
-  if (verdict !== 'INCONCLUSIVE' || allowsInconclusive) return null
-  return new ValidationError('SLO_INCONCLUSIVE', `the run does not decide ${named('INCONCLUSIVE')}`, {
-    suggestions: ['more requests make the interval smaller', '--allow-inconclusive lets it through'],
-  })
 }

@@ -223,7 +223,7 @@ export default class Sweep extends LoadCommand {
     // Other prompts each time, or the cache of the first run would serve the second; the same arrivals.
     const promptSeed = options.promptSeed + point.repetition - 1
     const plan = point.repetition === 1 ? ask.plan : planBench({...options, promptSeed}, workload)
-    const outcome = await this.measure({...ask, plan}, runDir)
+    const outcome = await this.measure({...ask, plan}, runDir, flags.plain)
     if (outcome.wasStopped) this.signal.throwIfAborted()
     const {writePricing} = await import('../lib/runs/index.js')
     const {analyzeRun} = await import('../lib/analysis/index.js')

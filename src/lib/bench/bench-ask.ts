@@ -21,5 +21,5 @@ export interface BenchAsk {
   /** Measure the load generator itself at the end, against a server whose times are known. */
   readonly isCalibrated: boolean
   /** For `meta.json` only. */
-  readonly notes: Partial<Pick<RunMeta, 'namespace' | 'service' | 'profile' | 'args' | 'slo'>>
+  readonly notes: Partial<Pick<RunMeta, 'namespace' | 'service' | 'profile' | 'args' | 'slo' | 'objectives'>>
 }

@@ -5,16 +5,19 @@ import type {Objective} from './objective.js'
 
 const MAX_BYTES = 64 * 2 ** 20
 
+const intervalSchema = z.tuple([z.number(), z.number().nullable()])
 const figureSchema = z.looseObject({
   unit: z.string().optional(),
   value: z.number().nullish(),
   count: z.number().nullish(),
-  ci95: z.record(z.string(), z.tuple([z.number(), z.number().nullable()])).nullish(),
+  ci95: z.union([z.record(z.string(), intervalSchema), intervalSchema]).nullish(),
   too_few_for: z.array(z.string()).nullish(),
 })
 const resultsSchema = z.looseObject({
   run_id: z.string().optional(),
   client_limited: z.boolean().optional(),
+  mode: z.string().nullish(),
+  stability: z.looseObject({is_unstable: z.boolean()}).nullish(),
   metrics: z.record(z.string(), figureSchema).optional(),
 })
 
@@ -31,6 +34,8 @@ export interface GatedFigure {
   readonly count: number | null
   /** The percentile is bounded by no sample. */
   readonly hasTooFew: boolean
+  /** Counted from when a request was due, not from when it was sent. */
+  readonly isFromSchedule: boolean
 }
 
 /** Flat keys that are a percentile of a distribution, whose interval is then known. */
@@ -51,24 +56,55 @@ export async function readGatedResults(path: string): Promise<GatedResults> {
     })
   }
   try {
-    return resultsSchema.parse(JSON.parse(text))
+    return gatedResultsOf(JSON.parse(text))
   } catch (error) {
     throw invalid(path, error instanceof z.ZodError ? z.prettifyError(error) : (error as Error).message)
   }
 }
 
-/** The figure that an objective is about. */
-export function findFigure(results: GatedResults, {metric, statistic}: Objective): GatedFigure {
+/** What a gate needs of results that are at hand. @throws ZodError */
+export function gatedResultsOf(results: unknown): GatedResults {
+  return resultsSchema.parse(results)
+}
+
+/** Times of a request that are told from its schedule too. */
+const SCHEDULED: ReadonlySet<string> = new Set(['ttft', 'e2e'])
+
+/**
+ * The figure that an objective is about. Where requests had a schedule, times count from it, as users wait, unless the objective
+ * says otherwise: the same rule as that of goals of single requests.
+ *
+ * @throws ConfigurationError `SLO_INVALID` for a distribution of which no part is named
+ */
+export function findFigure(results: GatedResults, {metric, statistic, on, text}: Objective): GatedFigure {
   const [, family, percentile] = FLAT_PERCENTILE.exec(metric) ?? []
   if (statistic === null && percentile !== undefined) {
     const flat = numberOrNull(results[metric])
     const sampled = sampledFigure(results, DISTRIBUTIONS[family ?? ''] ?? family ?? 'latency', percentile)
     return flat === null ? sampled : {...sampled, value: flat, unit: 'ms'}
   }
-  if (statistic !== null) return sampledFigure(results, metric, statistic)
   const single = results.metrics?.[metric]
+  if (statistic === null && single?.count != null) {
+    throw new ConfigurationError('SLO_INVALID', `'${text}' does not say which part of ${metric} it limits`, {
+      suggestions: [`p95(${metric}) …, or mean, p50, p99, max`],
+    })
+  }
+  if (statistic !== null) {
+    const scheduled = `${metric}_sched`
+    const isScheduled =
+      on === null &&
+      results.mode === 'open' &&
+      SCHEDULED.has(metric) &&
+      results.metrics?.[scheduled] !== undefined
+    return sampledFigure(results, isScheduled ? scheduled : metric, statistic)
+  }
   const value = single?.value ?? derived(results, metric) ?? numberOrNull(results[metric])
-  return {value, unit: single?.unit ?? null, interval: null, count: null, hasTooFew: false}
+  return {...NOTHING, value, unit: single?.unit ?? null, interval: intervalOf(single?.ci95, null)}
+}
+
+const NOTHING: GatedFigure = {
+  ...{value: null, unit: null, interval: null, count: null},
+  ...{hasTooFew: false, isFromSchedule: false},
 }
 
 function sampledFigure({metrics}: GatedResults, name: string, statistic: string): GatedFigure {
@@ -76,10 +112,21 @@ function sampledFigure({metrics}: GatedResults, name: string, statistic: string)
   return {
     value: numberOrNull(found?.[statistic]),
     unit: found?.unit ?? null,
-    interval: found?.ci95?.[statistic] ?? null,
+    interval: intervalOf(found?.ci95, statistic),
     count: found?.count ?? null,
     hasTooFew: found?.too_few_for?.includes(statistic) ?? false,
+    isFromSchedule: name.endsWith('_sched'),
   }
+}
+
+/** A distribution has an interval for each of its parts, a single figure one. */
+function intervalOf(
+  ci95: z.output<typeof figureSchema>['ci95'],
+  statistic: string | null,
+): GatedFigure['interval'] {
+  if (ci95 == null) return null
+  if (Array.isArray(ci95)) return statistic === null ? ci95 : null
+  return statistic === null ? null : (ci95[statistic] ?? null)
 }
 
 /** Figures that no file states as they are asked for. */

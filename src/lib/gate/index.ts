@@ -1,6 +1,6 @@
 export {parseObjective, type Objective} from './objective.js'
 export {readSloFile} from './slo-file.js'
-export {findFigure, readGatedResults, type GatedFigure, type GatedResults} from './figure.js'
+export {findFigure, gatedResultsOf, readGatedResults, type GatedFigure, type GatedResults} from './figure.js'
 export {judgeRun, type GateVerdict, type JudgedObjective, type Verdict} from './judge.js'
 export {junitXml, type GatedRun} from './junit.js'
 export {gateMarkdown, gateOpenMetrics, githubErrors} from './pages.js'

@@ -22,24 +22,26 @@ export interface GateVerdict {
 export interface GateOptions {
   /** A figure that the run does not have is skipped; otherwise it fails. */
   readonly allowsMissing: boolean
+  /** A pass stands although the run is doubtful: what a client adds to times only makes them longer. */
+  readonly keepsPasses?: boolean
 }
 
 /**
  * Holds a run against objectives. Where a figure has a 95 % interval the whole of it decides: PASS when all of it is within
- * the limit, FAIL when all of it is beyond, else INCONCLUSIVE. A failed time or rate of a run that the load generator itself
- * held back is INCONCLUSIVE. The whole is as bad as its worst part.
+ * the limit, FAIL when all of it is beyond, else INCONCLUSIVE. A time or rate of a run that the load generator itself held back
+ * is INCONCLUSIVE, and so is one that passed although the run never stood still. The whole is as bad as its worst part.
  *
  * @throws ConfigurationError `SLO_INVALID` when a limit's unit does not fit its figure
  */
 export function judgeRun(
   results: GatedResults,
   objectives: readonly Objective[],
-  {allowsMissing}: GateOptions,
+  {allowsMissing, keepsPasses = false}: GateOptions,
 ): GateVerdict {
   const judged = objectives.map(objective => {
     const figure = findFigure(results, objective)
     requireUnit(objective, figure)
-    const {verdict, reason} = judge(objective, figure, results.client_limited ?? false, allowsMissing)
+    const {verdict, reason} = judge(objective, figure, {...doubtOf(results), keepsPasses}, allowsMissing)
     return {objective, figure, verdict, reason}
   })
   const worst = (['FAIL', 'INCONCLUSIVE', 'PASS'] as const).find(verdict =>
@@ -51,7 +53,7 @@ export function judgeRun(
 function judge(
   objective: Objective,
   figure: GatedFigure,
-  isClientLimited: boolean,
+  doubt: RunDoubt,
   allowsMissing: boolean,
 ): Pick<JudgedObjective, 'verdict' | 'reason'> {
   const {value, interval, hasTooFew} = figure
@@ -61,13 +63,31 @@ function judge(
   const sentence = comparison(objective, figure)
   const byInterval =
     interval === null ? (holds(value, objective) ? 'PASS' : 'FAIL') : wholeInterval(interval, objective)
-  if (byInterval === 'FAIL' && isClientLimited && isTimed(figure)) {
+  const isDoubtful = isTimed(figure) && !(byInterval === 'PASS' && doubt.keepsPasses)
+  if (isDoubtful && doubt.isClientLimited) {
     return {verdict: 'INCONCLUSIVE', reason: `${sentence}; the load generator itself was the limit`}
+  }
+  if (isDoubtful && doubt.isUnstable && byInterval === 'PASS') {
+    return {
+      verdict: 'INCONCLUSIVE',
+      reason: `${sentence}; TTFT and load grew all the time, so a longer run would give more`,
+    }
   }
   if (byInterval === 'PASS' && hasTooFew && interval === null) {
     return {verdict: 'INCONCLUSIVE', reason: `${sentence}; too few samples to bound it`}
   }
   return {verdict: byInterval, reason: sentence}
+}
+
+/** Why the times of a whole run may say nothing. */
+interface RunDoubt {
+  readonly isClientLimited: boolean
+  readonly isUnstable: boolean
+  readonly keepsPasses: boolean
+}
+
+function doubtOf({client_limited: isLimited, stability}: GatedResults): Omit<RunDoubt, 'keepsPasses'> {
+  return {isClientLimited: isLimited ?? false, isUnstable: stability?.is_unstable ?? false}
 }
 
 function wholeInterval([low, high]: readonly [number, number | null], objective: Objective): Verdict {
@@ -78,12 +98,14 @@ function wholeInterval([low, high]: readonly [number, number | null], objective:
   return bad !== null && !holds(bad, objective) ? 'FAIL' : 'INCONCLUSIVE'
 }
 
-function comparison({operator, limit}: Objective, {value, unit, interval, count}: GatedFigure): string {
+function comparison({operator, limit}: Objective, figure: GatedFigure): string {
+  const {value, unit, interval, count, isFromSchedule} = figure
   const suffix = unit === null || unit === 'ratio' ? '' : ` ${unit}`
   const isKept = holds(value!, {operator, limit})
   const sign = isKept ? operator : {'<=': '>', '<': '>=', '>=': '<', '>': '<='}[operator]
   const range = interval && `95 % CI ${short(interval[0])}…${interval[1] === null ? '' : short(interval[1])}`
-  const known = [range, count === null ? null : `n=${count}`].filter(part => part !== null).join(', ')
+  const parts = [range, count === null ? null : `n=${count}`, isFromSchedule ? 'from the schedule' : null]
+  const known = parts.filter(part => part !== null).join(', ')
   return `${short(value!)}${suffix} ${sign} ${short(limit)}${suffix}${known === '' ? '' : ` (${known})`}`
 }
 

@@ -18,10 +18,12 @@ export interface Objective {
   /** Times in ms, shares 0–1, rates per second. */
   readonly limit: number
   readonly unitKind: UnitKind
+  /** `service` counts a time from the send also where requests had a schedule; null from the schedule where there is one. */
+  readonly on: 'service' | null
 }
 
 const SHORT_FORM =
-  /^(?:(?<statistic>[a-z][\w.]*)\(\s*(?<inner>[\w$]+)\s*\)|(?<plain>[\w$]+))\s*(?<operator><=|>=|<|>|≤|≥)\s*(?<number>[+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?)\s*(?<unit>\S.*)?$/i
+  /^(?:(?<statistic>[a-z][\w.]*)\(\s*(?<inner>[\w$]+)\s*\)|(?<plain>[\w$]+))\s*(?<operator><=|>=|<|>|≤|≥)\s*(?<number>[+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?)\s*(?<unit>\S+?)?(?:\s+on\s+(?<on>service))?$/i
 const STATISTIC = /^(?:mean|std|min|max|p\d{1,2}|p99_9)$/
 const UNITS: Readonly<Record<string, {readonly kind: Exclude<UnitKind, null>; readonly factor: number}>> = {
   us: {kind: 'time', factor: 0.001},
@@ -43,10 +45,11 @@ export interface ObjectiveParts {
   readonly operator: Operator
   readonly value: number
   readonly unit: string | null
+  readonly on: 'service' | null
 }
 
 /**
- * Reads `p95(ttft) <= 500ms`, `error_rate < 0.5%`, `goodput >= 12/s`.
+ * Reads `p95(ttft) <= 500ms`, `error_rate < 0.5%`, `goodput >= 12/s`, and `p95(ttft) <= 500ms on service`.
  *
  * @throws ConfigurationError `SLO_INVALID`
  */
@@ -65,6 +68,7 @@ export function parseObjective(text: string): Objective {
       operator,
       value: Number(parts['number']),
       unit: parts['unit']?.trim() ?? null,
+      on: parts['on'] === undefined ? null : 'service',
     },
     text.trim(),
   )
@@ -72,7 +76,7 @@ export function parseObjective(text: string): Objective {
 
 /** @throws ConfigurationError `SLO_INVALID` for a statistic or a unit that nobody knows */
 export function makeObjective(
-  {metric, statistic, operator, value, unit}: ObjectiveParts,
+  {metric, statistic, operator, value, unit, on}: ObjectiveParts,
   text?: string,
 ): Objective {
   const known = statistic?.toLowerCase().replace('.', '_').replace(/^avg$/, 'mean') ?? null
@@ -89,12 +93,13 @@ export function makeObjective(
   }
   const name = known === null ? metric : `${known}(${metric})`
   return {
-    text: text ?? `${name} ${operator} ${value}${unit ?? ''}`,
+    text: text ?? `${name} ${operator} ${value}${unit ?? ''}${on === null ? '' : ` on ${on}`}`,
     metric,
     statistic: known,
     operator,
     limit: value * (found?.factor ?? 1),
     unitKind: found?.kind ?? null,
+    on,
   }
 }
 

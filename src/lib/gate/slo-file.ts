@@ -29,7 +29,7 @@ const entrySchema = z.strictObject({
   unit: z.string().optional(),
   /** `run` takes a throughput over the whole run with its drain. */
   window: z.enum(['measure', 'run']).optional(),
-  /** `user` counts from when a request was due, `service` from when it was sent. */
+  /** `user` counts from when a request was due, `service` from when it was sent; without either, from the schedule where there is one. */
   on: z.enum(['service', 'user']).optional(),
 })
 
@@ -88,7 +88,10 @@ function objectiveOf(entry: unknown): Objective {
   }
   const {metric, stat, op, value, unit, window, on} = data
   const name = `${window === 'run' ? 'run_' : ''}${metric}${on === 'user' ? '_sched' : ''}`
-  return makeObjective({metric: name, statistic: stat ?? null, operator: op, value, unit: unit ?? null})
+  return makeObjective({
+    ...{metric: name, statistic: stat ?? null, operator: op, value, unit: unit ?? null},
+    on: on === 'service' ? on : null,
+  })
 }
 
 function budgetsOf(
@@ -98,6 +101,6 @@ function budgetsOf(
   return Object.entries(names).flatMap(([key, metric]) => {
     const value = values[key]
     if (typeof value !== 'number') return []
-    return makeObjective({metric, statistic: null, operator: '<=', value, unit: null})
+    return makeObjective({metric, statistic: null, operator: '<=', value, unit: null, on: null})
   })
 }

@@ -129,6 +129,8 @@ export const metaSchema = z.looseObject({
     .partial()
     .nullable()
     .default(null),
+  /** What the run as a whole should keep, in short form, such as `p95(ttft) <= 500ms`. */
+  objectives: z.array(z.string()).default([]),
   /** Load processes, and what they read answers with. */
   workers: z.int().positive().default(1),
   transport: z.enum(['socket', 'undici']).default('socket'),

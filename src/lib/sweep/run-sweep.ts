@@ -127,7 +127,7 @@ async function runPoint(
 /** A run that failed, or has no figure for a goal, does not keep it. */
 function judged({point, results}: MeasuredPoint, objectives: readonly Objective[]): SweepPoint {
   if (results === null) return {...point, verdict: 'FAIL', missed: [point.error?.message ?? 'failed']}
-  const {verdict, objectives: all} = judgeRun(results, objectives, {allowsMissing: false})
+  const {verdict, objectives: all} = judgeRun(results, objectives, {allowsMissing: false, keepsPasses: true})
   const missed = all
     .filter(one => one.verdict !== 'PASS')
     .map(({objective, reason}) => `${objective.text}: ${reason}`)

@@ -3,6 +3,7 @@ import {join} from 'node:path'
 import {expect} from 'chai'
 import {
   findFigure,
+  gatedResultsOf,
   gateMarkdown,
   gateOpenMetrics,
   githubErrors,
@@ -143,7 +144,52 @@ describe('a gate', () => {
   it('does not blame the server for a load generator at its limit', () => {
     const limited = {...RESULTS, client_limited: true}
     const texts = ['p95(ttft) < 470', 'request_throughput > 12', 'error_rate < 1%', 'p95(ttft) <= 530']
-    expect(verdicts(limited, ...texts)).to.deep.equal(['INCONCLUSIVE', 'INCONCLUSIVE', 'FAIL', 'PASS'])
+    expect(verdicts(limited, ...texts)).to.deep.equal([
+      'INCONCLUSIVE',
+      'INCONCLUSIVE',
+      'FAIL',
+      'INCONCLUSIVE',
+    ])
+  })
+
+  it('does not pass a run that never stood still', () => {
+    const unstable = {...RESULTS, stability: {is_unstable: true}}
+    expect(verdicts(unstable, 'p95(ttft) <= 530', 'p95(ttft) < 400', 'error_rate <= 1%')).to.deep.equal([
+      'INCONCLUSIVE',
+      'FAIL',
+      'PASS',
+    ])
+  })
+
+  it('counts times from the schedule where requests had one, unless it is asked for the service alone', () => {
+    const sched = {unit: 'ms', p95: 900, count: 100, ci95: {p95: [880, 950]}}
+    const open = gatedResultsOf({...RESULTS, mode: 'open', metrics: {...RESULTS.metrics, ttft_sched: sched}})
+    const judged = judgeRun(
+      open,
+      ['p95(ttft) <= 530ms', 'p95(ttft) <= 530ms on service'].map(parseObjective),
+      {
+        allowsMissing: false,
+      },
+    )
+    expect(judged.objectives.map(({verdict}) => verdict)).to.deep.equal(['FAIL', 'PASS'])
+    expect(judged.objectives[0]!.reason).to.equal(
+      '900 ms > 530 ms (95 % CI 880…950, n=100, from the schedule)',
+    )
+    const closed = {...open, mode: 'closed'}
+    expect(verdicts(closed, 'p95(ttft) <= 530ms')).to.deep.equal(['PASS'])
+  })
+
+  it('judges a single figure by its interval where it has one', () => {
+    const measure = {unit: 'requests/s', value: 12, ci95: [11.5, 12.5]}
+    const results = gatedResultsOf({metrics: {request_throughput: measure}})
+    const texts = ['request_throughput >= 11', 'request_throughput >= 12', 'request_throughput >= 13']
+    expect(verdicts(results, ...texts)).to.deep.equal(['PASS', 'INCONCLUSIVE', 'FAIL'])
+  })
+
+  it('refuses a distribution of which no part is named', () => {
+    expect(() => verdicts(RESULTS, 'ttft <= 500ms')).to.throw(
+      "'ttft <= 500ms' does not say which part of ttft",
+    )
   })
 
   it('is as bad as its worst objective', () => {
