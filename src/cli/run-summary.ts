@@ -29,8 +29,22 @@ export function runSummary(results: RunResults): string {
   if (concurrency !== null) lines.push(`In flight    ${decimals(concurrency)} on average`)
   const server = serverLine(results)
   if (server !== null) lines.push(`Server       ${server}`)
+  lines.push(...tenantLines(results))
   if (results.server?.cause) lines.push(`First token  ${results.server.cause.message}`)
   return lines.join('\n')
+}
+
+/** What each tenant got, and how even that is. */
+function tenantLines({tenants, fairness}: RunResults): string[] {
+  const rows = Object.entries(tenants).map(
+    ([name, {successes, requests, ttft, e2e}]) =>
+      `Tenant       ${name}: ${successes} of ${requests} requests, TTFT p95 ${decimals(ttft.p95)} ms, E2E p95 ${decimals(e2e.p95)} ms`,
+  )
+  if (fairness === null) return rows
+  return [
+    ...rows,
+    `Fairness     ${decimals(fairness.jain_speed)} of 1 by Jain's index of tokens a second that a request sees`,
+  ]
 }
 
 /** What the server said of itself; null when it said nothing. */

@@ -53,8 +53,9 @@ On GitHub the verdict goes into the step summary and the output "verdict", and e
   async run(): Promise<GateJson & Partial<ErrorDocument>> {
     const {flags} = await this.parse(Gate)
     const {gateJson, judgeRun, readGatedResults} = await import('../lib/gate/index.js')
+    const named = await namedObjectives(flags.slo, flags.objective ?? [])
     const folder = flags.results === undefined ? await this.#runFolder(flags['run-dir']) : null
-    const objectives = await objectivesOf(flags.slo, flags.objective ?? [], folder)
+    const objectives = named ?? (await unnamedObjectives(folder))
     const path = flags.results ?? join(folder!, 'results.json')
     const results = await readGatedResults(path)
     const verdict = judgeRun(results, objectives, {allowsMissing: flags['allow-missing']})
@@ -85,18 +86,22 @@ On GitHub the verdict goes into the step summary and the output "verdict", and e
   }
 }
 
-/** Those that are named; else those that the run was measured for; else slo.json. */
-async function objectivesOf(
+/** Null when the command line names none. */
+async function namedObjectives(
   file: string | undefined,
   texts: readonly string[],
-  folder: string | null,
-): Promise<Objective[]> {
+): Promise<readonly Objective[] | null> {
   const {parseObjective, readSloFile} = await import('../lib/gate/index.js')
   const fromFlags = texts.map(parseObjective)
-  if (file === undefined && fromFlags.length > 0) return fromFlags
-  const own = file === undefined && folder !== null ? await ownObjectives(folder) : []
-  if (own.length > 0) return own.map(parseObjective)
-  return [...(await readSloFile(file ?? 'slo.json')), ...fromFlags]
+  if (file === undefined) return fromFlags.length === 0 ? null : fromFlags
+  return [...(await readSloFile(file)), ...fromFlags]
+}
+
+/** Those that the run was measured for, else slo.json. */
+async function unnamedObjectives(folder: string | null): Promise<readonly Objective[]> {
+  const {parseObjective, readSloFile} = await import('../lib/gate/index.js')
+  const own = folder === null ? [] : await ownObjectives(folder)
+  return own.length > 0 ? own.map(parseObjective) : readSloFile('slo.json')
 }
 
 /** Other tools' runs have none. */

@@ -14,6 +14,7 @@ import {
   type RunMeta,
   type RunResults,
 } from '../runs/index.js'
+import {markCold} from './cold-starts.js'
 import {costFigures} from './cost-figures.js'
 import {distributionsOf, type Distributions} from './distributions.js'
 import {doubts} from './doubts.js'
@@ -23,7 +24,9 @@ import {flatKeys} from './flat-keys.js'
 import {readIoProbe} from './io-probe.js'
 import {goodputBlock} from './goodput.js'
 import {measuredRequests, type MeasuredRequests} from './measured-requests.js'
+import {mostBatches, rateIntervalOf} from './mean-intervals.js'
 import {metricsBlock} from './metrics-block.js'
+import {fairnessOf, phaseGroups, tenantGroups} from './request-groups.js'
 import {readResources} from './resources.js'
 import {rounded} from './rounding.js'
 import {measureWindows} from './measure-windows.js'
@@ -79,17 +82,20 @@ export async function computeRunFigures(
     service: options.service ?? asked.service,
     slo: options.slo ?? asked.slo,
   }
-  const table = await readRequests(run, originOf(meta), meta.parts)
+  const read = await readRequests(run, originOf(meta), meta.parts)
+  const slices = slicesOf(read)
+  const series = await readServerSeries(run, slices)
+  // What the file itself says counts first.
+  const coldSpans = read.hasColdStarts || series.engineLooks < 2 ? null : series.coldSpans
+  const table = coldSpans === null ? read : markCold(read, coldSpans)
   const measured = measuredRequests(table)
   const windows = measureWindows(measured, meta)
-  const slices = slicesOf(table)
   const stability = stabilityOf(measured, windows)
   const arrivals = await readTokenArrivals(run, measured, windows, slices)
-  const distributions = distributionsOf(measured, arrivals.maxGapUs, meta.mode)
+  const distributions = distributionsOf(measured, arrivals.maxGapUs, meta.mode, windows)
   const span = wholeSpan(measured)
   const tokens = tokenTotals(measured)
   const resources = await readResources(run)
-  const series = await readServerSeries(run, slices)
   const overTime = timeline(measured, arrivals, slices, series)
   const inWindow = windowFigures(measured, windows, arrivals.tokensInWindow, distributions.e2e.summary.mean)
   const server = serverFigures({
@@ -100,6 +106,9 @@ export async function computeRunFigures(
     requestsPerSecond: inWindow.requestsPerSecond,
     kvCacheUsageMax: resources.kvCacheUsageMax,
   })
+  const isOpen = meta.mode === 'open'
+  const tenants = tenantGroups(measured, isOpen)
+  const fairness = fairnessOf(tenants)
   const probe = await readIoProbe(run)
   const pricing = await readPricing(run)
   const cost = costFigures(pricing, {
@@ -122,6 +131,8 @@ export async function computeRunFigures(
     probe,
     cost,
     energy: energy.flat,
+    coldSpans,
+    fairness,
   })
   const instrument = instrumentOf(meta, distributions)
   const instrumentFigures = {
@@ -165,6 +176,7 @@ export async function computeRunFigures(
         span,
         completionTokens: tokens.completion,
         resources,
+        rates: rateIntervals(overTime, windows, distributions),
       }),
       ...energy.metrics,
       ...goodputBlock(measured, arrivals.maxGapUs, windows, meta.slo, meta.mode),
@@ -173,6 +185,15 @@ export async function computeRunFigures(
     finish_reasons: countNames(measured, table.finishReason, table.finishReasonNames),
     timeline: overTime,
     server,
+    phases: phaseGroups(measured, windows, isOpen),
+    tenants,
+    fairness,
+    cold_spans:
+      coldSpans?.map(({fromMs, toMs, kind}) => ({
+        start_seconds: rounded(fromMs / 1000)!,
+        end_seconds: rounded(toMs / 1000)!,
+        kind,
+      })) ?? null,
     validation: validationJson({...flat, success_rate}, meta.profile),
     stability,
     instrument,
@@ -198,6 +219,21 @@ export async function computeRunFigures(
     }),
   }
   return {results, analysis: analysisOf(measured, distributions, results)}
+}
+
+/** Intervals of rates from the slices that lie wholly in the window. */
+function rateIntervals(
+  {slice_seconds: seconds, requests_completed: requests, tokens}: RunResults['timeline'],
+  windows: readonly MeasureWindow[],
+  {e2e}: Distributions,
+): {requests: readonly [number, number] | null; tokens: readonly [number, number] | null} {
+  const [window] = windows
+  if (window === undefined || windows.length > 1) return {requests: null, tokens: null}
+  const from = Math.ceil(window.fromMs / 1000 / seconds)
+  const to = Math.floor(window.toMs / 1000 / seconds)
+  const most = mostBatches(windows, e2e.sorted)
+  const interval = (counts: readonly number[]) => rateIntervalOf(counts.slice(from, to), seconds, most)
+  return {requests: interval(requests), tokens: interval(tokens)}
 }
 
 function analysisOf(

@@ -14,16 +14,20 @@ import {
   ttftMs,
   ttftSchedMs,
   type PercentileName,
+  type MeasureWindow,
   type RequestTimes,
   type Summary,
 } from '../metrics/index.js'
 import type {Distribution, RunMeta} from '../runs/index.js'
 import {samplesOf, samplesOfSent, type MeasuredRequests} from './measured-requests.js'
+import {meanIntervalOf, mostBatches} from './mean-intervals.js'
 import {rounded} from './rounding.js'
 
 /** A summary together with its sorted samples, which histograms need. */
 export interface Sampled {
   readonly summary: Summary
+  /** 95 %, of the mean; null where batches of requests are too few or too much alike. */
+  readonly meanInterval: readonly [low: number, high: number] | null
   readonly sorted: Float64Array
 }
 
@@ -52,10 +56,13 @@ export function distributionsOf(
   measured: MeasuredRequests,
   maxGapUs: Float64Array,
   mode: RunMeta['mode'],
+  windows: readonly MeasureWindow[],
 ): Distributions {
   const {table} = measured
+  const e2eSorted = samplesOf(measured, e2eMs).sort()
+  const most = mostBatches(windows, e2eSorted)
   const of = (metric: (request: RequestTimes) => number | null, beyond = 0): Sampled =>
-    sampled(samplesOf(measured, metric), beyond)
+    sampled(samplesOf(measured, metric), beyond, most)
   const perRow = (value: (row: number) => number | null): Sampled =>
     sampled(samplesOf(measured, (_, row) => value(row)))
   // On an open schedule a request that was never sent waited longer than all others; a closed loop just has no schedule for it.
@@ -83,7 +90,11 @@ export function distributionsOf(
 }
 
 /** A summary as `results.json` holds it. */
-export function distributionJson(summary: Summary, unit: string): Distribution {
+export function distributionJson(
+  summary: Summary,
+  unit: string,
+  meanInterval: readonly [number, number] | null = null,
+): Distribution {
   const {percentiles, intervals} = summary
   return {
     unit,
@@ -95,12 +106,15 @@ export function distributionJson(summary: Summary, unit: string): Distribution {
     ...perPercentileName(name => rounded(percentiles[name])),
     max: rounded(summary.max),
     ci95: intervals && intervalsJson(intervals),
+    mean_ci95: meanInterval && [rounded(meanInterval[0])!, rounded(meanInterval[1])!],
     too_few_for: [...summary.tooFewFor],
   }
 }
 
-function sampled(samples: Float64Array, beyond = 0): Sampled {
-  return {summary: summarize(samples, beyond), sorted: samples}
+function sampled(samples: Float64Array, beyond = 0, mostBatchCount = 0): Sampled {
+  // Before they are sorted.
+  const meanInterval = beyond > 0 ? null : meanIntervalOf(samples, mostBatchCount)
+  return {summary: summarize(samples, beyond), meanInterval, sorted: samples}
 }
 
 function perPercentileName<T>(value: (name: PercentileName) => T): Record<PercentileName, T> {

@@ -77,6 +77,7 @@ export function doubts(inputs: DoubtInputs): RunWarning[] {
       `the load generator was a limit: ${inputs.clientLimits.join('; ')}${inputs.clientAdvice}`,
     ],
     ...serverDoubts(inputs),
+    ...lengthDoubts(inputs),
     [
       resources.cpuCores === null && resources.gpuUtilization === null,
       'resources_unknown',
@@ -111,6 +112,29 @@ function resumedText({parts}: RunMeta): string {
 /** A wall clock that was set back makes a pause of less than nothing. */
 function formatPause(ms: number): string {
   return ms < 0 ? 'unknown time' : formatDurationMs(ms)
+}
+
+/** Answers that were to have a length and have another. @see ai-dynamo/aiperf:docs/metrics-reference.md — 5 % or 50 tokens */
+function lengthDoubts({meta, measured}: DoubtInputs): (readonly [boolean, string, string])[] {
+  const wanted = meta.max_tokens
+  if (meta.plan?.['ignore_eos'] !== true || wanted === null) return []
+  const {table} = measured
+  const stop = table.finishReasonNames.indexOf('stop')
+  const hasLengths = meta.prompt === null || meta.prompt.startsWith('synthetic,')
+  let [stopped, off] = [0, 0]
+  for (const row of measured.sentRows) {
+    if (table.outcome[row] !== 0) continue
+    if (stop >= 0 && table.finishReason[row] === stop) stopped++
+    const tokens = table.completionTokens[row]!
+    if (hasLengths && tokens >= 0 && Math.abs(tokens - wanted) > Math.min(50, 0.05 * wanted)) off++
+  }
+  return [
+    [
+      stopped > 0 || off > 0,
+      'output_length_mismatch',
+      `${Math.max(stopped, off)} answers ended before or beyond the ${wanted} tokens that were asked for although the end of text was to be ignored: the server does not obey ignore_eos or min_tokens`,
+    ],
+  ]
 }
 
 /** vLLM's own limit: fewer hits are no cache that was warm. */

@@ -1,5 +1,6 @@
 import {bodyLatencyMs, equalBins, percentile, ttftMs, type RequestTimes} from '../metrics/index.js'
 import type {RunResults} from '../runs/index.js'
+import type {ColdSpan} from './cold-starts.js'
 import type {CostFigures} from './cost-figures.js'
 import type {Distributions, Sampled} from './distributions.js'
 import type {IoProbe} from './io-probe.js'
@@ -17,6 +18,9 @@ export interface FlatInputs {
   readonly probe: IoProbe
   readonly cost: CostFigures
   readonly energy: Pick<RunResults, 'energy_wh' | 'energy_wh_per_request' | 'energy_wh_per_1k_tokens'>
+  /** Seen in the server's own metrics; null when nobody looked. */
+  readonly coldSpans: readonly ColdSpan[] | null
+  readonly fairness: RunResults['fairness']
 }
 
 /**
@@ -26,7 +30,18 @@ export interface FlatInputs {
  * @see Siryoos/kserve-vllm-mini:analyze.py
  */
 export function flatKeys(inputs: FlatInputs) {
-  const {measured, distributions, span, completionTokens, resources, probe, cost, energy} = inputs
+  const {
+    measured,
+    distributions,
+    span,
+    completionTokens,
+    resources,
+    probe,
+    cost,
+    energy,
+    coldSpans,
+    fairness,
+  } = inputs
   const {bodyLatency, ttft, ttfb, tllt, generation, tpot} = distributions
   const {epochMs} = measured.table
   const epochSeconds = (ms: number | null): number | null => rounded(ms === null ? null : epochMs(ms) / 1000)
@@ -66,9 +81,14 @@ export function flatKeys(inputs: FlatInputs) {
     network_rtt_p95_ms: probe.rttP95Ms,
     s3_avg_MBps: probe.s3MegabytesPerSecond,
     cache_hit_ratio: rounded(resources.prefixCacheHitRatio),
-    cold_start_count: coldStartCount(measured),
+    cold_start_count: coldSpans?.length ?? coldStartCount(measured),
     ...coldSplit('cold', measured, 1),
     ...coldSplit('warm', measured, 0),
+    // Budgets of upstream's slo.json are about these.
+    ...(fairness && {
+      tenant_p95_ms: fairness.tenant_p95_ms,
+      throughput_share_diff: fairness.throughput_share_diff,
+    }),
     ...cost.flat,
     ...energy,
     ...unmeasured,

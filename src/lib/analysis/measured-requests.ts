@@ -39,7 +39,7 @@ export function measuredRequests(table: RequestTable): MeasuredRequests {
 
 /** The values of one metric over successful requests, in the order of sending; requests without a value are left out. */
 export function samplesOf(
-  {table, sentRows, successes}: MeasuredRequests,
+  {table, sentRows, successes}: Pick<MeasuredRequests, 'table' | 'sentRows' | 'successes'>,
   metric: (request: RequestTimes, row: number) => number | null,
   isWanted: (row: number) => boolean = () => true,
 ): Float64Array {

@@ -7,6 +7,7 @@ import {
   type RunDirectory,
   type TimeSample,
 } from '../runs/index.js'
+import {ColdSpanFinder, type ColdSpan} from './cold-starts.js'
 import {Counter} from './counter.js'
 import type {Slices} from './slices.js'
 
@@ -37,6 +38,7 @@ export interface ServerSeries {
   readonly grown: Readonly<Record<CounterName, number | null>>
   /** Looks at the server's own figures, that is all but those at segments and GPUs. */
   readonly engineLooks: number
+  readonly coldSpans: readonly ColdSpan[]
 }
 
 const COUNTERS = [
@@ -59,6 +61,7 @@ export async function readServerSeries(run: RunDirectory, slices: Slices): Promi
   const counters = new Map(COUNTERS.map(name => [name, new Counter()]))
   const histograms: HistogramLook[] = []
   const [queries, hits] = [new SliceSums(slices.count), new SliceSums(slices.count)]
+  const cold = new ColdSpanFinder()
   let engineLooks = 0
   for await (const sample of readTimeSeries(run)) {
     const {at_ms: atMs, engine, segments, gpus} = sample
@@ -68,6 +71,8 @@ export async function readServerSeries(run: RunDirectory, slices: Slices): Promi
     if (engine) {
       engineLooks++
       const grown = new Map(COUNTERS.map(name => [name, counters.get(name)!.add(engine[name], atMs)]))
+      const totals = [engine.prompt_tokens_total, engine.generation_tokens_total]
+      cold.add({atMs, totals, isAsleep: engine.is_asleep ?? null})
       put('server_running', engine.running)
       put('server_waiting', engine.waiting)
       put('kv_cache_usage', engine.kv_cache_usage)
@@ -104,7 +109,7 @@ export async function readServerSeries(run: RunDirectory, slices: Slices): Promi
     CounterName,
     number | null
   >
-  return {bySlice, histograms, grown, engineLooks}
+  return {bySlice, histograms, grown, engineLooks, coldSpans: cold.spans}
 }
 
 class SliceSums {

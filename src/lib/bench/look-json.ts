@@ -8,7 +8,11 @@ type EngineSample = NonNullable<TimeSample['engine']>
 type EngineCounts = EngineFigures & EngineExtras
 
 /** An engine's figures as `timeseries.jsonl` holds them. */
-export function engineJson(figures: EngineCounts, histograms: EngineHistograms | null): EngineSample {
+export function engineJson(
+  figures: EngineCounts,
+  isAsleep: boolean | null,
+  histograms: EngineHistograms | null,
+): EngineSample {
   return {
     running: figures.running,
     waiting: figures.waiting,
@@ -23,6 +27,7 @@ export function engineJson(figures: EngineCounts, histograms: EngineHistograms |
     drafts_total: figures.drafts,
     draft_tokens_total: figures.draftTokens,
     accepted_tokens_total: figures.acceptedTokens,
+    ...(isAsleep !== null && {is_asleep: isAsleep}),
     ...(histograms && {histograms: histogramsJson(histograms)}),
   }
 }

@@ -7,6 +7,7 @@ import {
   engineFiguresOf,
   engineHistogramsOf,
   fetchMetricsText,
+  kvPageOf,
   type EmbeddedEngine,
 } from '../inference/index.js'
 import {readProcessUse} from '../processes/index.js'
@@ -182,8 +183,10 @@ function createMetricsLook({http, baseUrls}: ObservedServer, observer: BenchWatc
     hasAny = true
     const isFull = isForced || looks++ % HISTOGRAMS_EVERY === 0
     const histograms = isFull ? known.flatMap(text => engineHistogramsOf(text) ?? []) : []
+    const asleep = known.map(text => kvPageOf(text)?.isAsleep ?? null)
     return engineJson(
       togetherOf(figures),
+      asleep.includes(null) ? null : asleep.some(one => one === true),
       histograms.length < baseUrls.length ? null : addHistograms(histograms),
     )
   }

@@ -119,6 +119,7 @@ async function measure(
     ask.resume,
     server,
     watcher,
+    tenantsOf(plan),
   )
   watcher.note(`${describePlan(plan, list, jobs.length)} → ${run.path}`)
   watcher.starting?.({model: target.model, urls: server.baseUrls})
@@ -278,6 +279,12 @@ async function fitPrompts(
 /** How the load was made; nothing of it changes what is sent when. */
 function describeLoad({transport}: BenchAsk, workers: number): Partial<RunMeta> {
   return {workers, transport}
+}
+
+/** On whose behalf each request of a workload is sent; null where it says of none. */
+function tenantsOf({workload, warmupRequests}: BenchPlan): ((id: number) => string | null) | null {
+  if (workload?.items.some(({tenant}) => tenant != null) !== true) return null
+  return id => workload.items[id - warmupRequests - 1]?.tenant ?? null
 }
 
 function describePlan(plan: BenchPlan, list: SendList, workers: number): string {

@@ -46,6 +46,7 @@ export async function startRecording(
   earlier: ResumePoint | null,
   server: ObservedServer & {readonly logger: Logger},
   watcher: BenchWatcher,
+  tenantOf: ((id: number) => string | null) | null,
 ): Promise<RunRecording> {
   const parts = earlier?.meta.parts ?? []
   const runMsBefore = parts.length === 0 ? 0 : (earlier?.runMs ?? 0)
@@ -93,7 +94,9 @@ export async function startRecording(
         answers.take(record)
       }
       watcher.answered?.(records)
-      await writer?.append(records)
+      await writer?.append(
+        tenantOf === null ? records : records.map(one => ({...one, tenant: tenantOf(one.id)})),
+      )
     },
     progress: counts => watcher.progress(counts),
     async close(end, calibration = null) {

@@ -11,6 +11,7 @@ const figureSchema = z.looseObject({
   value: z.number().nullish(),
   count: z.number().nullish(),
   ci95: z.union([z.record(z.string(), intervalSchema), intervalSchema]).nullish(),
+  mean_ci95: intervalSchema.nullish(),
   too_few_for: z.array(z.string()).nullish(),
 })
 const resultsSchema = z.looseObject({
@@ -112,7 +113,7 @@ function sampledFigure({metrics}: GatedResults, name: string, statistic: string)
   return {
     value: numberOrNull(found?.[statistic]),
     unit: found?.unit ?? null,
-    interval: intervalOf(found?.ci95, statistic),
+    interval: statistic === 'mean' ? (found?.mean_ci95 ?? null) : intervalOf(found?.ci95, statistic),
     count: found?.count ?? null,
     hasTooFew: found?.too_few_for?.includes(statistic) ?? false,
     isFromSchedule: name.endsWith('_sched'),

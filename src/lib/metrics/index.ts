@@ -47,3 +47,5 @@ export {
   type BucketedHistogram,
   type BucketedPercentile,
 } from './bucketed-histogram.js'
+export {jainIndex} from './jain.js'
+export {batchMeansInterval, FEWEST_BATCHES} from './batch-means.js'

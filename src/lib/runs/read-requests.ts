@@ -36,6 +36,7 @@ const COLUMNS = [
   'error_type',
   'finish_reason',
   'tokens_source',
+  'tenant',
   'phase',
   'is_cold_start',
 ] as const
@@ -99,6 +100,7 @@ class TableBuilder {
   readonly #outcomes = new NameCodes(['ok'])
   readonly #finishReasons = new NameCodes([''])
   readonly #tokensSources = new NameCodes([''])
+  readonly #tenants = new NameCodes([''])
   readonly #phases = new NameCodes(['measure', 'warmup'])
   readonly #coldness = new NameCodes(['False', 'True', 'true', '1'])
   readonly #errors = new Map<number, string>()
@@ -141,6 +143,7 @@ class TableBuilder {
       outcomeNames: this.#outcomes.names,
       finishReasonNames: this.#finishReasons.names,
       tokensSourceNames: this.#tokensSources.names,
+      tenantNames: this.#tenants.names,
       errors: this.#errors,
       hasColdStarts: this.#places.is_cold_start >= 0,
       isFirstTokenFromFirstByte: this.#places.ttft_ms < 0,
@@ -175,6 +178,7 @@ class TableBuilder {
     into.outcome[at] = this.#outcome(row)
     if (places.finish_reason >= 0) into.finishReason[at] = this.#finishReasons.code(row, places.finish_reason)
     if (places.tokens_source >= 0) into.tokensSource[at] = this.#tokensSources.code(row, places.tokens_source)
+    if (places.tenant >= 0) into.tenant[at] = this.#tenants.code(row, places.tenant)
     if (places.phase >= 0) into.isWarmup[at] = this.#phases.code(row, places.phase) === 1 ? 1 : 0
     if (places.is_cold_start >= 0)
       into.isCold[at] = this.#coldness.code(row, places.is_cold_start) === 0 ? 0 : 1

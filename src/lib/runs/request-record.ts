@@ -45,6 +45,8 @@ export interface RequestRecord {
   readonly session: number
   /** Its place in the conversation, from 0. */
   readonly turn: number
+  /** On whose behalf it was sent, where the workload says so. */
+  readonly tenant?: string | null
   /** Place of the server it was sent to in the list of URLs. */
   readonly server: number
   readonly outcome: Outcome

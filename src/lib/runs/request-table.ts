@@ -28,6 +28,8 @@ export interface RequestColumns {
   readonly finishReason: Uint8Array
   /** Codes into `tokensSourceNames`; 0 is unknown. */
   readonly tokensSource: Uint8Array
+  /** Codes into `tenantNames`; 0 is nobody's. */
+  readonly tenant: Uint8Array
   /** 1 for warm-up requests. */
   readonly isWarmup: Uint8Array
   /** 1 for requests that met a cold start. */
@@ -43,6 +45,7 @@ export interface RequestTable extends RequestColumns {
   readonly outcomeNames: readonly string[]
   readonly finishReasonNames: readonly string[]
   readonly tokensSourceNames: readonly string[]
+  readonly tenantNames: readonly string[]
   /** Texts of failures, by row. */
   readonly errors: ReadonlyMap<number, string>
   /** False when the file does not tell cold requests from warm ones. */
@@ -75,6 +78,7 @@ export function allocateColumns(capacity: number, from?: RequestColumns): Reques
     outcome: new Uint8Array(capacity),
     finishReason: new Uint8Array(capacity),
     tokensSource: new Uint8Array(capacity),
+    tenant: new Uint8Array(capacity),
     isWarmup: new Uint8Array(capacity),
     isCold: new Uint8Array(capacity),
   }

@@ -89,7 +89,7 @@ export function requestLine(record: RequestRecord, originEpochMs: number): strin
     isOk ? '' : record.outcome,
     quoted(record.finishReason ?? ''),
     record.phase,
-    '',
+    quoted(record.tenant ?? ''),
     record.bodyBytes,
     quoted(record.requestId),
     record.tokensSource,

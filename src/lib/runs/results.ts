@@ -36,13 +36,20 @@ export const distributionSchema = z.object({
   max: figure,
   /** Null where intervals are not meaningful; a percentile with too few samples below it is missing. */
   ci95: z.partialRecord(z.enum(PERCENTILE_NAMES), intervalSchema).nullable(),
+  /** 95 % interval of the mean, from batches of requests that are independent of each other; null where there are too few. */
+  mean_ci95: z.tuple([z.number(), z.number()]).nullable().default(null),
   /** Percentiles whose upper bound does not exist at 95 % for so few samples. */
   too_few_for: z.array(z.string()),
 })
 export type Distribution = z.output<typeof distributionSchema>
 
 /** One figure of the whole run. */
-export const measureSchema = z.object({unit: z.string(), value: figure})
+export const measureSchema = z.object({
+  unit: z.string(),
+  value: figure,
+  /** 95 % interval from independent batches; missing where none can be given. */
+  ci95: z.tuple([z.number(), z.number()]).optional(),
+})
 export type Measure = z.output<typeof measureSchema>
 
 const histogramSchema = z.object({
@@ -177,6 +184,23 @@ const flatKeys = {
   energy_wh_per_1k_tokens: figure,
 }
 
+/** What the requests of one phase, or of one tenant, were like. */
+const groupSchema = z.object({
+  requests: z.int(),
+  successes: z.int(),
+  error_rate: figure,
+  /** Over the window for the measured phase, else over the group's own span. */
+  throughput_rps: figure,
+  tokens_per_sec: figure,
+  /** Output tokens per second that one request sees, its wait included: mean of n / E2E. */
+  e2e_tokens_per_sec: figure,
+  ttft: distributionSchema,
+  ttft_sched: distributionSchema.optional(),
+  tpot: distributionSchema,
+  e2e: distributionSchema,
+  e2e_sched: distributionSchema.optional(),
+})
+
 const trendSchema = z.object({slope: z.number(), ci95: z.tuple([z.number(), z.number()])})
 
 const ownKeys = {
@@ -272,6 +296,29 @@ const ownKeys = {
       /** Where the time before the first token went, where a rule confirms it. */
       cause: z.object({code: z.enum(['queueing', 'kv_capacity', 'prefill']), message: z.string()}).nullable(),
     })
+    .nullable()
+    .default(null),
+  /** `warmup`; `ramp`, sent before the measure window; `measure`, sent within it; `drain`, after it. Only those that occurred. */
+  phases: z.record(z.string(), groupSchema).default({}),
+  /** By name, where requests have tenants. */
+  tenants: z.record(z.string(), groupSchema).default({}),
+  /** How evenly tenants were served; null with fewer than two. */
+  fairness: z
+    .object({
+      /** Jain's index of output tokens per second, and of what one request sees: 1 is even. */
+      jain_tokens: figure,
+      jain_speed: figure,
+      /** Largest less smallest share of the successful requests. */
+      throughput_share_diff: z.number(),
+      /** The worst tenant's p95 of E2E, and how many times that of the best it is. */
+      tenant_p95_ms: figure,
+      p95_ratio: figure,
+    })
+    .nullable()
+    .default(null),
+  /** When the server could not begin an answer, as its own metrics show it, seconds of run time; null when nobody looked. */
+  cold_spans: z
+    .array(z.object({start_seconds: z.number(), end_seconds: z.number(), kind: z.enum(['restart', 'wake'])}))
     .nullable()
     .default(null),
   /** The rules of the profile's `validation` block; null when it has none. A figure that the run lacks fails. */

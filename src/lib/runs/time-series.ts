@@ -38,6 +38,8 @@ export const timeSampleSchema = z.looseObject({
       drafts_total: z.number().nullish(),
       draft_tokens_total: z.number().nullish(),
       accepted_tokens_total: z.number().nullish(),
+      /** Null where the engine does not say. */
+      is_asleep: z.boolean().nullish(),
       /** Only at some looks, the first and the last among them. */
       histograms: z
         .partialRecord(z.enum(['ttft', 'itl', 'e2e', 'queue', 'prefill', 'decode']), histogramSchema)

@@ -25,6 +25,8 @@ const lineSchema = z.looseObject({
   delay_ms: z.number().nonnegative().optional(),
   timestamp_ms: z.number().nonnegative().optional(),
   extra_body: z.record(z.string(), z.unknown()).optional(),
+  /** On whose behalf it is sent. */
+  tenant: z.string().max(100).optional(),
 })
 type Line = z.output<typeof lineSchema>
 
@@ -63,6 +65,7 @@ export function workloadOfLines(lines: readonly unknown[], speedup: number): Wor
         extraBody: extraOf(line),
         turn: before + place,
         delayMs: (line.delay_ms ?? 0) / speedup,
+        ...(line.tenant !== undefined && {tenant: line.tenant}),
       })
     }
   }

@@ -26,6 +26,8 @@ export interface WorkItem {
   readonly turn: number
   /** How long a turn waits after the answer before it. */
   readonly delayMs: number
+  /** On whose behalf it is sent. */
+  readonly tenant?: string | null
 }
 
 /** Requests in the order of the schedule; the turns of a session stand together. */
