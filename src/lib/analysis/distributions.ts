@@ -7,6 +7,7 @@ import {
   queueClientMs,
   sendLagMs,
   since,
+  sortSamples,
   summarize,
   tpotMs,
   ttfbMs,
@@ -59,7 +60,7 @@ export function distributionsOf(
   windows: readonly MeasureWindow[],
 ): Distributions {
   const {table} = measured
-  const e2eSorted = samplesOf(measured, e2eMs).sort()
+  const e2eSorted = sortSamples(samplesOf(measured, e2eMs))
   const most = mostBatches(windows, e2eSorted)
   const of = (metric: (request: RequestTimes) => number | null, beyond = 0): Sampled =>
     sampled(samplesOf(measured, metric), beyond, most)

@@ -1,4 +1,11 @@
-import {bodyLatencyMs, equalBins, percentile, ttftMs, type RequestTimes} from '../metrics/index.js'
+import {
+  bodyLatencyMs,
+  equalBins,
+  percentile,
+  sortSamples,
+  ttftMs,
+  type RequestTimes,
+} from '../metrics/index.js'
 import type {RunResults} from '../runs/index.js'
 import type {ColdSpan} from './cold-starts.js'
 import type {CostFigures} from './cost-figures.js'
@@ -156,7 +163,7 @@ function coldSplit<P extends 'cold' | 'warm'>(
     if (table.outcome[row] === 0) successes++
   }
   const sortedOf = (metric: (request: RequestTimes) => number | null): Float64Array =>
-    samplesOf(measured, metric, isWanted).sort()
+    sortSamples(samplesOf(measured, metric, isWanted))
   const [latency, ttft] = table.hasColdStarts ? [sortedOf(bodyLatencyMs), sortedOf(ttftMs)] : [[], []]
   const count = (value: number): number | null => (table.hasColdStarts ? value : null)
   return {

@@ -1,4 +1,4 @@
-import type {RequestTimes} from '../metrics/index.js'
+import {sortSamples, type RequestTimes} from '../metrics/index.js'
 import {RequestCursor, type RequestTable} from '../runs/index.js'
 
 /** The rows of a table that a run is judged by, warm-up left out. */
@@ -85,5 +85,5 @@ function inFlightOf({sentAtUs, doneAtUs}: RequestTable, sentRows: Uint32Array): 
     startsMs[count] = sentAtUs[row]! / 1000
     endsMs[count++] = doneAtUs[row]! / 1000
   }
-  return {startsMs: startsMs.subarray(0, count), endsMs: endsMs.subarray(0, count).sort()}
+  return {startsMs: startsMs.subarray(0, count), endsMs: sortSamples(endsMs.subarray(0, count))}
 }

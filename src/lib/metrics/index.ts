@@ -49,3 +49,4 @@ export {
 } from './bucketed-histogram.js'
 export {jainIndex} from './jain.js'
 export {batchMeansInterval, FEWEST_BATCHES} from './batch-means.js'
+export {sortSamples} from './sort-samples.js'

@@ -1,5 +1,6 @@
 import {effectiveCount, lag1Autocorrelation} from './autocorrelation.js'
 import {percentile} from './percentile.js'
+import {sortSamples} from './sort-samples.js'
 import {percentileRanks, samplesNeeded} from './percentile-interval.js'
 
 /** The percentiles that every distribution is given with, by their key in files. */
@@ -50,7 +51,7 @@ export function summarize(samples: Float64Array, beyond = 0): Summary {
   const count = samples.length + beyond
   const {mean, std} = moments(samples)
   const independent = effectiveCount(count, lag1Autocorrelation(samples))
-  samples.sort()
+  sortSamples(samples)
   const sorted = beyond === 0 ? samples : withInfinities(samples, beyond)
   const at = (rank: number | null): number | null =>
     finiteOrNull(rank === null ? undefined : sorted[rank - 1])

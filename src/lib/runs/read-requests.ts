@@ -1,3 +1,4 @@
+import {stat} from 'node:fs/promises'
 import {join} from 'node:path'
 import {ConfigurationError, isSystemError, ResourceError} from '../foundation/index.js'
 import {fieldText, fieldThousandths, scanCsv, type CsvRow} from './csv-scanner.js'
@@ -15,6 +16,8 @@ import {RUN_FILES, type RunDirectory} from './run-directory.js'
 
 /** Failure texts kept; a run in which everything fails needs no more to be understood. */
 const MAX_ERRORS = 100_000
+/** Rows by which the length of all others is guessed. */
+const SAMPLE_ROWS = 1024
 const MAX_COUNT = 2 ** 31 - 1
 const REQUIRED = ['start_ms', 'latency_ms', 'status'] as const
 const COLUMNS = [
@@ -60,11 +63,15 @@ export async function readRequests(
   const path = join(run.path, RUN_FILES.requests)
   const builders: TableBuilder[] = []
   try {
+    const {size: fileBytes} = await stat(path)
     await scanCsv(
       path,
       row => {
         if (builders[0]) builders[0].add(row)
-        else builders.push(new TableBuilder(placesOf(row, path), row.length, originEpochMs, parts))
+        else
+          builders.push(
+            new TableBuilder(placesOf(row, path), {fields: row.length, fileBytes}, originEpochMs, parts),
+          )
       },
       run.onRead,
     )
@@ -108,11 +115,19 @@ class TableBuilder {
   #clock: RunClock | null
   #columns = allocateColumns(0)
   #capacity = 0
+  #sampleBytes = 0
+  readonly #fileBytes: number
   #count = 0
   #unreadableFields = 0
   #tornRows = 0
 
-  constructor(places: Places, fields: number, originEpochMs: number | null, parts: readonly RunPart[]) {
+  constructor(
+    places: Places,
+    {fields, fileBytes}: {readonly fields: number; readonly fileBytes: number},
+    originEpochMs: number | null,
+    parts: readonly RunPart[],
+  ) {
+    this.#fileBytes = fileBytes
     this.#places = places
     this.#fields = fields
     this.#parts = parts
@@ -126,11 +141,21 @@ class TableBuilder {
       return
     }
     if (this.#count === this.#capacity) {
-      this.#capacity = Math.max(1024, Math.ceil(this.#capacity * 1.5))
+      this.#capacity = this.#nextCapacity()
       this.#columns = allocateColumns(this.#capacity, this.#columns)
     }
+    if (this.#count < SAMPLE_ROWS) this.#sampleBytes += row.ends[row.length - 1]! - row.starts[0]! + 1
     this.#read(row, this.#columns, this.#count)
     this.#count++
+  }
+
+  /** Room for the whole file by the length of its first rows, so that columns are copied once and not time and again. */
+  #nextCapacity(): number {
+    if (this.#capacity === 0) return SAMPLE_ROWS
+    const expected = (this.#fileBytes / this.#sampleBytes) * SAMPLE_ROWS * 1.02
+    return Math.ceil(
+      this.#capacity === SAMPLE_ROWS ? Math.max(2 * SAMPLE_ROWS, expected) : this.#capacity * 1.5,
+    )
   }
 
   table(): RequestTable {
