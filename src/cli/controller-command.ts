@@ -1,16 +1,9 @@
 import {Flags} from '@oclif/core'
-import {
-  createControllerClient,
-  ORDER_MS,
-  type ActionJson,
-  type ControllerClient,
-} from '../lib/router/index.js'
+import type {ActionJson, ControllerClient} from '../lib/router/index.js'
+import {DEFAULT_CONTROLLER_URL} from './controller-url.js'
 import {KvctlCommand} from './kvctl-command.js'
 import {urlFlag} from './flags.js'
 import {whileWaiting} from './waiting-line.js'
-
-/** Of kvctl serve. */
-export const DEFAULT_CONTROLLER_URL = 'http://127.0.0.1:6767'
 
 export const controllerFlags = {
   url: urlFlag({
@@ -33,6 +26,7 @@ export abstract class ControllerCommand extends KvctlCommand {
     model: string,
   ): Promise<ActionJson> {
     const what = order === 'sleep' ? `Putting ${model} to sleep` : `Waking ${model}`
+    const {ORDER_MS} = await import('../lib/router/index.js')
     return whileWaiting(
       what,
       ORDER_MS,
@@ -45,6 +39,7 @@ export abstract class ControllerCommand extends KvctlCommand {
     question: (controller: ControllerClient) => Promise<T>,
   ): Promise<T> {
     const {createHttpClient} = await import('../lib/http/index.js')
+    const {createControllerClient} = await import('../lib/router/index.js')
     const http = createHttpClient()
     const url = flags.url ?? (process.env['KVCTL_URL'] || DEFAULT_CONTROLLER_URL)
     const token = flags.token ?? (process.env['KVCTL_TOKEN'] || null)

@@ -1,6 +1,6 @@
 import {Args, Flags} from '@oclif/core'
 import {cacheUrlsOf, USUAL_CACHE_URLS} from '../cli/cache-urls.js'
-import {DEFAULT_CONTROLLER_URL} from '../cli/controller-command.js'
+import {DEFAULT_CONTROLLER_URL} from '../cli/controller-url.js'
 import {engineUrlsOf} from '../cli/engine-urls.js'
 import {decimalFlag, durationFlag, urlFlag} from '../cli/flags.js'
 import {KvctlCommand} from '../cli/kvctl-command.js'

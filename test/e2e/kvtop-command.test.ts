@@ -5,6 +5,7 @@ import {join} from 'node:path'
 import {createInterface} from 'node:readline'
 import {expect} from 'chai'
 import {runCli, startCli} from '../support/cli.js'
+import {endEngine, startEngine} from '../support/engine-process.js'
 import {describeWith} from '../support/requires.js'
 import {GIB, recordBytes} from '../support/segments.js'
 import {temporaryFolder} from '../support/temporary.js'
@@ -143,6 +144,52 @@ describeWith(['tmux', 'ps'], 'kvtop on a real terminal', () => {
     await tmux.shows(/>sglang-0 +\[#+-\]/)
   })
 })
+
+describeWith(['tmux', 'ps'], 'kvtop beside a real engine on a real terminal', () => {
+  const folder = temporaryFolder()
+
+  it('shows what it does, puts it to sleep when that is confirmed, and takes that back', async () => {
+    const engine = await startEngine('--ipc-name', `kvtop-e2e-${process.pid}`)
+    const tmux = new Tmux({columns: 120, rows: 30, env: {KVCTL_STATE_DIR: join(folder(), 'state')}})
+    try {
+      await tmux.start('kvtop', '--refresh', '0.2', '--engine-url', engine.url)
+      await tmux.shows(/4 Engines 1/)
+      tmux.press('4', 'Enter')
+      await tmux.shows(`URL            ${engine.url}`)
+      expect(tmux.screen)
+        .to.match(/State +ok/)
+        .and.contain(`kvtop-e2e-${process.pid}`)
+      const answer = await fetch(`${engine.url}/v1/completions`, {
+        method: 'POST',
+        headers: {'content-type': 'application/json'},
+        body: JSON.stringify({model: 'meta-llama/Llama-3.1-8B-Instruct', prompt: 'hello', max_tokens: 50}),
+      })
+      expect(answer.status).to.equal(200)
+      await tmux.shows(/Output +[1-9][\d.]* tokens\/s/)
+      await tmux.shows(/TTFT +[\d.]+ m?s, mean/)
+      await tmux.shows('0 running, 0 waiting')
+      tmux.press('s')
+      await tmux.shows(/Put meta-llama\S+ at \S+ to sleep/)
+      expect(await isSleeping(engine.url)).to.equal(false)
+      tmux.press('y')
+      await tmux.shows(/State +asleep/)
+      expect(await isSleeping(engine.url)).to.equal(true)
+      tmux.press('u')
+      await tmux.shows(/Take back: Wake/)
+      tmux.press('y')
+      await tmux.shows(/State +ok/)
+      expect(await isSleeping(engine.url)).to.equal(false)
+    } finally {
+      tmux.close()
+      await endEngine(engine.child, 'SIGTERM')
+    }
+  })
+})
+
+async function isSleeping(url: string): Promise<boolean> {
+  const document = (await (await fetch(`${url}/is_sleeping`)).json()) as {is_sleeping: boolean}
+  return document.is_sleeping
+}
 
 describeWith(['tmux', 'ps'], 'kvtop of other machines on a real terminal', () => {
   const folder = temporaryFolder()

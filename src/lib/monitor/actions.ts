@@ -1,5 +1,4 @@
 import {ResourceError} from '../foundation/index.js'
-import {sleepEngine, wakeEngine} from '../inference/index.js'
 import {
   pruneSegments,
   removeSegment,
@@ -63,6 +62,7 @@ export function localActions({segments, server}: LocalActionParts): MonitorActio
       if (sleeper.kind === 'model')
         return orderModel(await server(sleeper.controller), order, sleeper.name, signal)
       const {url, engine: kind, model} = sleeper
+      const {sleepEngine, wakeEngine} = await import('../inference/index.js')
       const act = order === 'sleep' ? sleepEngine : wakeEngine
       await act((await server(url)).http, {kind, url, model: model ?? '', apiKey: null, level: 1}, signal)
     },

@@ -1,4 +1,3 @@
-import {metricValues} from '../inference/index.js'
 import {askForText, askIfOffered, type RemoteServer} from './ask-server.js'
 import {fieldsOf, numberOf, textOf} from './fields.js'
 
@@ -38,7 +37,9 @@ export async function lookAtTiers(server: RemoteServer): Promise<TierFigures[] |
     askIfOffered(server, '/backends/figures'),
     askForText(server, '/metrics'),
   ])
-  const tiers = tierFigures(server.url, Date.now(), figures, page ?? '')
+  // With it comes the HTTP client, which a screen does not start with.
+  const {metricValues} = await import('../inference/index.js')
+  const tiers = tierFigures(server.url, Date.now(), figures, metricValues(page ?? '', TIER_SERIES))
   return tiers.length === 0 ? null : tiers
 }
 
@@ -51,9 +52,21 @@ const USAGES = {
 const ASKED = 'lmcache:num_requested_tokens_total'
 const FOUND = 'lmcache:num_hit_tokens_total'
 
-/** Pure: tiers of the document of kvctl's workers, else of a page of LMCache's. @param figures null where there is none */
-export function tierFigures(worker: string, readAtMs: number, figures: unknown, page: string): TierFigures[] {
-  const values = metricValues(page, [...Object.values(USAGES), ASKED, FOUND])
+/** What is read of a worker's metrics page. */
+export const TIER_SERIES: readonly string[] = [...Object.values(USAGES), ASKED, FOUND]
+
+/**
+ * Pure: tiers of the document of kvctl's workers, else of what LMCache's page says.
+ *
+ * @param figures null where there is no such document
+ * @param values of {@link TIER_SERIES}
+ */
+export function tierFigures(
+  worker: string,
+  readAtMs: number,
+  figures: unknown,
+  values: ReadonlyMap<string, number>,
+): TierFigures[] {
   const asked = values.get(ASKED) ?? 0
   const shared = {
     ...{worker, readAtMs},

@@ -4,6 +4,8 @@ import type {HostWatch} from './host-watch.js'
 
 /** A driver that has not answered after this long is asked on in the background. */
 const PATIENCE_MS = 200
+/** Time to draw the first look. */
+const FIRST_FRAME_MS = 15
 /** The first answer takes longer: its process must start. */
 const FIRST_PATIENCE_MS = 2000
 
@@ -32,6 +34,8 @@ export async function watchHosts(
 ): Promise<void> {
   try {
     onLook(await lookAtHosts(hosts, 0, signal))
+    // Who asks engines loads much code first, and nothing is drawn meanwhile.
+    await clock.sleep(FIRST_FRAME_MS, signal)
     let deadlineNs = clock.nowNs()
     for (let patienceMs = FIRST_PATIENCE_MS; ; patienceMs = PATIENCE_MS) {
       onLook(await lookAtHosts(hosts, patienceMs, signal))

@@ -1,5 +1,9 @@
 import {expect} from 'chai'
-import {tierFigures} from '../../../src/lib/monitor/tier-figures.js'
+import {metricValues} from '../../../src/lib/inference/index.js'
+import {TIER_SERIES, tierFigures} from '../../../src/lib/monitor/tier-figures.js'
+
+const valuesOf = (...lines: string[]): ReadonlyMap<string, number> =>
+  metricValues(lines.join('\n'), TIER_SERIES)
 
 describe('the tiers of a cache worker', () => {
   const page = ['lmcache:num_requested_tokens_total{a="1"} 300', 'lmcache:num_hit_tokens_total{a="1"} 75']
@@ -13,7 +17,7 @@ describe('the tiers of a cache worker', () => {
       },
       RemoteBackend: {degraded: 'ECONNREFUSED', chunks: null},
     }
-    const [cpu, remote] = tierFigures('http://w', 5, {backends}, page.join('\n'))
+    const [cpu, remote] = tierFigures('http://w', 5, {backends}, valuesOf(...page))
     expect(cpu).to.deep.equal({
       ...{name: 'LocalCPUBackend', worker: 'http://w', readAtMs: 5, degraded: null, bytes: 100},
       ...{capacityBytes: 200, chunks: 3, pinnedChunks: 1, evictedChunks: 9, pendingWrites: 2},
@@ -24,14 +28,14 @@ describe('the tiers of a cache worker', () => {
 
   it("of LMCache's own are those of its page", () => {
     const usage = ['lmcache:local_cache_usage{w="0"} 10', 'lmcache:local_cache_usage{w="1"} 20']
-    const tiers = tierFigures('http://w', 5, null, [...page, ...usage].join('\n'))
+    const tiers = tierFigures('http://w', 5, null, valuesOf(...page, ...usage))
     expect(tiers.map(({name, bytes, chunks}) => [name, bytes, chunks])).to.deep.equal([
       ['LocalCPUBackend', 30, null],
     ])
   })
 
   it('are none where neither is one', () => {
-    expect(tierFigures('http://w', 5, null, 'process_cpu_seconds_total 1\n')).to.deep.equal([])
-    expect(tierFigures('http://w', 5, {object: 'list'}, '')).to.deep.equal([])
+    expect(tierFigures('http://w', 5, null, valuesOf('process_cpu_seconds_total 1'))).to.deep.equal([])
+    expect(tierFigures('http://w', 5, {object: 'list'}, valuesOf())).to.deep.equal([])
   })
 })
