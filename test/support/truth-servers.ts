@@ -4,7 +4,9 @@ import {startTruthServer, type TruthServer} from './truth.js'
 export function truthServers(): typeof startTruthServer {
   const running = new Set<TruthServer>()
   afterEach(async () => {
-    for (const server of running) await server.stop()
+    const left = [...running]
+    running.clear()
+    await Promise.all(left.map(async server => server.stop()))
   })
   return async options => {
     const server = await startTruthServer(options)
