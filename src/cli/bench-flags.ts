@@ -1,10 +1,19 @@
 import {Flags, type Interfaces} from '@oclif/core'
 import {ConfigurationError} from '../lib/foundation/index.js'
-import {PATTERNS, TRANSPORTS, type BenchOptions, type LoadFlags} from '../lib/bench/index.js'
+import {
+  parseStages,
+  PATTERNS,
+  TRANSPORTS,
+  type BenchOptions,
+  type LoadFlags,
+  type Stage,
+} from '../lib/bench/index.js'
 import {headersOf, readBodyFlags, requestBodyFlags, workloadFlags, workloadOfFlags} from './workload-flags.js'
 import {countFlag, decimalFlag, durationFlag, urlFlag} from './flags.js'
 
 const [TARGET, LOAD, REQUEST, LIMITS] = ['TARGET', 'LOAD', 'REQUEST', 'TIME LIMIT']
+
+const stagesFlag = Flags.custom<Stage[]>({parse: async text => parseStages(text), helpValue: 'RATE:TIME,…'})
 
 /** Whom to measure. */
 export const targetFlags = {
@@ -100,8 +109,32 @@ export const loadFlags = {
     default: 0,
     helpGroup: LOAD,
   }),
+  'ramp-to': decimalFlag({
+    description: 'rate at which a ramp ends, instead of its mean',
+    helpGroup: LOAD,
+    exclusive: ['rate'],
+  }),
+  stages: stagesFlag({
+    description: 'stages: rates and how long each lasts, as 2:30s,10:1m',
+    helpGroup: LOAD,
+  }),
+  'normalize-arrivals': Flags.boolean({
+    description: 'stretch drawn times so that the last lies at requests / rate, as vllm bench serve does',
+    helpGroup: LOAD,
+  }),
+  'ramp-up': durationFlag({
+    description: 'spread the first requests of a closed loop over this time (default 0)',
+    default: 0,
+    helpGroup: LOAD,
+  }),
   'on-time': durationFlag({description: 'on-off: length of a busy phase', default: 5000, helpGroup: LOAD}),
   'off-time': durationFlag({description: 'on-off: length of a pause', default: 5000, helpGroup: LOAD}),
+  'off-rate': decimalFlag({
+    description: 'on-off: rate in a pause (default 0)',
+    min: 0,
+    default: 0,
+    helpGroup: LOAD,
+  }),
   seed: countFlag({
     description: 'fixes schedule and prompts (default: schedule 42, prompts new in every run)',
     min: 0,
@@ -220,6 +253,10 @@ export function flagsOf(options: BenchOptions): Partial<Parsed> {
     'ramp-from': options.rampFromPerSecond,
     'on-time': options.onSeconds * 1000,
     'off-time': options.offSeconds * 1000,
+    'off-rate': options.offRatePerSecond,
+    stages: options.stages.length === 0 ? null : [...options.stages],
+    'normalize-arrivals': options.isNormalized,
+    'ramp-up': options.rampUpMs,
     'max-tokens': request.maxTokens,
     'prompt-tokens': request.prompt.kind === 'synthetic' ? request.prompt.tokens : null,
     prompt: request.prompt.kind === 'fixed' ? request.prompt.text : null,
@@ -274,6 +311,11 @@ export async function readLoadFlags(flags: Parsed): Promise<LoadFlags> {
     rampFromPerSecond: flags['ramp-from'],
     onSeconds: flags['on-time'] / 1000,
     offSeconds: flags['off-time'] / 1000,
+    offRatePerSecond: flags['off-rate'],
+    rampToPerSecond: flags['ramp-to'] ?? null,
+    stages: flags.stages ?? [],
+    isNormalized: switches['normalize-arrivals'] ?? false,
+    rampUpMs: flags['ramp-up'],
     api: flags.api,
     ignoresEos: switches['ignore-eos'] ?? urlsOf(flags.url).length === 0,
     headers: headersOf(flags.header ?? []),

@@ -3,11 +3,17 @@ import {resolve} from 'node:path'
 import {Flags, type Interfaces} from '@oclif/core'
 import {schemaBody, toolsBody} from '../lib/bench/index.js'
 import {ConfigurationError} from '../lib/foundation/index.js'
-import {FILE_FORMATS, parseLengths, type FileSpec, type WorkloadSpec} from '../lib/workloads/index.js'
+import {
+  FILE_FORMATS,
+  parseLengthPairs,
+  parseLengths,
+  type FileSpec,
+  type WorkloadSpec,
+} from '../lib/workloads/index.js'
 import {countFlag, decimalFlag, durationFlag} from './flags.js'
 
 const [WORKLOAD, REQUEST] = ['WORKLOAD', 'REQUEST']
-const MADE = ['synthetic', 'shared-prefix', 'multi-turn'] as const
+const MADE = ['synthetic', 'shared-prefix', 'multi-turn', 'agentic'] as const
 
 const lengthsFlag = Flags.custom({
   parse: async text => {
@@ -43,6 +49,20 @@ export const workloadFlags = {
     description: 'lengths of answers, in the same forms; without it --max-tokens',
     exclusive: ['prompt', 'prompt-tokens'],
   }),
+  'length-pairs': Flags.string({
+    description: 'lengths of prompts and answers together, with weights: 256,128:60;512,256:40',
+    helpGroup: WORKLOAD,
+    helpValue: 'PAIRS',
+    exclusive: ['prompt', 'prompt-tokens', 'input-tokens', 'output-tokens', 'dataset'],
+    parse: async text => {
+      parseLengthPairs(text)
+      return text
+    },
+  }),
+  'first-input-tokens': lengthsFlag({
+    description: 'conversations: lengths of what is said first (default as in every turn)',
+    dependsOn: ['dataset'],
+  }),
   'prefix-groups': countFlag({
     description: 'shared-prefix: how many beginnings there are (default 8)',
     min: 1,
@@ -56,14 +76,53 @@ export const workloadFlags = {
     helpGroup: WORKLOAD,
     dependsOn: ['dataset'],
   }),
+  'private-tokens': countFlag({
+    description:
+      'conversations: length of the part of the system prompt that each has of its own (default 0)',
+    min: 0,
+    helpGroup: WORKLOAD,
+    dependsOn: ['dataset'],
+  }),
+  history: Flags.option({
+    options: ['fixed', 'live'] as const,
+    description:
+      "conversations: what stands there as earlier answers; fixed ones, alike for every server, or live the server's own (default fixed)",
+    helpGroup: WORKLOAD,
+    dependsOn: ['dataset'],
+  })(),
+  'tool-calls': countFlag({
+    description: 'agentic: calls of a tool before each answer (default 2)',
+    min: 0,
+    helpGroup: WORKLOAD,
+    dependsOn: ['dataset'],
+  }),
+  'tool-result-tokens': lengthsFlag({
+    description: 'agentic: lengths of what the tool gives back (default 256)',
+    dependsOn: ['dataset'],
+  }),
+  'tool-delay': durationFlag({
+    description: 'agentic: mean time that the tool takes (default 0)',
+    helpGroup: WORKLOAD,
+    dependsOn: ['dataset'],
+  }),
+  'trace-start': durationFlag({
+    description: 'leaves out what a trace has before, in its own time',
+    helpGroup: WORKLOAD,
+    dependsOn: ['dataset'],
+  }),
+  'trace-end': durationFlag({
+    description: 'leaves out what a trace has from there on',
+    helpGroup: WORKLOAD,
+    dependsOn: ['dataset'],
+  }),
   turns: countFlag({
-    description: 'multi-turn: questions of a session (default 4)',
+    description: 'multi-turn and agentic: questions of a session (default 4)',
     min: 1,
     helpGroup: WORKLOAD,
     dependsOn: ['dataset'],
   }),
   'think-time': durationFlag({
-    description: 'multi-turn: mean pause between an answer and the next question (default 0)',
+    description: 'multi-turn and agentic: mean pause between an answer and the next question (default 0)',
     helpGroup: WORKLOAD,
     dependsOn: ['dataset'],
   }),
@@ -140,6 +199,7 @@ export function workloadOfFlags(flags: WorkloadValues): WorkloadSpec | null {
   const input = given ?? INPUT
   switch (dataset) {
     case 'synthetic':
+      if (flags['length-pairs'] !== undefined) return {kind: 'length-pairs', pairs: flags['length-pairs']}
       if (flags.dataset === undefined && given === undefined && output === null) return null
       return {kind: 'lengths', input, output}
     case 'shared-prefix': {
@@ -147,12 +207,22 @@ export function workloadOfFlags(flags: WorkloadValues): WorkloadSpec | null {
       return {kind: dataset, groups, prefix_tokens: tokens, input, output}
     }
     case 'multi-turn': {
-      const {'prefix-tokens': tokens = 0, 'think-time': thinkMs = 0} = flags
-      return {kind: dataset, turns, prefix_tokens: tokens, input, output, think_ms: thinkMs}
+      return {kind: dataset, ...talkOf(flags, input, output), turns, history: flags.history ?? 'fixed'}
+    }
+    case 'agentic': {
+      const {'tool-calls': calls = 2, 'tool-result-tokens': result = '256', 'tool-delay': toolMs = 0} = flags
+      const tool = {tool_calls: calls, tool_result: result, tool_ms: toolMs}
+      return {kind: dataset, ...talkOf(flags, input, output), turns, ...tool}
     }
     default:
       return fileSpecOf(dataset, flags)
   }
+}
+
+function talkOf(flags: WorkloadValues, input: string, output: string | null) {
+  const {'prefix-tokens': shared = 0, 'private-tokens': own = 0, 'think-time': thinkMs = 0} = flags
+  const first = flags['first-input-tokens'] ?? null
+  return {prefix_tokens: shared, private_tokens: own, first_input: first, input, output, think_ms: thinkMs}
 }
 
 function fileSpecOf(kind: FileSpec['kind'], flags: WorkloadValues): FileSpec {
@@ -162,7 +232,9 @@ function fileSpecOf(kind: FileSpec['kind'], flags: WorkloadValues): FileSpec {
       suggestions: ['--dataset-path FILE'],
     })
   }
-  return {kind, path: resolve(path), sha256: null, speedup, block_tokens: blockTokens, limit: null}
+  const {'trace-start': start = 0, 'trace-end': end = null, history = 'fixed'} = flags
+  const part = {start_ms: start, end_ms: end, history}
+  return {kind, path: resolve(path), sha256: null, speedup, block_tokens: blockTokens, ...part, limit: null}
 }
 
 /** @throws ConfigurationError when a file is not readable JSON of its kind */

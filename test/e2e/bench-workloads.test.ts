@@ -112,6 +112,99 @@ describe('kvctl bench with a data set', function () {
     expect(new Set(asked.map(({messages}) => messages[0]!.content)).size, 'one system prompt').to.equal(1)
   })
 
+  it("multi-turn, live: the server's own answers stand between the questions", async () => {
+    const {asked} = await send(
+      ...['--dataset', 'multi-turn', '--turns', '3', '--history', 'live', '--input-tokens', '6', '--first-input-tokens', '9'],
+      ...['--private-tokens', '5', '--max-tokens', '3', '--requests', '6', '--concurrency', '2'],
+    ) // prettier-ignore
+    expect(asked).to.have.length(6)
+    for (const [index, {messages}] of asked.entries()) {
+      const turn = index % 3
+      const said = messages.filter(({role}) => role === 'assistant').map(({content}) => content)
+      // What the server of known times says in three tokens.
+      expect(said).to.deep.equal(Array(turn).fill(' t0 t1 t2'))
+      const lengths = messages.filter(({role}) => role === 'user').map(({content}) => words(content).length)
+      expect(lengths.slice(1)).to.deep.equal(Array(turn).fill(6))
+      const before = asked[index - 1]?.messages
+      if (turn > 0) expect(messages.slice(0, before!.length)).to.deep.equal(before)
+    }
+    expect(new Set(asked.map(({messages}) => messages[0]!.content)).size, 'a system prompt each').to.equal(2)
+  })
+
+  it('agentic: a question is asked again with each call of a tool and its result, and answered then', async () => {
+    const {asked, rows} = await send(
+      ...['--dataset', 'agentic', '--turns', '2', '--tool-calls', '2', '--prefix-tokens', '12', '--input-tokens', '8'],
+      ...['--tool-result-tokens', '20', '--output-tokens', '4', '--tool-delay', '10ms', '--think-time', '10ms'],
+      ...['--requests', '12', '--concurrency', '2', '--ignore-eos'],
+    ) // prettier-ignore
+    const step = ['assistant', 'tool']
+    const roles = [
+      ['system', 'user'],
+      ['system', 'user', ...step],
+      ['system', 'user', ...step, ...step],
+    ]
+    const later = [...roles[2]!, 'assistant', 'user']
+    const all = [...roles, later, [...later, ...step], [...later, ...step, ...step]]
+    for (const [index, {messages, entry}] of asked.entries()) {
+      expect(messages.map(({role}) => role)).to.deep.equal(all[index % 6])
+      expect(entry.body).to.have.nested.property('tools[0].function.name', 'look_up')
+      // The arguments of a call must come to their end.
+      expect(entry.body).not.to.have.any.keys('ignore_eos', 'min_tokens')
+      for (const [place, message] of messages.entries()) {
+        const {role, content} = message
+        if (role !== 'tool') continue
+        expect(words(content)).to.have.length(20)
+        const call = messages[place - 1] as unknown as {content: null; tool_calls: [{id: string}]}
+        expect(call.content).to.equal(null)
+        expect((message as unknown as {tool_call_id: string}).tool_call_id).to.equal(call.tool_calls[0].id)
+      }
+      if (index % 6 === 0) continue
+      const [now, before] = [index, index - 1].map(place =>
+        rows.find(row => row['id'] === String(place + 1))!,
+      )
+      expect(Number(now!['start_ms'])).to.be.at.least(Number(before!['end_ms']))
+    }
+  })
+
+  it('draws lengths of prompts and answers together, and from a file', async () => {
+    const pairs = await send('--length-pairs', '20,3:1;50,9:1', '--requests', '24')
+    const seen = new Set(pairs.asked.map(({entry, maxTokens}) => `${entry.promptTokens} ${maxTokens}`))
+    expect(seen).to.deep.equal(new Set(['20 3', '50 9']))
+  })
+
+  it('draws lengths from a file of lengths', async () => {
+    const path = await write('lengths.txt', '11\n23, 37\n')
+    const {asked} = await send(
+      '--input-tokens',
+      `empirical(${path})`,
+      '--requests',
+      '24',
+      '--max-tokens',
+      '2',
+    )
+    expect(new Set(asked.map(({entry}) => entry.promptTokens))).to.deep.equal(new Set([11, 23, 37]))
+  })
+
+  it('openai: whole bodies, but for the model and the streaming', async () => {
+    const bodies = [
+      {model: 'gpt', stream: false, messages: [{role: 'user', content: 'One.'}], max_tokens: 3, top_p: 0.3, stop: ['x']},
+      {messages: [{role: 'system', content: 'Be brief.'}, {role: 'user', content: 'Two.'}], max_completion_tokens: 4},
+    ] // prettier-ignore
+    const path = await write('bodies.jsonl', bodies.map(body => JSON.stringify(body)).join('\n'))
+    const {asked} = await send('--dataset', 'openai', '--dataset-path', path)
+    expect(asked[0]!.entry.body).to.deep.include({
+      model: 'truth',
+      stream: true,
+      max_tokens: 3,
+      top_p: 0.3,
+      stop: ['x'],
+    })
+    expect(asked.map(({messages, maxTokens}) => [messages, maxTokens])).to.deep.equal([
+      [bodies[0]!.messages, 3],
+      [bodies[1]!.messages, 4],
+    ])
+  })
+
   it('sharegpt: questions of conversations, answers as long as the recorded ones', async () => {
     const say = (from: string, value: string): object => ({from, value})
     const path = await write(
@@ -191,6 +284,31 @@ describe('kvctl bench with a data set', function () {
     const {asked, rows, result} = await send(...args)
     checkSharing(asked, rows, [0, 150, 350])
     expect(result.stderr).to.contain('trace arrivals')
+  })
+
+  it('mooncake, extended: messages and texts as they are, turns told in part or whole, tools, a part of its time', async () => {
+    const user = (content: string): object => ({role: 'user', content})
+    const tools = [{type: 'function', function: {name: 'clock'}}]
+    const lines = [
+      {timestamp: 0, text_input: 'Before the part.', output_length: 2},
+      {timestamp: 1000, session_id: 'a', messages: [user('First.')], output_length: 2, message_mode: 'delta'},
+      {timestamp: 1100, text_input: 'Alone.', output_length: 3, tools, extra: {top_p: 0.2}},
+      {timestamp: 1150, session_id: 'a', delay: 10, messages: [user('Second.')], output_length: 2, message_mode: 'delta'},
+      {timestamp: 1200, session_id: 'b', messages: [user('Whole.'), user('Talk.')], output_length: 2},
+      {timestamp: 9000, text_input: 'After the part.', output_length: 2},
+    ] // prettier-ignore
+    const path = await write('trace.jsonl', lines.map(line => JSON.stringify(line)).join('\n'))
+    const part = ['--trace-start', '0.9s', '--trace-end', '5s', '--speedup', '4']
+    const {asked, rows} = await send('--dataset', 'mooncake', '--dataset-path', path, ...part)
+    expect(asked.map(({messages}) => messages.map(({content}) => content))).to.deep.equal([
+      ['First.'],
+      ['First.', 'Second.'],
+      ['Alone.'],
+      ['Whole.', 'Talk.'],
+    ])
+    expect(asked[2]!.entry.body).to.deep.include({tools, top_p: 0.2, max_tokens: 3})
+    const starts = sentMs(rows.filter(row => row['turn'] === '0'))
+    for (const [place, at] of [0, 25, 50].entries()) expect(starts[place]).to.be.closeTo(at, 0.01)
   })
 
   it('vllm-trace: the same with times in seconds', async () => {

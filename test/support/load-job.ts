@@ -26,6 +26,10 @@ export function benchOptions(changes: Partial<BenchOptions> = {}): BenchOptions 
     rampFromPerSecond: 0,
     onSeconds: 1,
     offSeconds: 1,
+    offRatePerSecond: 0,
+    stages: [],
+    isNormalized: false,
+    rampUpMs: 0,
     request: {
       api: 'chat',
       isStreamed: true,

@@ -121,7 +121,7 @@ function chunk(
 }
 
 interface PromptBody {
-  readonly messages?: readonly {readonly content: string}[]
+  readonly messages?: readonly {readonly content: string | null}[]
   readonly prompt?: string
 }
 
@@ -129,7 +129,7 @@ const TEMPLATE_TOKENS = 4
 
 /** A word is a token. */
 function promptTokens({messages, prompt}: PromptBody): number {
-  const texts = messages?.map(({content}) => content) ?? [prompt ?? '']
+  const texts = messages?.map(({content}) => content ?? '') ?? [prompt ?? '']
   return texts.reduce((sum, text) => sum + text.split(' ').length, TEMPLATE_TOKENS)
 }
 

@@ -13,6 +13,8 @@ export interface AnswerChunk {
   readonly isToken: boolean
   /** And it was more than reasoning. */
   readonly isAnswer: boolean
+  /** What it says, reasoning left out. */
+  readonly text: string
   /** How many it brought, where its token ids or its logprobs say so. */
   readonly tokens: {readonly count: number; readonly areIds: boolean} | null
   readonly hasChoices: boolean
@@ -55,6 +57,7 @@ export function readAnswerChunk(text: string, before: TokenCounts | null): Answe
     return {
       isToken: ofChoice !== undefined && isTokenBearing(ofChoice, seen),
       isAnswer: ofChoice !== undefined && isAnswerBearing(ofChoice),
+      text: choice?.text ?? choice?.delta?.content ?? choice?.message?.content ?? '',
       tokens: choice === undefined ? null : tokensIn(choice),
       hasChoices: choices.length > 0,
       finishReason,

@@ -2,7 +2,8 @@ import {ConfigurationError, seededRandom, type Random} from '../foundation/index
 
 /**
  * How send times are spread. `steady` without a rate is the closed loop and has no schedule; `burst` is another name of
- * `bursty`; the times of `trace` come with the data set.
+ * `bursty`, `ramp-linear` of `ramp`; the times of `trace` come with the data set; `inf` sends everything at once; `users`
+ * send their next request so long after their last, or when it is answered.
  */
 export const PATTERNS = [
   'steady',
@@ -13,14 +14,25 @@ export const PATTERNS = [
   'burst',
   'heavy',
   'ramp',
+  'ramp-linear',
+  'ramp-exp',
   'on-off',
+  'stages',
+  'users',
+  'inf',
   'trace',
 ] as const
 export type Pattern = (typeof PATTERNS)[number]
 
+/** A stretch of a schedule at one mean rate. */
+export interface Stage {
+  readonly ratePerSecond: number
+  readonly seconds: number
+}
+
 /** What an open-loop schedule is drawn from. Times in seconds, rates in requests per second. */
 export interface ArrivalProcess {
-  readonly pattern: Exclude<Pattern, 'trace'>
+  readonly pattern: Exclude<Pattern, 'trace' | 'users'>
   readonly requests: number
   /** Mean rate over the whole schedule. */
   readonly ratePerSecond: number
@@ -28,11 +40,15 @@ export interface ArrivalProcess {
   readonly seed: number
   /** `gamma` only: shape of the gaps; below 1 clumps, 1 is Poisson, large is nearly constant. */
   readonly burstiness: number
-  /** `ramp` only: the rate at the start; the end rate follows from the mean. */
+  /** Ramps only: the rate at the start; the end rate follows from the mean. */
   readonly rampFromPerSecond: number
   /** `on-off` only. */
   readonly onSeconds: number
   readonly offSeconds: number
+  /** The rate of the off phases; 0 is silence. */
+  readonly offRatePerSecond: number
+  /** `stages` only. */
+  readonly stages: readonly Stage[]
 }
 
 /**
@@ -69,7 +85,14 @@ function drawSeconds(process: ArrivalProcess, random: Random): Float64Array<Arra
     case 'heavy':
       return times.map(() => paretoShare(1 - random.unit()) * durationSeconds).sort()
     case 'ramp':
+    case 'ramp-linear':
       return ramp(times, process)
+    case 'ramp-exp':
+      return exponentialRamp(times, process)
+    case 'stages':
+      return stageTimes(process, random)
+    case 'inf':
+      return times
     case 'on-off':
       return onOff(times, process, random)
   }
@@ -98,15 +121,86 @@ function ramp(times: Float64Array<ArrayBuffer>, process: ArrivalProcess): Float6
   )
 }
 
-/** Poisson arrivals in the on-phases only, at the rate that keeps the mean; time spent off is inserted afterwards. */
+/** The mean rate of a ramp between two rates. */
+export function meanOfRamp(pattern: Pattern, from: number, to: number): number {
+  if (pattern !== 'ramp-exp') return (from + to) / 2
+  return from === to ? from : (to - from) / Math.log(to / from)
+}
+
+/** Rate grows by the same factor in the same time, r(t) = r₀·(r₁/r₀)^(t/D); ln(1 + g·i/r₀)/g with g = ln(r₁/r₀)/D. */
+function exponentialRamp(
+  times: Float64Array<ArrayBuffer>,
+  {ratePerSecond: mean, durationSeconds, rampFromPerSecond: from}: ArrivalProcess,
+): Float64Array<ArrayBuffer> {
+  if (from <= 0) {
+    throw new ConfigurationError('RATE_INVALID', 'an exponential ramp starts above 0/s', {
+      suggestions: ['--ramp-from 0.5'],
+    })
+  }
+  const growth = Math.log(endOfExponentialRamp(from, mean) / from) / durationSeconds
+  return times.map((_, i) =>
+    Math.abs(growth * durationSeconds) < 1e-9 ? i / from : Math.log1p((growth * i) / from) / growth,
+  )
+}
+
+/** The end rate for which (r₁ − r₀)/ln(r₁/r₀) is the mean, found by bisection: that mean grows with r₁. */
+function endOfExponentialRamp(from: number, mean: number): number {
+  let [low, high] = [from * 1e-12, Math.max(from, mean)]
+  while (meanOfRamp('ramp-exp', from, high) < mean) high *= 2
+  for (let step = 0; step < 200 && low < high; step++) {
+    const middle = (low + high) / 2
+    if (meanOfRamp('ramp-exp', from, middle) < mean) low = middle
+    else high = middle
+  }
+  return high
+}
+
+/** How many requests each stage sends. */
+export function stageCounts(stages: readonly Stage[]): number[] {
+  return stages.map(({ratePerSecond, seconds}) => Math.round(ratePerSecond * seconds))
+}
+
+/** In each stage its number of requests at independent instants: a Poisson process of which the count is known. */
+function stageTimes({stages, requests}: ArrivalProcess, random: Random): Float64Array<ArrayBuffer> {
+  const counts = stageCounts(stages)
+  let startSeconds = 0
+  const times = stages.flatMap(({seconds}, place) => {
+    const from = startSeconds
+    startSeconds += seconds
+    return Array.from({length: counts[place]!}, () => from + random.unit() * seconds).sort((a, b) => a - b)
+  })
+  if (times.length < requests) {
+    throw new ConfigurationError(
+      'STAGES_TOO_SHORT',
+      `the stages send ${times.length} requests, not ${requests}`,
+      {suggestions: [`--requests ${times.length}`, 'longer or faster stages']},
+    )
+  }
+  return Float64Array.from(times.slice(0, requests))
+}
+
+/** Poisson arrivals at two rates in turn; the rate of the on phases is the one that keeps the mean. */
 function onOff(
   times: Float64Array<ArrayBuffer>,
-  {ratePerSecond, onSeconds, offSeconds}: ArrivalProcess,
+  {ratePerSecond, onSeconds, offSeconds, offRatePerSecond: offRate}: ArrivalProcess,
   random: Random,
 ): Float64Array<ArrayBuffer> {
-  const onRate = (ratePerSecond * (onSeconds + offSeconds)) / onSeconds
-  const busy = summed(times, () => random.exponential(1 / onRate))
-  return busy.map(at => at + Math.floor(at / onSeconds) * offSeconds)
+  const cycleSeconds = onSeconds + offSeconds
+  const perCycle = ratePerSecond * cycleSeconds
+  const perOn = perCycle - offRate * offSeconds
+  if (perOn <= 0) {
+    throw new ConfigurationError(
+      'RATE_INVALID',
+      `with ${offRate}/s in the pauses the mean cannot be ${ratePerSecond}/s`,
+    )
+  }
+  const expected = summed(times, () => random.exponential(1))
+  return expected.map(count => {
+    const cycle = Math.floor(count / perCycle)
+    const rest = count - cycle * perCycle
+    const within = rest < perOn ? (rest * onSeconds) / perOn : onSeconds + (rest - perOn) / offRate
+    return cycle * cycleSeconds + within
+  })
 }
 
 /**

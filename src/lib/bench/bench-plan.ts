@@ -1,7 +1,7 @@
 import {createHash} from 'node:crypto'
 import {ConfigurationError} from '../foundation/index.js'
 import {sessionLengths, type Workload, type WorkloadSpec} from '../workloads/index.js'
-import {arrivalTimesMs, type Pattern} from './arrivals.js'
+import {arrivalTimesMs, type Pattern, type Stage} from './arrivals.js'
 
 /** Limits of one request, milliseconds; null is no limit. */
 export interface TimeLimits {
@@ -64,6 +64,14 @@ export interface BenchOptions {
   readonly rampFromPerSecond: number
   readonly onSeconds: number
   readonly offSeconds: number
+  /** Rate of the off phases. */
+  readonly offRatePerSecond: number
+  /** Of the pattern `stages`; empty otherwise. */
+  readonly stages: readonly Stage[]
+  /** Stretch drawn times so that the last lies at the planned end. */
+  readonly isNormalized: boolean
+  /** Closed loop: the first requests of the slots are spread over this time. */
+  readonly rampUpMs: number
   readonly request: RequestShape
   readonly limits: TimeLimits
   readonly arrivalSeed: number
@@ -79,6 +87,10 @@ export interface BenchPlan {
   readonly options: BenchOptions
   readonly pattern: Pattern
   readonly mode: 'closed' | 'open'
+  /** Each of `concurrency` users sends so long after its last request, or when that is answered; null for any other load. */
+  readonly userGapMs: number | null
+  /** Of these, `users` counts only some: the first of them, and every so-manieth after. One process has all. */
+  readonly users: {readonly first: number; readonly step: number; readonly of: number}
   readonly requests: number
   readonly concurrency: number
   readonly maxInFlight: number | null
@@ -132,7 +144,18 @@ export function planBench(options: BenchOptions, workload: Workload | null = nul
   const sessions = lengths?.some(length => length > 1) === true ? lengths : null
   const workloadSha256 = workload && createHash('sha256').update(JSON.stringify(workload.items)).digest('hex')
   const said = {request, workload, sessions, workloadSha256}
-  const common = {options, pattern, requests, warmupRequests, ...said, limits, arrivalSeed, promptSeed}
+  const alone = {userGapMs: null, users: {first: 0, step: 1, of: 1}}
+  const common = {
+    options,
+    pattern,
+    requests,
+    warmupRequests,
+    ...alone,
+    ...said,
+    limits,
+    arrivalSeed,
+    promptSeed,
+  }
   if (pattern === 'steady' && ratePerSecond === null) {
     return {
       ...common,
@@ -145,6 +168,20 @@ export function planBench(options: BenchOptions, workload: Workload | null = nul
       scheduleSha256: null,
     }
   }
+  if (pattern === 'users') return {...common, ...usersPlan(options, Math.min(concurrency, starts))}
+  if (pattern === 'inf') {
+    const timesMs = new Float64Array(starts)
+    return {
+      ...common,
+      mode: 'open',
+      concurrency: Math.min(starts, options.maxInFlight ?? starts),
+      maxInFlight: options.maxInFlight,
+      ratePerSecond: null,
+      durationMs: null,
+      timesMs,
+      scheduleSha256: digestOf(timesMs),
+    }
+  }
   if (pattern === 'trace') return {...common, concurrency, ...traceSchedule(options, workload)}
   if (pattern === 'constant' && ratePerSecond === null) {
     throw new ConfigurationError('RATE_MISSING', 'a constant rate needs --rate', {
@@ -152,11 +189,13 @@ export function planBench(options: BenchOptions, workload: Workload | null = nul
     })
   }
   const seconds =
-    ratePerSecond === null
-      ? (durationSeconds ?? starts / (concurrency * RATE_PER_SLOT))
-      : starts / ratePerSecond
+    pattern === 'stages'
+      ? stagesSeconds(options)
+      : ratePerSecond === null
+        ? (durationSeconds ?? starts / (concurrency * RATE_PER_SLOT))
+        : starts / ratePerSecond
   const rate = starts / seconds
-  const timesMs = arrivalTimesMs({
+  const drawnMs = arrivalTimesMs({
     pattern,
     requests: starts,
     ratePerSecond: rate,
@@ -166,7 +205,10 @@ export function planBench(options: BenchOptions, workload: Workload | null = nul
     rampFromPerSecond: options.rampFromPerSecond,
     onSeconds: options.onSeconds,
     offSeconds: options.offSeconds,
+    offRatePerSecond: options.offRatePerSecond,
+    stages: options.stages,
   })
+  const timesMs = options.isNormalized ? stretchedTo(drawnMs, seconds * 1000) : drawnMs
   return {
     ...common,
     mode: 'open',
@@ -177,6 +219,43 @@ export function planBench(options: BenchOptions, workload: Workload | null = nul
     timesMs,
     scheduleSha256: digestOf(timesMs),
   }
+}
+
+function usersPlan(
+  {ratePerSecond, durationSeconds}: BenchOptions,
+  users: number,
+): ReturnType<typeof traceSchedule> & Pick<BenchPlan, 'concurrency' | 'userGapMs' | 'users'> {
+  if (ratePerSecond === null) {
+    throw new ConfigurationError('RATE_MISSING', 'users need --rate, which all of them send together', {
+      suggestions: ['--concurrency 20 --rate 5: each of 20 users sends every 4 s'],
+    })
+  }
+  return {
+    mode: 'closed',
+    concurrency: users,
+    maxInFlight: null,
+    ratePerSecond,
+    userGapMs: (users * 1000) / ratePerSecond,
+    users: {first: 0, step: 1, of: users},
+    durationMs: durationSeconds === null ? null : durationSeconds * 1000,
+    timesMs: null,
+    scheduleSha256: null,
+  }
+}
+
+function stagesSeconds({stages}: BenchOptions): number {
+  if (stages.length === 0) {
+    throw new ConfigurationError('STAGES_MISSING', 'the pattern stages needs --stages', {
+      suggestions: ['--stages 2:30s,5:30s,10:60s'],
+    })
+  }
+  return stages.reduce((sum, {seconds}) => sum + seconds, 0)
+}
+
+/** @see vllm-project/vllm:vllm/benchmarks/serve.py — get_request stretches its drawn times to end at n / r */
+function stretchedTo(timesMs: Float64Array<ArrayBuffer>, endMs: number): Float64Array<ArrayBuffer> {
+  const last = timesMs.at(-1) ?? 0
+  return last === 0 ? timesMs : timesMs.map(at => (at * endMs) / last)
 }
 
 /** The times that a data set brings. */

@@ -23,6 +23,8 @@ export interface RequestIdentity {
   /** Place of its server. */
   readonly server: number
   readonly isStreamed: boolean
+  /** Its answer is wanted as text, which costs time for every chunk. */
+  readonly keepsText: boolean
 }
 
 /** For what no request of a run is. */
@@ -35,7 +37,11 @@ export const NOBODY: RequestIdentity = {
   turn: 0,
   server: 0,
   isStreamed: true,
+  keepsText: false,
 }
+
+/** @param text of the answer, where it is kept */
+type OnRecord = (record: RequestRecord, text: string | null) => void
 
 export interface RecorderParts {
   /** `performance.now()` of the run's origin. */
@@ -83,14 +89,15 @@ export class ExchangeRecorder implements ExchangeListener {
   #sawDone = false
   #streamError: string | null = null
 
-  #onRecord: (record: RequestRecord) => void = () => undefined
+  #text = ''
+  #onRecord: OnRecord = () => undefined
 
   constructor(parts: RecorderParts) {
     this.#parts = parts
   }
 
   /** @param scheduledMs `performance.now()` when the arrival process wanted it sent */
-  begin(identity: RequestIdentity, scheduledMs: number, onRecord: (record: RequestRecord) => void): void {
+  begin(identity: RequestIdentity, scheduledMs: number, onRecord: OnRecord): void {
     this.#identity = identity
     this.#onRecord = onRecord
     this.#scheduledAtMs = scheduledMs - this.#parts.originMs
@@ -105,6 +112,7 @@ export class ExchangeRecorder implements ExchangeListener {
     this.#isEventStream = this.#sawDone = false
     this.#usage = this.#finishReason = this.#streamError = null
     this.#body = []
+    this.#text = ''
     this.#scanner.reset()
     this.#template.reset()
   }
@@ -143,15 +151,19 @@ export class ExchangeRecorder implements ExchangeListener {
   }
 
   done(): void {
-    this.#onRecord(this.#judge())
+    this.#tell(this.#judge())
   }
 
   failed(failure: Failure, message: string): void {
     // A server that says what is wrong and then cuts the line has said what is wrong.
     const isSaid = this.#streamError !== null && (failure === 'truncated' || failure === 'reset')
-    this.#onRecord(
+    this.#tell(
       isSaid ? this.#record('stream_error', this.#streamError!, null) : this.#record(failure, message, null),
     )
+  }
+
+  #tell(record: RequestRecord): void {
+    this.#onRecord(record, this.#identity.keepsText ? this.#text : null)
   }
 
   #judge(): RequestRecord {
@@ -167,7 +179,7 @@ export class ExchangeRecorder implements ExchangeListener {
   }
 
   #event(bytes: Buffer, start: number, end: number): void {
-    if (this.#template.matches(bytes, start, end)) {
+    if (!this.#identity.keepsText && this.#template.matches(bytes, start, end)) {
       this.#token(this.#learnt, this.#learnt.tokens?.count ?? 0)
       return
     }
@@ -195,6 +207,7 @@ export class ExchangeRecorder implements ExchangeListener {
       this.#streamError ??= 'an event without choices and usage'
     const seen = this.#usage?.completionTokens ?? 0
     if (chunk.usage !== null) this.#usage = chunk.usage
+    if (this.#identity.keepsText) this.#text += chunk.text
     if (chunk.finishReason !== null) this.#finishReason = chunk.finishReason
     // Usage that grows with the stream counts every token; ids and logprobs may be cut away with a text.
     const grown = chunk.usage?.completionTokens == null ? null : chunk.usage.completionTokens - seen
@@ -250,6 +263,7 @@ export class ExchangeRecorder implements ExchangeListener {
     if (!answer.hasChoices) return ['invalid_response', `an answer without choices${sayingOf(text)}`]
     if (this.#identity.isStreamed) return ['invalid_response', 'a stream was asked for, a whole answer came']
     this.#usage = answer.usage
+    this.#text = answer.text
     this.#finishReason = answer.finishReason
     if (!answer.isToken && (answer.usage?.completionTokens ?? 0) === 0)
       return ['empty', 'the answer has no text']

@@ -1,4 +1,5 @@
-export {PATTERNS, type Pattern} from './arrivals.js'
+export {PATTERNS, type Pattern, type Stage} from './arrivals.js'
+export {parseStages} from './parse-stages.js'
 export {
   planBench,
   type ApiKind,
@@ -35,7 +36,7 @@ export {schemaBody, toolsBody} from './body-parts.js'
 export type {BenchAsk} from './bench-ask.js'
 export {runBench, type BenchOutcome, type BenchParts} from './run-bench.js'
 export type {BenchWatcher} from './bench-watcher.js'
-export {resolveBenchOptions, type LoadFlags, type LoadWishes} from './resolve-options.js'
+export {PLAIN_LOAD, resolveBenchOptions, type LoadFlags, type LoadWishes} from './resolve-options.js'
 export {loadWorkerPath, type LoadProcess} from './run-load.js'
 export {runVerdict} from './run-verdict.js'
 export {dealOut, idsIn, missingList, requestsIn, wholeList, type SendList} from './send-list.js'

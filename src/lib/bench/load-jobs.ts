@@ -82,6 +82,7 @@ function shareOf(plan: BenchPlan, worker: number, workers: number): BenchPlan {
     workload: null,
     sessions: null,
     concurrency: Math.max(1, share(plan.concurrency)),
+    users: {...plan.users, first: worker, step: workers},
     maxInFlight: plan.maxInFlight === null ? null : share(plan.maxInFlight),
   }
 }

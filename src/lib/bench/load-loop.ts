@@ -4,7 +4,7 @@ import type {BenchPlan} from './bench-plan.js'
 import {ExchangeRecorder, type RequestIdentity} from './exchange-recorder.js'
 import type {InstrumentMeter} from './instrument.js'
 import type {LoadTransport} from './load-transport.js'
-import type {PreparedRequest} from './request-builder.js'
+import type {PreparedRequest, RequestBuilder} from './request-builder.js'
 import {idsIn, type SendList} from './send-list.js'
 
 /** Requests made ready before the clock starts, bytes; the rest is made between sends. */
@@ -17,7 +17,7 @@ export interface LoadLoopParts {
   readonly list: SendList
   /** By `PreparedRequest.target`. */
   readonly transports: readonly LoadTransport[]
-  readonly build: (id: number) => PreparedRequest
+  readonly builder: RequestBuilder
   /** How long a turn waits after the answer before it. */
   readonly delayMs: (id: number) => number
   readonly instrument: InstrumentMeter
@@ -66,7 +66,8 @@ export class LoadLoop {
     let bytes = 0
     for (const id of idsIn(parts.list)) {
       if (bytes >= PREPARED_BYTES) break
-      const request = parts.build(id)
+      if (!parts.builder.isKnown(id)) continue
+      const request = parts.builder.build(id)
       bytes += request.bytes.length
       this.#prepared.set(id, request)
     }
@@ -89,7 +90,10 @@ export class LoadLoop {
   async run(originMs: number): Promise<void> {
     const {plan, list} = this.#parts
     this.#originMs = originMs
-    if (list.timesMs === null) {
+    if (plan.userGapMs !== null) {
+      await this.#runClosed(Math.min(plan.concurrency, list.warmups), list.warmups)
+      if (!this.#isStopped) await this.#runUsers(plan.userGapMs)
+    } else if (list.timesMs === null) {
       await this.#runClosed(plan.concurrency, list.ids.length)
     } else {
       await this.#runClosed(Math.min(plan.concurrency, list.warmups), list.warmups)
@@ -114,38 +118,76 @@ export class LoadLoop {
       if (this.#isStopped || this.#next >= end || this.#isOver(nowMs)) return
       this.#begin(nowMs, nowMs, next)
     }
+    const {rampUpMs} = this.#parts.plan.options
     await new Promise<void>(resolve => {
       this.#settle = resolve
-      for (let slot = 0; slot < slots; slot++) next()
+      const startMs = performance.now()
+      for (let slot = 0; slot < slots; slot++) this.#later(startMs + (slot * rampUpMs) / slots, next)
       this.#settleIfIdle()
     })
   }
 
-  /** Begins the next session of the list. */
-  #begin(scheduledMs: number, dueMs: number, onDone: () => void): void {
+  /** Each user begins at its own moment of the first gap, so that together they send at the wanted rate from the start. */
+  async #runUsers(gapMs: number): Promise<void> {
+    const {list, plan} = this.#parts
+    const {first, step, of} = plan.users
+    const user = (dueMs: number): void => {
+      const nowMs = performance.now()
+      if (this.#isStopped || this.#next >= list.ids.length || this.#isOver(nowMs)) return
+      this.#begin(dueMs, dueMs, lastMs => this.#later(Math.max(lastMs + gapMs, performance.now()), user))
+    }
+    await new Promise<void>(resolve => {
+      this.#settle = resolve
+      const startMs = performance.now()
+      for (let place = first; place < of; place += step) this.#later(startMs + (place * gapMs) / of, user)
+      this.#settleIfIdle()
+    })
+  }
+
+  /** Acts at an instant that it is given; until then the run is not over. */
+  #later(atMs: number, act: (atMs: number) => void): void {
+    this.#thinking++
+    this.#at(atMs, () => {
+      this.#thinking--
+      act(atMs)
+      this.#settleIfIdle()
+    })
+  }
+
+  /** Begins the next session of the list. @param onDone gets the time for which its last turn was scheduled */
+  #begin(scheduledMs: number, dueMs: number, onDone: (lastMs: number) => void): void {
     const {ids, turns} = this.#parts.list
     const place = this.#next++
     this.#openSessions++
-    const end = (): void => {
+    const end = (lastMs: number): void => {
       this.#openSessions--
-      onDone()
+      onDone(lastMs)
     }
     this.#turn(ids[place]!, turns?.[place] ?? 1, scheduledMs, dueMs, end)
   }
 
   /** Sends one turn, and after its answer and a pause the next. */
-  #turn(id: number, left: number, scheduledMs: number, dueMs: number, onDone: () => void): void {
+  #turn(
+    id: number,
+    left: number,
+    scheduledMs: number,
+    dueMs: number,
+    onDone: (lastMs: number) => void,
+  ): void {
+    const {plan, delayMs} = this.#parts
     this.#start(id, scheduledMs, dueMs, () => {
       if (left === 1 || this.#isStopped) {
-        onDone()
+        onDone(scheduledMs)
         return
       }
-      const nextMs = performance.now() + this.#parts.delayMs(id + 1)
+      const pausedMs = performance.now() + delayMs(id + 1)
+      // A user's turns keep the user's pace too.
+      const nextMs = plan.userGapMs === null ? pausedMs : Math.max(pausedMs, scheduledMs + plan.userGapMs)
       this.#thinking++
       this.#at(nextMs, () => {
         this.#thinking--
         if (this.#isStopped || this.#isTimeUp(nextMs)) {
-          onDone()
+          onDone(scheduledMs)
           this.#settleIfIdle()
         } else {
           this.#turn(id + 1, left - 1, nextMs, nextMs, onDone)
@@ -214,15 +256,16 @@ export class LoadLoop {
 
   /** @param dueMs when it could have been sent at the earliest */
   #start(id: number, scheduledMs: number, dueMs: number, onDone: () => void): void {
-    const {build, transports, instrument} = this.#parts
-    const request = this.#prepared.get(id) ?? build(id)
+    const {builder, transports, instrument} = this.#parts
+    const request = this.#prepared.get(id) ?? builder.build(id)
     this.#prepared.delete(id)
     const recorder = this.#recorder()
     this.#inFlight++
     this.#counts.sent++
     let hangUp: NodeJS.Timeout | undefined
-    recorder.begin(this.#identityOf(request), scheduledMs, record => {
+    recorder.begin(this.#identityOf(request), scheduledMs, (record, text) => {
       clearTimeout(hangUp)
+      if (text !== null) builder.answered(id, text)
       this.#inFlight--
       this.#freeRecorders.push(recorder)
       onDone()
@@ -253,6 +296,7 @@ export class LoadLoop {
       turn,
       server: target,
       isStreamed: request.isStreamed,
+      keepsText: this.#parts.builder.isRepeated(id),
     }
   }
 
@@ -280,7 +324,7 @@ export class LoadLoop {
       if (scheduledMs > nowMs) break
       const id = ids[this.#next++]!
       const recorder = this.#recorder()
-      const request = this.#prepared.get(id) ?? this.#parts.build(id)
+      const request = this.#prepared.get(id) ?? this.#parts.builder.build(id)
       recorder.begin(this.#identityOf(request), scheduledMs, record => this.#parts.onRecord(record))
       recorder.failed('not_sent', 'the run was stopped before it could be sent')
     }

@@ -70,7 +70,7 @@ export async function runLoadJob(
     const connections = Math.min(plan.concurrency, list.ids.length)
     const perTarget = Math.ceil(connections / transports.length)
     await Promise.all(transports.map(transport => transport.open(perTarget, signal)))
-    const build = createRequestBuilder(recipe)
+    const builder = createRequestBuilder(recipe)
 
     const instrument = createInstrumentMeter()
     let records: RequestRecord[] = []
@@ -78,7 +78,7 @@ export async function runLoadJob(
       plan,
       list,
       transports,
-      build,
+      builder,
       delayMs: id => recipe.items?.get(id)?.delayMs ?? 0,
       instrument,
       onRecord: record => records.push(record),

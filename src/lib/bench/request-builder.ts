@@ -1,7 +1,7 @@
 import {randomBytes} from 'node:crypto'
 import {mixBits, packageVersion} from '../foundation/index.js'
 import type {BenchOptions, RequestShape} from './bench-plan.js'
-import type {WorkItem} from '../workloads/index.js'
+import type {MadeMessage, WorkItem} from '../workloads/index.js'
 import {blockText, createPromptWriter, type TokenFit} from './prompts.js'
 
 /** Where a server takes requests. */
@@ -51,13 +51,24 @@ export interface PreparedRequest {
   readonly bytes: Buffer
 }
 
+/** Makes the requests of a run. */
+export interface RequestBuilder {
+  /** Whether it can be made before the run: it repeats no answer that is yet to come. */
+  isKnown(id: number): boolean
+  /** Whether the request after it repeats its answer. */
+  isRepeated(id: number): boolean
+  /** Keeps the answer to a request for those that repeat it. */
+  answered(id: number, text: string): void
+  build(id: number): PreparedRequest
+}
+
 /**
  * Makes requests outside the clock: head and body in one buffer. Id and seed decide a prompt; the trace ids are new in every
  * run.
  *
  * @returns a function of the request's 1-based id
  */
-export function createRequestBuilder(recipe: RequestRecipe): (id: number) => PreparedRequest {
+export function createRequestBuilder(recipe: RequestRecipe): RequestBuilder {
   const {runId, shape} = recipe
   const prompts = createPromptWriter(recipe.promptSeed)
   const {prompt} = shape
@@ -67,11 +78,18 @@ export function createRequestBuilder(recipe: RequestRecipe): (id: number) => Pre
   }
   const sayingOf = (id: number): Saying => {
     const item = recipe.items?.get(id)
-    return item === undefined ? {text: textOf(id)} : contentOf(item, shape, recipe.fit)
+    if (item === undefined) return {text: textOf(id)}
+    const saying = contentOf(item, shape, recipe.fit)
+    return item.isLive === true && item.turn > 0 ? withAnswers(saying, answers, id - item.turn) : saying
+  }
+  const answers = new Map<number, string>()
+  const isRepeated = (id: number): boolean => {
+    const next = recipe.items?.get(id + 1)
+    return next?.isLive === true && next.turn > 0
   }
   const heads = recipe.routes.map(route => headOf(route, recipe))
   const traceBase = randomBytes(8).toString('hex')
-  return id => {
+  const build = (id: number): PreparedRequest => {
     const requestId = `${runId}-${id}`
     const turn = recipe.items?.get(id)?.turn ?? 0
     const session = id - turn
@@ -83,8 +101,34 @@ export function createRequestBuilder(recipe: RequestRecipe): (id: number) => Pre
     const text =
       `${heads[target]!}${sticky}x-request-id: ${requestId}\r\ntraceparent: 00-${traceId}-${suffix}-01\r\n` +
       `content-length: ${Buffer.byteLength(body)}\r\n\r\n${body}`
+    // The last turn of a conversation: nobody repeats it any more.
+    if (turn > 0 && !isRepeated(id)) for (let before = session; before < id; before++) answers.delete(before)
     return {id, requestId, traceId, session, turn, target, bytes: Buffer.from(text)}
   }
+  return {
+    isKnown: id => !isRepeated(id - 1),
+    isRepeated,
+    answered: (id, text) => void answers.set(id, text),
+    build,
+  }
+}
+
+/** What a user said, with the server's own answers between. */
+function withAnswers(saying: Saying, answers: ReadonlyMap<number, string>, session: number): Saying {
+  const said = (saying.messages ?? []).filter(message => roleOf(message) !== 'assistant')
+  let turn = 0
+  return {
+    messages: said.flatMap((message, place) => {
+      const isAnswered = roleOf(message) === 'user' && place < said.length - 1
+      return isAnswered
+        ? [message, {role: 'assistant', content: answers.get(session + turn++) ?? ''}]
+        : [message]
+    }),
+  }
+}
+
+function roleOf(message: object): unknown {
+  return (message as {role?: unknown}).role
 }
 
 /** A conversation stays with its server, whose cache knows it. */
@@ -154,16 +198,24 @@ function contentOf({content}: WorkItem, {api}: RequestShape, fit: TokenFit): Say
       // The template around a prompt is part of its length; it shortens the first question, which every later turn repeats.
       const overhead = api === 'chat' ? fit.overheadTokens : 0
       const first = content.messages.findIndex(({role}) => role === 'user')
-      const messages = content.messages.map(({role, blocks}, index) => {
+      const messages = content.messages.map(({role, blocks, call}, index) => {
         const texts = blocks.map(({seed, tokens}, place) => {
           const isEnd = index === first && place === blocks.length - 1
           return blockText({seed, tokens: isEnd ? Math.max(1, tokens - overhead) : tokens}, fit)
         })
-        return {role, content: texts.join(' ')}
+        return messageOf(role, texts.join(' '), call)
       })
       return {messages}
     }
   }
+}
+
+/** @see openai/openai-openapi:openapi.yaml — ChatCompletionRequestToolMessage, ChatCompletionMessageToolCall */
+function messageOf(role: MadeMessage['role'], text: string, call: string | undefined): object {
+  if (call === undefined) return {role, content: text}
+  if (role === 'tool') return {role, tool_call_id: call, content: text}
+  const asked = {name: 'look_up', arguments: JSON.stringify({query: text})}
+  return {role, content: null, tool_calls: [{id: call, type: 'function', function: asked}]}
 }
 
 /** For the route that takes no messages: what was said, in order. */

@@ -1,6 +1,6 @@
 import {randomInt} from 'node:crypto'
 import type {WorkloadSpec} from '../workloads/index.js'
-import type {Pattern} from './arrivals.js'
+import {meanOfRamp, stageCounts, type Pattern, type Stage} from './arrivals.js'
 import type {ApiKind, BenchOptions, PromptSource, RequestShape} from './bench-plan.js'
 
 /** What one place (the command line, a profile) says about a load; absent or null means it says nothing. */
@@ -31,8 +31,14 @@ export interface LoadFlags extends LoadWishes {
   readonly urlOrder: BenchOptions['urlOrder']
   readonly burstiness: number
   readonly rampFromPerSecond: number
+  /** At which a ramp ends, instead of its mean. */
+  readonly rampToPerSecond: number | null
   readonly onSeconds: number
   readonly offSeconds: number
+  readonly offRatePerSecond: number
+  readonly stages: readonly Stage[]
+  readonly isNormalized: boolean
+  readonly rampUpMs: number
   readonly api: ApiKind
   readonly ignoresEos: boolean
   readonly isItlExact: boolean
@@ -45,6 +51,28 @@ export interface LoadFlags extends LoadWishes {
   readonly timeoutFirstTokenMs: number
   readonly timeoutIdleMs: number
 }
+
+/** What a load is for which nobody asks for anything special. */
+export const PLAIN_LOAD = {
+  maxInFlight: null,
+  cancelShare: 0,
+  cancelAfterMs: 1000,
+  connections: 'kept',
+  urlOrder: 'in-turn',
+  burstiness: 1,
+  rampFromPerSecond: 0,
+  rampToPerSecond: null,
+  onSeconds: 1,
+  offSeconds: 1,
+  offRatePerSecond: 0,
+  stages: [],
+  isNormalized: false,
+  rampUpMs: 0,
+  isItlExact: false,
+  lengthKey: 'max_tokens',
+  sessionHeader: null,
+  headers: {},
+} as const satisfies Partial<LoadFlags>
 
 const DEFAULTS = {
   pattern: 'steady',
@@ -71,16 +99,23 @@ export function resolveBenchOptions(
 ): BenchOptions {
   const pick = <T>(flag: T | null | undefined, inProfile: T | null | undefined, otherwise: T): T =>
     flag ?? inProfile ?? otherwise
+  const pattern = pick<Pattern>(flags.pattern, profile.pattern, DEFAULTS.pattern)
   const hasOwnPattern = flags.pattern != null && flags.pattern !== profile.pattern
-  const ratePerSecond = pick<number | null>(flags.ratePerSecond, profile.ratePerSecond, null)
+  const {rampToPerSecond: to} = flags
+  const ratePerSecond =
+    to === null
+      ? pick<number | null>(flags.ratePerSecond, profile.ratePerSecond, null)
+      : meanOfRamp(pattern, flags.rampFromPerSecond, to)
   const profileSeconds = hasOwnPattern ? null : profile.durationSeconds
   const isCountedByTime = ratePerSecond !== null && flags.durationSeconds != null
   const off = (ms: number): number | null => (ms === 0 ? null : ms)
-  const requests = isCountedByTime
-    ? (flags.requests ?? null)
-    : pick(flags.requests, profile.requests, DEFAULTS.requests)
+  const staged = pattern === 'stages' && flags.stages.length > 0 ? sumOf(stageCounts(flags.stages)) : null
+  const requests =
+    isCountedByTime || staged !== null
+      ? (flags.requests ?? staged)
+      : pick(flags.requests, profile.requests, DEFAULTS.requests)
   return {
-    pattern: pick(flags.pattern, profile.pattern, DEFAULTS.pattern),
+    pattern,
     requests,
     concurrency: pick(flags.concurrency, profile.concurrency, DEFAULTS.concurrency),
     ratePerSecond,
@@ -95,6 +130,10 @@ export function resolveBenchOptions(
     rampFromPerSecond: flags.rampFromPerSecond,
     onSeconds: flags.onSeconds,
     offSeconds: flags.offSeconds,
+    offRatePerSecond: flags.offRatePerSecond,
+    stages: flags.stages,
+    isNormalized: flags.isNormalized,
+    rampUpMs: flags.rampUpMs,
     request: {
       api: flags.api,
       isStreamed: pick(flags.isStreamed, profile.isStreamed, true),
@@ -118,6 +157,10 @@ export function resolveBenchOptions(
     arrivalSeed: flags.seed ?? ARRIVAL_SEED,
     promptSeed: flags.seed ?? drawSeed(),
   }
+}
+
+function sumOf(counts: readonly number[]): number {
+  return counts.reduce((sum, count) => sum + count, 0)
 }
 
 /** A file of conversations has no end that matters; every other file is sent whole unless a number is given. */

@@ -11,6 +11,7 @@ import {
   type RunDirectory,
   type RunMeta,
 } from '../runs/index.js'
+import {answersOf} from '../workloads/index.js'
 import {planBench, type BenchPlan} from './bench-plan.js'
 import type {TokenFit} from './prompts.js'
 import {idsIn, missingList, type SendList} from './send-list.js'
@@ -64,6 +65,7 @@ export async function readResumePoint(run: RunDirectory): Promise<ResumePoint> {
   }
   const table = await readTableIfAny(run, meta)
   const doneIds = table === null ? new Set<number>() : idsOfResults(table)
+  if (workload !== null && answersOf(workload)) dropUnfinishedTalks(plan, doneIds)
   const runMs = await endOfRunMs(run, table)
   const list = missingList(plan, doneIds, runMs - measureStartMs(table, runMs))
   const lastBegun = table === null ? 0 : table.id.reduce((last, id) => Math.max(last, id), 0)
@@ -75,7 +77,7 @@ export async function readResumePoint(run: RunDirectory): Promise<ResumePoint> {
     model,
     urls: meta.server?.is_embedded === true ? [] : meta.urls,
     doneIds,
-    outcomes: table === null ? new Map() : countOutcomes(table),
+    outcomes: table === null ? new Map() : countOutcomes(table, doneIds),
     list,
     sentAgain: idsIn(list).filter(id => id <= lastBegun).length,
     runMs,
@@ -106,14 +108,24 @@ function idsOfResults(table: RequestTable): Set<number> {
   return new Set(table.id.filter((_, row) => hasResult(table, row)))
 }
 
-function countOutcomes(table: RequestTable): Map<string, number> {
+function countOutcomes(table: RequestTable, doneIds: ReadonlySet<number>): Map<string, number> {
   const counts = new Map<string, number>()
   for (let row = 0; row < table.count; row++) {
-    if (table.isWarmup[row] === 1 || !hasResult(table, row)) continue
+    if (table.isWarmup[row] === 1 || !doneIds.has(table.id[row]!)) continue
     const name = table.outcomeNames[table.outcome[row]!]!
     counts.set(name, (counts.get(name) ?? 0) + 1)
   }
   return counts
+}
+
+/** Answers that later turns repeat are not stored: such a conversation begins anew. */
+function dropUnfinishedTalks({sessions, warmupRequests}: BenchPlan, doneIds: Set<number>): void {
+  let first = warmupRequests + 1
+  for (const length of sessions ?? []) {
+    const ids = Array.from({length}, (_, turn) => first + turn)
+    if (!ids.every(id => doneIds.has(id))) for (const id of ids) doneIds.delete(id)
+    first += length
+  }
 }
 
 function hasResult({outcome, outcomeNames}: RequestTable, row: number): boolean {

@@ -1,5 +1,6 @@
 import {isDeepStrictEqual} from 'node:util'
 import {
+  PLAIN_LOAD,
   planBench,
   resolveBenchOptions,
   wishesOfProfile,
@@ -135,6 +136,7 @@ async function baseProfile(wanted: JobRequest['profile']): Promise<{profile: Pro
 
 function loadFlagsOf(request: JobRequest, isOwnEngine: boolean): LoadFlags {
   return {
+    ...PLAIN_LOAD,
     pattern: request.pattern ?? null,
     requests: request.requests ?? null,
     concurrency: request.concurrency ?? null,
@@ -147,21 +149,8 @@ function loadFlagsOf(request: JobRequest, isOwnEngine: boolean): LoadFlags {
     temperature: request.temperature ?? null,
     topP: null,
     isStreamed: request.stream ?? null,
-    maxInFlight: null,
-    cancelShare: 0,
-    cancelAfterMs: 1000,
-    connections: 'kept',
-    urlOrder: 'in-turn',
-    burstiness: 1,
-    rampFromPerSecond: 0,
-    onSeconds: 1,
-    offSeconds: 1,
     api: request.api,
     ignoresEos: request.ignore_eos ?? isOwnEngine,
-    isItlExact: false,
-    lengthKey: 'max_tokens',
-    sessionHeader: null,
-    headers: {},
     seed: request.seed ?? null,
     timeoutMs: request.timeout_seconds * 1000,
     timeoutConnectMs: 10_000,

@@ -1,4 +1,4 @@
-import {planBench, resolveBenchOptions, wishesOfProfile, type BenchPlan} from '../bench/index.js'
+import {PLAIN_LOAD, planBench, resolveBenchOptions, wishesOfProfile, type BenchPlan} from '../bench/index.js'
 import type {Profile} from '../profiles/index.js'
 
 /** The shipped profile that the tour measures with. */
@@ -9,21 +9,9 @@ const SEED = 42
 /** The profile's load, asking for answers of full length, the same prompts in every tour. */
 export function quickstartPlan(profile: Profile): BenchPlan {
   const flags = {
-    maxInFlight: null,
-    cancelShare: 0,
-    cancelAfterMs: 0,
-    connections: 'kept' as const,
-    urlOrder: 'in-turn' as const,
-    isItlExact: false,
-    lengthKey: 'max_tokens' as const,
-    sessionHeader: null,
-    burstiness: 1,
-    rampFromPerSecond: 0,
-    onSeconds: 1,
-    offSeconds: 1,
+    ...PLAIN_LOAD,
     api: 'chat' as const,
     ignoresEos: true,
-    headers: {},
     extraBody: {},
     seed: SEED,
     timeoutMs: 30_000,

@@ -1,8 +1,9 @@
-export {parseLengths, type DrawLength} from './lengths.js'
+export {parseLengthPairs, parseLengths, type DrawLength} from './lengths.js'
 export {makeWorkload} from './made.js'
 export {readWorkload} from './read-file.js'
 export {FILE_FORMATS, workloadSpecSchema, type FileSpec, type MadeSpec, type WorkloadSpec} from './spec.js'
 export {
+  answersOf,
   sessionLengths,
   type Content,
   type MadeMessage,

@@ -46,8 +46,9 @@ export function linesOf(text: string): unknown[] {
  * One request a line, or a session where a line has `turns`, or where neighbouring lines share a `session_id`.
  *
  * @param speedup divides the times
+ * @param isLive the server's own answers stand between the turns of a session
  */
-export function workloadOfLines(lines: readonly unknown[], speedup: number): Workload {
+export function workloadOfLines(lines: readonly unknown[], speedup: number, isLive: boolean): Workload {
   const items: WorkItem[] = []
   const starts: (number | undefined)[] = []
   let session: string | number | undefined
@@ -66,6 +67,7 @@ export function workloadOfLines(lines: readonly unknown[], speedup: number): Wor
         turn: before + place,
         delayMs: (line.delay_ms ?? 0) / speedup,
         ...(line.tenant !== undefined && {tenant: line.tenant}),
+        ...(isLive && line.messages === undefined && {isLive}),
       })
     }
   }
@@ -73,6 +75,42 @@ export function workloadOfLines(lines: readonly unknown[], speedup: number): Wor
   const firstMs = isTimed ? starts[0]! : 0
   const timesMs = isTimed ? Float64Array.from(starts, at => Math.max(0, at - firstMs) / speedup) : null
   return {items, timesMs}
+}
+
+const bodySchema = z.looseObject({
+  messages: z
+    .array(z.looseObject({role: z.string()}))
+    .min(1)
+    .optional(),
+  prompt: z.string().optional(),
+  max_tokens: count,
+  max_completion_tokens: count,
+})
+/** What a run says itself, whatever a body says. */
+const RUNS_OWN: ReadonlySet<string> = new Set(['model', 'stream', 'stream_options'])
+
+/**
+ * Whole request bodies, one a line; model and streaming are the run's.
+ *
+ * @see sgl-project/sglang:python/sglang/benchmark/datasets — `openai`
+ */
+export function workloadOfBodies(lines: readonly unknown[]): Workload {
+  const items = lines.map((value, index): WorkItem => {
+    const {success, data, error} = bodySchema.safeParse(value)
+    if (!success) throw new SyntaxError(`line ${index + 1}: ${z.prettifyError(error).split('\n')[0]!}`)
+    const {messages, prompt, max_tokens: older, max_completion_tokens: newer, ...rest} = data
+    const extraBody = Object.fromEntries(Object.entries(rest).filter(([name]) => !RUNS_OWN.has(name)))
+    if (messages === undefined && prompt === undefined)
+      throw new SyntaxError(`line ${index + 1} has neither messages nor prompt`)
+    return {
+      content: messages ? {kind: 'messages', messages} : {kind: 'text', text: prompt!},
+      maxTokens: older ?? newer ?? null,
+      extraBody: Object.keys(extraBody).length === 0 ? null : extraBody,
+      turn: 0,
+      delayMs: 0,
+    }
+  })
+  return {items, timesMs: null}
 }
 
 function contentsOf(line: Line, number: number): Content[] {

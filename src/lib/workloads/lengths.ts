@@ -1,3 +1,4 @@
+import {readFileSync} from 'node:fs'
 import {ConfigurationError, type Random} from '../foundation/index.js'
 
 /** Draws one length in tokens, at least 1. */
@@ -40,11 +41,14 @@ const NAMES: Readonly<Record<string, string>> = {n: 'normal', u: 'uniform'}
 
 /**
  * A distribution of lengths: `512`, `256:1024` (uniform), `N(480,240)`, `uniform(a,b)`, `normal(mean,sd[,min,max])`,
- * `lognormal(mean,sd[,min,max])`, `zipf(s,min,max)`, or `choice(3:128,1:2048)` with a weight before each length.
+ * `lognormal(mean,sd[,min,max])`, `zipf(s,min,max)`, `choice(3:128,1:2048)` with a weight before each length, or
+ * `empirical(FILE)`, whose numbers are drawn from with equal chances.
  *
  * @throws ConfigurationError `LENGTHS_INVALID`
  */
 export function parseLengths(text: string): DrawLength {
+  const file = /^empirical\((.+)\)$/i.exec(text.trim())
+  if (file) return empirical(file[1]!)
   const spec = text.trim().toLowerCase()
   if (/^\d+$/.test(spec)) return checked(text, 'fixed', [Number(spec)])
   const range = /^(\d+):(\d+)$/.exec(spec)
@@ -84,6 +88,58 @@ function choice(text: string, fields: readonly string[]): DrawLength {
   }
 }
 
+function empirical(path: string): DrawLength {
+  let text: string
+  try {
+    text = readFileSync(path, 'utf8')
+  } catch (error) {
+    throw new ConfigurationError('LENGTHS_INVALID', `${path} cannot be read`, {cause: error})
+  }
+  const lengths = text.split(/[\s,[\]]+/).flatMap(field => (field === '' ? [] : [Number(field)]))
+  if (lengths.length === 0 || !lengths.every(length => Number.isInteger(length) && length > 0)) {
+    throw new ConfigurationError('LENGTHS_INVALID', `${path} holds something else than lengths`, {
+      suggestions: ['whole numbers of tokens, apart by blanks, commas or lines'],
+    })
+  }
+  return random => lengths[random.integer(0, lengths.length - 1)]!
+}
+
+/** Draws the lengths of a prompt and of its answer together. */
+export type DrawLengths = (random: Random) => readonly [input: number, output: number]
+
+/**
+ * Pairs of lengths with a weight each: `256,128:60;512,256:40`, each length with a standard deviation where it has one:
+ * `256|10,128|5:60`. Without weights all pairs are as likely.
+ *
+ * @throws ConfigurationError `LENGTHS_INVALID`
+ * @see ai-dynamo/aiperf:docs — `--sequence-distribution`
+ */
+export function parseLengthPairs(text: string): DrawLengths {
+  const pairs = text.split(';').map(part => {
+    const match = /^(\d+)(?:\|(\d+))?,(\d+)(?:\|(\d+))?(?::(\d+(?:\.\d+)?))?$/.exec(part.trim())
+    const fields: readonly (string | undefined)[] = match?.slice(1) ?? []
+    const [input = 0, inputSd = 0, output = 0, outputSd = 0, weight = 1] = fields.map(
+      field => field && Number(field),
+    ) as (number | undefined)[]
+    if (match === null || input < 1 || output < 1 || weight <= 0) {
+      throw new ConfigurationError('LENGTHS_INVALID', `'${part}' is no pair of lengths`, {
+        suggestions: ['256,128:60;512,256:40', '256|10,128|5'],
+      })
+    }
+    const around = (mean: number, deviation: number, random: Random): number =>
+      deviation === 0 ? mean : Math.max(1, Math.round(random.normal(mean, deviation)))
+    return {
+      weight,
+      draw: (random: Random) => [around(input, inputSd, random), around(output, outputSd, random)] as const,
+    }
+  })
+  const total = pairs.reduce((sum, {weight}) => sum + weight, 0)
+  return random => {
+    let left = random.unit() * total
+    return (pairs.find(({weight}) => (left -= weight) < 0) ?? pairs.at(-1)!).draw(random)
+  }
+}
+
 function within(value: number, least: number, most: number): number {
   return Math.min(most, Math.max(least, value))
 }
@@ -114,6 +170,7 @@ function invalid(text: string): ConfigurationError {
       'lognormal(512,400,16,4096)',
       'zipf(1.2,16,2048)',
       'choice(3:128,1:2048)',
+      'empirical(lengths.txt)',
     ],
   })
 }

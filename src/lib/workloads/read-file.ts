@@ -2,7 +2,7 @@ import {createHash} from 'node:crypto'
 import {readFile} from 'node:fs/promises'
 import {ConfigurationError} from '../foundation/index.js'
 import {conversationsOf} from './sharegpt.js'
-import {linesOf, workloadOfLines} from './jsonl.js'
+import {linesOf, workloadOfBodies, workloadOfLines} from './jsonl.js'
 import {azureRows, burstGptRows, mooncakeRows, traceWorkload} from './traces.js'
 import type {FileSpec} from './spec.js'
 import type {Workload} from './workload.js'
@@ -27,7 +27,7 @@ export async function readWorkload(
       },
     )
   }
-  const workload = first(parse(spec, text, seed), spec.limit ?? Infinity)
+  const workload = first(partOf(spec, parse(spec, text, seed)), spec.limit ?? Infinity)
   if (workload.items.length === 0) throw unreadable(spec.path, `holds no request that ${spec.kind} can take`)
   return {workload, sha256}
 }
@@ -39,7 +39,9 @@ function parse(spec: FileSpec, text: string, seed: number): Workload {
       case 'sharegpt':
         return conversationsOf(JSON.parse(text), seed)
       case 'jsonl':
-        return workloadOfLines(linesOf(text), speedup)
+        return workloadOfLines(linesOf(text), speedup, spec.history === 'live')
+      case 'openai':
+        return workloadOfBodies(linesOf(text))
       case 'mooncake':
         return traceWorkload(mooncakeRows(linesOf(text), 0.001), {speedup, blockTokens, seed})
       case 'vllm-trace':
@@ -52,6 +54,21 @@ function parse(spec: FileSpec, text: string, seed: number): Workload {
   } catch (error) {
     if (error instanceof ConfigurationError) throw error
     throw unreadable(path, `is no ${kind} file: ${error instanceof Error ? error.message : String(error)}`)
+  }
+}
+
+/** The sessions that begin in the asked part of a trace, at their times since its start. */
+function partOf({start_ms: start, end_ms: end, speedup}: FileSpec, {items, timesMs}: Workload): Workload {
+  if (timesMs === null || (start === 0 && end === null)) return {items, timesMs}
+  const [from, to] = [start / speedup, (end ?? Infinity) / speedup]
+  const isIn = timesMs.map(at => (at >= from && at < to ? 1 : 0))
+  let session = -1
+  return {
+    items: items.filter(({turn}) => {
+      if (turn === 0) session++
+      return isIn[session] === 1
+    }),
+    timesMs: timesMs.filter((_, place) => isIn[place] === 1).map(at => at - from),
   }
 }
 

@@ -1,5 +1,5 @@
 import * as z from 'zod'
-import type {MadeMessage, TextBlock, Workload, WorkItem} from './workload.js'
+import type {Content, TextBlock, Workload, WorkItem} from './workload.js'
 
 /** One request of a recorded trace. */
 export interface TraceRow {
@@ -11,33 +11,51 @@ export interface TraceRow {
   readonly sessionId: string | null
   /** After the answer to the turn before. */
   readonly delayMs: number
+  /** What is said, where the trace tells it; `isWhole` when the turns before are told again in it. */
+  readonly said: {readonly messages: readonly object[]; readonly isWhole: boolean} | null
+  readonly extraBody: Readonly<Record<string, unknown>> | null
 }
 
 const mooncakeSchema = z.looseObject({
   timestamp: z.number().nonnegative().optional(),
-  input_length: z.int().positive(),
+  input_length: z.int().positive().optional(),
   output_length: z.int().nonnegative().optional(),
   hash_ids: z.array(z.int()).optional(),
   session_id: z.union([z.string(), z.number()]).optional(),
   delay: z.number().nonnegative().optional(),
+  messages: z
+    .array(z.looseObject({role: z.string()}))
+    .min(1)
+    .optional(),
+  message_mode: z.enum(['history', 'delta']).optional(),
+  text_input: z.string().optional(),
+  tools: z.array(z.looseObject({})).optional(),
+  extra: z.record(z.string(), z.unknown()).optional(),
 })
 
 /**
  * @param secondsPerUnit of the time stamps
  * @see kvcache-ai/Mooncake:README.md — timestamp in ms, hash_ids of blocks of 512 tokens
+ * @see ai-dynamo/aiperf:docs — its extension: session_id, delay, messages, text_input, tools, extra, message_mode
  * @see vllm-project/vllm:vllm/benchmarks/datasets.py — timed_trace: the same keys, times in seconds unless told otherwise
  */
 export function mooncakeRows(lines: readonly unknown[], secondsPerUnit: number): TraceRow[] {
   return lines.map((value, index) => {
     const {success, data, error} = mooncakeSchema.safeParse(value)
     if (!success) throw new SyntaxError(`line ${index + 1}: ${z.prettifyError(error).split('\n')[0]!}`)
+    const {input_length: inputTokens, messages, text_input: text, tools, extra} = data
+    if (inputTokens === undefined && messages === undefined && text === undefined)
+      throw new SyntaxError(`line ${index + 1} has none of input_length, messages, text_input`)
+    const told = messages ?? (text === undefined ? null : [{role: 'user', content: text}])
     return {
       atSeconds: (data.timestamp ?? 0) * secondsPerUnit,
-      inputTokens: data.input_length,
+      inputTokens: inputTokens ?? 1,
       outputTokens: data.output_length ?? 1,
       hashIds: data.hash_ids ?? null,
       sessionId: data.session_id === undefined ? null : String(data.session_id),
       delayMs: data.delay ?? 0,
+      said: told && {messages: told, isWhole: messages !== undefined && data.message_mode !== 'delta'},
+      extraBody: tools === undefined && extra === undefined ? null : {...(tools && {tools}), ...extra},
     }
   })
 }
@@ -77,7 +95,7 @@ function rowOf(atSeconds: number, input: string, output: string, index: number):
     throw new SyntaxError(`row ${index + 1} is no time and two lengths`)
   }
   const lengths = {inputTokens: Math.max(1, inputTokens), outputTokens: Math.max(1, outputTokens)}
-  return {atSeconds, ...lengths, hashIds: null, sessionId: null, delayMs: 0}
+  return {atSeconds, ...lengths, hashIds: null, sessionId: null, delayMs: 0, said: null, extraBody: null}
 }
 
 /** Columns by name, wherever they stand; these files have no quoted fields with commas. */
@@ -103,7 +121,7 @@ export interface TraceOptions {
 
 /** Requests of a trace at its times, with texts of its lengths that share what its hash ids share. */
 export function traceWorkload(rows: readonly TraceRow[], options: TraceOptions): Workload {
-  const {speedup, blockTokens, seed} = options
+  const {speedup} = options
   const bySession = new Map<string, {row: TraceRow; index: number}[]>()
   for (const [index, row] of rows.entries()) {
     const name = row.sessionId ?? `#${index}`
@@ -115,9 +133,13 @@ export function traceWorkload(rows: readonly TraceRow[], options: TraceOptions):
   const firstSeconds = sessions[0]?.[0]!.row.atSeconds ?? 0
   const items = sessions.flatMap(turns =>
     turns.map(({row, index}, turn): WorkItem => ({
-      content: {kind: 'made', messages: messagesOf(row, index, blockTokens, seed)},
+      content: contentOf(
+        turns.slice(0, turn + 1).map(one => one.row),
+        index,
+        options,
+      ),
       maxTokens: row.outputTokens,
-      extraBody: null,
+      extraBody: row.extraBody,
       turn,
       delayMs: row.delayMs / speedup,
     })),
@@ -129,15 +151,17 @@ export function traceWorkload(rows: readonly TraceRow[], options: TraceOptions):
   return {items, timesMs}
 }
 
-function messagesOf(
-  {hashIds, inputTokens}: TraceRow,
-  index: number,
-  blockTokens: number,
-  seed: number,
-): MadeMessage[] {
+/** @param turns of one session, the last of them the one to be said */
+function contentOf(turns: readonly TraceRow[], index: number, {blockTokens, seed}: TraceOptions): Content {
+  const {hashIds, inputTokens, said} = turns.at(-1)!
+  if (said !== null) {
+    const messages = said.isWhole ? said.messages : turns.flatMap(turn => turn.said?.messages ?? [])
+    return {kind: 'messages', messages}
+  }
   // Ids of blocks from 0 up, texts of requests without ids from −1 down.
   if (hashIds === null || hashIds.length === 0) {
-    return [{role: 'user', blocks: [{seed: seed ^ -(index + 1), tokens: inputTokens}]}]
+    const blocks = [{seed: seed ^ -(index + 1), tokens: inputTokens}]
+    return {kind: 'made', messages: [{role: 'user', blocks}]}
   }
   const blocks = hashIds.map((id, place): TextBlock => {
     const left = inputTokens - place * blockTokens
@@ -146,5 +170,5 @@ function messagesOf(
       tokens: Math.max(1, place === hashIds.length - 1 ? left : Math.min(blockTokens, left)),
     }
   })
-  return [{role: 'user', blocks}]
+  return {kind: 'made', messages: [{role: 'user', blocks}]}
 }

@@ -5,8 +5,10 @@ export interface TextBlock {
 }
 
 export interface MadeMessage {
-  readonly role: 'system' | 'user' | 'assistant'
+  readonly role: 'system' | 'user' | 'assistant' | 'tool'
   readonly blocks: readonly TextBlock[]
+  /** Of an assistant: its text is what it asks this tool; of a tool: the call that it answers. */
+  readonly call?: string
 }
 
 /** What one request says: made up to a length, or given by a file as it is. */
@@ -24,6 +26,8 @@ export interface WorkItem {
   readonly extraBody: Readonly<Record<string, unknown>> | null
   /** 0 begins a session; any other comes after the answer to the item before it. */
   readonly turn: number
+  /** True where the answers to its earlier turns are the server's own, known only then. */
+  readonly isLive?: boolean
   /** How long a turn waits after the answer before it. */
   readonly delayMs: number
   /** On whose behalf it is sent. */
@@ -35,6 +39,11 @@ export interface Workload {
   readonly items: readonly WorkItem[]
   /** When each session begins, ms since the first, ascending; null when the data set has no times. */
   readonly timesMs: Float64Array<ArrayBuffer> | null
+}
+
+/** Whether answers have to be kept for the requests after them. */
+export function answersOf({items}: Workload): boolean {
+  return items.some(({isLive}) => isLive === true)
 }
 
 /** How many requests each session has, in order. */

@@ -1,0 +1,175 @@
+import {mkdtemp, readFile, rm} from 'node:fs/promises'
+import {tmpdir} from 'node:os'
+import {join} from 'node:path'
+import {expect} from 'chai'
+import {arrivalTimesMs, type ArrivalProcess} from '../../src/lib/bench/arrivals.js'
+import {runCli} from '../support/cli.js'
+import {readRows, type Row} from '../support/run-files.js'
+import {startTruthServer} from '../support/truth.js'
+import type {TruthEntry} from '../support/truth-server.js'
+
+interface Request {
+  readonly row: Row
+  readonly truth: TruthEntry
+  /** Planned and real, ms since the first plan; the latter by the server's own clock. */
+  readonly scheduledMs: number
+  readonly receivedMs: number
+}
+
+const [REQUESTS, RATE] = [40, 200]
+const process: ArrivalProcess = {
+  pattern: 'constant',
+  requests: REQUESTS,
+  ratePerSecond: RATE,
+  durationSeconds: REQUESTS / RATE,
+  seed: 42,
+  burstiness: 0.3,
+  rampFromPerSecond: 20,
+  onSeconds: 0.02,
+  offSeconds: 0.03,
+  offRatePerSecond: 10,
+  stages: [],
+}
+const STAGES = [
+  {ratePerSecond: 100, seconds: 0.1},
+  {ratePerSecond: 300, seconds: 0.1},
+]
+
+describe('kvctl load-test sends as its pattern says,', function () {
+  this.timeout(60_000)
+  let folder = ''
+
+  /** What each title sends; all runs are made before, some at a time, as each mostly starts and waits. */
+  const sends = new Map<string, readonly string[]>()
+  const sent = new Map<string, Request[]>()
+  const sending = (
+    title: string,
+    args: readonly string[],
+    check: (requests: readonly Request[]) => void,
+  ): void => {
+    sends.set(title, args)
+    it(title, () => check(sent.get(title)!))
+  }
+
+  before(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'kvctl-patterns-'))
+    const left = [...sends]
+    const work = async (): Promise<void> => {
+      for (let next = left.pop(); next; next = left.pop()) {
+        sent.set(next[0], await send(join(folder, String(left.length)), next[1]))
+      }
+    }
+    await Promise.all([work(), work(), work()])
+  })
+  after(() => rm(folder, {recursive: true}))
+
+  async function send(run: string, args: readonly string[]): Promise<Request[]> {
+    const server = await startTruthServer({ttftMs: 4, gapMs: 1, tokens: 2})
+    const how = ['--requests', String(REQUESTS), '--warmup', '0', '--run-dir', run]
+    const {code, stderr} = await runCli(['load-test', '--url', server.url, ...how, '--pattern', ...args])
+    const entries = await server.stop()
+    expect(code, stderr).to.equal(0)
+    const log = new Map(entries.map(entry => [entry.requestId, entry]))
+    const meta = JSON.parse(await readFile(join(run, 'meta.json'), 'utf8')) as {
+      origin_epoch_ms: number
+      parts: readonly [{origin_monotonic_ms: number; measure_start_ms: number}]
+    }
+    const [{origin_monotonic_ms: originMs, measure_start_ms: startMs}] = meta.parts
+    const rows = (await readRows(run)).sort((left, right) => Number(left['id']) - Number(right['id']))
+    expect(rows).to.have.length(REQUESTS)
+    return rows.map(row => {
+      const truth = log.get(row['request_id']!)!
+      return {
+        row,
+        truth,
+        scheduledMs: Number(row['scheduled_ms']) - meta.origin_epoch_ms - startMs,
+        receivedMs: truth.receivedMs - originMs - startMs,
+      }
+    })
+  }
+
+  const rate = ['--rate', String(RATE)]
+  const open: readonly (readonly [Exclude<ArrivalProcess['pattern'], 'steady'>, string[], Partial<ArrivalProcess>])[] = [
+    ['constant', rate, {}],
+    ['poisson', rate, {}],
+    ['gamma', [...rate, '--burstiness', '0.3'], {}],
+    ['bursty', rate, {}],
+    ['burst', rate, {}],
+    ['heavy', rate, {}],
+    ['ramp', [...rate, '--ramp-from', '20'], {}],
+    ['ramp-linear', ['--ramp-from', '20', '--ramp-to', '380'], {}],
+    ['ramp-exp', [...rate, '--ramp-from', '20'], {}],
+    ['on-off', [...rate, '--on-time', '20ms', '--off-time', '30ms', '--off-rate', '10'], {}],
+    ['stages', ['--stages', '100:100ms,300:100ms'], {stages: STAGES}],
+    ['inf', ['--max-concurrency', '8'], {}],
+  ] // prettier-ignore
+
+  for (const [pattern, args, changes] of open) {
+    sending(
+      `${pattern}: each request at its time of the schedule, never before`,
+      [pattern, ...args],
+      requests => {
+        const expected = arrivalTimesMs({...process, pattern, ...changes})
+        for (const [place, {scheduledMs, receivedMs}] of requests.entries()) {
+          expect(scheduledMs).to.be.closeTo(expected[place]!, 0.01)
+          expect(receivedMs, 'the server can have it only after that').to.be.at.least(scheduledMs - 0.01)
+        }
+        if (pattern === 'inf') expect(mostAtOnce(requests)).to.be.within(2, 8)
+      },
+    )
+  }
+
+  sending(
+    'steady without a rate: so many at a time, the next when one is answered',
+    ['steady', '--concurrency', '5'],
+    requests => {
+      expect(mostAtOnce(requests)).to.be.within(2, 5)
+      expect(new Set(requests.map(({truth}) => truth.port)).size).to.equal(5)
+    },
+  )
+
+  sending(
+    'steady with a ramp-up: its slots begin one after the other',
+    ['steady', '--concurrency', '4', '--ramp-up', '80ms'],
+    requests => {
+      const first = requests.slice(0, 1).map(({scheduledMs}) => scheduledMs)[0]!
+      const before = requests.filter(({receivedMs}) => receivedMs < first + 20)
+      expect(mostAtOnce(before)).to.equal(1)
+    },
+  )
+
+  sending(
+    'users: each sends again a fixed time after its last request, together at the rate',
+    ['users', '--concurrency', '4', '--rate', '100'],
+    requests => {
+      // Four users at 100/s: each sends every 40 ms, and 10 ms after the one before.
+      // Late ones may overtake each other, but of any five two are of one user.
+      const times = requests.map(({scheduledMs}) => scheduledMs).sort((left, right) => left - right)
+      for (const [place, at] of times.entries()) {
+        if (place >= 4) expect(at - times[place - 4]!).to.be.at.least(40 - 0.01)
+        else expect(at - times[0]!).to.be.closeTo(10 * place, 0.01)
+      }
+      for (const {receivedMs, scheduledMs} of requests) expect(receivedMs).to.be.at.least(scheduledMs - 0.01)
+    },
+  )
+
+  sending(
+    'poisson, normalised: the last request lies at requests / rate',
+    ['poisson', ...rate, '--normalize-arrivals'],
+    requests => {
+      expect(requests.at(-1)!.scheduledMs).to.be.closeTo((REQUESTS * 1000) / RATE, 0.01)
+    },
+  )
+})
+
+/** By the server's log: from the reading of a request to its last token. */
+function mostAtOnce(requests: readonly Request[]): number {
+  const events = requests.flatMap(({truth}) => [
+    {at: truth.receivedMs, step: 1},
+    {at: truth.writtenMs.at(-1)!, step: -1},
+  ])
+  events.sort((left, right) => left.at - right.at || left.step - right.step)
+  let [now, most] = [0, 0]
+  for (const {step} of events) most = Math.max(most, (now += step))
+  return most
+}
