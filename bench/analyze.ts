@@ -92,8 +92,10 @@ async function measureOne(path: string): Promise<void> {
   const started = performance.now()
   const {results} = await computeRunFigures(run)
   const seconds = (performance.now() - started) / 1000
+  const {user, system} = process.cpuUsage()
+  const cpuSeconds = (user + system) / 1e6
   const peakMb = process.resourceUsage().maxRSS / 1024
-  process.stdout.write(JSON.stringify({seconds, peakMb, requests: results.requests.total}))
+  process.stdout.write(JSON.stringify({seconds, cpuSeconds, peakMb, requests: results.requests.total}))
 }
 
 const {values} = parseArgs({
@@ -118,12 +120,12 @@ if (values.measure === undefined) {
         encoding: 'utf8',
         stdio: ['ignore', 'pipe', 'inherit'],
       })
-      return JSON.parse(stdout) as {seconds: number; peakMb: number}
+      return JSON.parse(stdout) as {seconds: number; cpuSeconds: number; peakMb: number}
     })
-    const median = (key: 'seconds' | 'peakMb'): number =>
+    const median = (key: 'seconds' | 'cpuSeconds' | 'peakMb'): number =>
       rounds.map(round => round[key]).sort((a, b) => a - b)[Math.floor(rounds.length / 2)]!
     console.log(
-      `analyze: median ${median('seconds').toFixed(2)} s (goal ≤ 5), peak ${median('peakMb').toFixed(0)} MB (goal ≤ 500)`,
+      `analyze: median ${median('seconds').toFixed(2)} s (goal ≤ 5; ${median('cpuSeconds').toFixed(2)} s of processor time with the start), peak ${median('peakMb').toFixed(0)} MB (goal ≤ 500)`,
     )
   } finally {
     rmSync(folder, {recursive: true, force: true})

@@ -6,20 +6,22 @@
  *   npm run build:test && node build/bench/client.js [rounds [streams…]]
  *
  * Prints the error of TTFT (reported − true), p50 / p99 / max; the median gap beside the server's own; and CPU per
- * token-bearing chunk: medians of the rounds. Then what one process of kvctl's can do: chunks and requests a second, lateness of
- * sends, the first wave, and memory.
+ * token-bearing chunk: medians of the rounds; and kvctl's share of aiohttp's beside the aim. autocannon stands there with its CPU
+ * alone: it reads no stream. Then what one process of kvctl's does, each line in a process of its own: chunks and requests a
+ * second, the median gap at 42,000 chunks a second, lateness of sends, the first wave, the time to the first byte, memory.
+ * `client.js --alone [NAME…]` prints only those.
  */
 import {execFile} from 'node:child_process'
 import {connect} from 'node:net'
 import {fileURLToPath} from 'node:url'
 import {promisify} from 'node:util'
 import {benchOptions, loadJob, runJob} from '../test/support/load-job.js'
-import type {TransportKind} from '../src/lib/bench/index.js'
+import {runLoadJob, type TransportKind} from '../src/lib/bench/index.js'
 import {startTruthServer} from '../test/support/truth.js'
 import type {TruthOptions} from '../test/support/truth-server.js'
 import {median} from './support/median.js'
 
-const CLIENTS = ['kvctl', 'kvctl undici', 'aiohttp', 'bare socket'] as const
+const CLIENTS = ['kvctl', 'kvctl undici', 'aiohttp', 'autocannon', 'bare socket'] as const
 type Client = (typeof CLIENTS)[number]
 const PYTHON = '/usr/bin/python3'
 const TOKENS = 64
@@ -80,11 +82,27 @@ async function bareStream(port: number, ids: readonly string[], seen: Record<str
   socket.destroy()
 }
 
+/** It takes an answer whole: when its tokens came it does not know. */
+async function runAutocannon(port: number, streams: number): Promise<void> {
+  const {default: autocannon} = await import('autocannon')
+  await autocannon({
+    url: `http://127.0.0.1:${port}/v1/chat/completions`,
+    method: 'POST',
+    headers: {'content-type': 'application/json', 'x-request-id': 'autocannon'},
+    body: BODY,
+    connections: streams,
+    amount: streams * REQUESTS_PER_STREAM,
+  })
+}
+
 async function runClient(client: Client, port: number, streams: number): Promise<Seen> {
   const before = process.cpuUsage()
   let seen: Omit<Seen, 'cpuMs'>
   if (client === 'kvctl' || client === 'kvctl undici') {
     seen = await runKvctl(port, streams, client === 'kvctl' ? 'socket' : 'undici')
+  } else if (client === 'autocannon') {
+    await runAutocannon(port, streams)
+    seen = {ttftMs: {}, gapsMs: []}
   } else {
     const ttftMs: Record<string, number> = {}
     const idsOf = (slot: number): string[] =>
@@ -109,7 +127,7 @@ async function round(client: Client, streams: number): Promise<readonly number[]
   const {ttftMs, gapsMs, cpuMs} = JSON.parse(stdout) as Seen
   const truth = await server.stop()
   const errors = truth
-    .map(({requestId, tokenMs, receivedMs}) => ttftMs[requestId]! - (tokenMs[0]! - receivedMs))
+    .map(({requestId, tokenMs, receivedMs}) => (ttftMs[requestId] ?? NaN) - (tokenMs[0]! - receivedMs))
     .sort((left, right) => left - right)
   const trueGaps = truth.flatMap(({tokenMs}) => tokenMs.slice(1).map((at, index) => at - tokenMs[index]!))
   const gapError = gapsMs.length === 0 ? NaN : median(gapsMs) - median(trueGaps)
@@ -124,52 +142,111 @@ async function compare(streams: number, roundCount: number): Promise<void> {
     for (const client of CLIENTS) rounds.get(client)!.push(await round(client, streams))
   }
   console.log(`\n${streams} streams     TTFT error ms: p50      p99      max  gap error   CPU µs/chunk`)
-  for (const [client, figures] of rounds) {
-    const cells = [0, 1, 2, 3, 4].map(column =>
-      median(figures.map(row => row[column]!))
-        .toFixed(2)
-        .padStart(10),
-    )
-    console.log(client.padEnd(24), cells.join(''))
+  const middles = new Map(
+    [...rounds].map(([client, figures]) => [
+      client,
+      [0, 1, 2, 3, 4].map(at => median(figures.map(row => row[at]!))),
+    ]),
+  )
+  const cell = (value: number): string => (Number.isNaN(value) ? '–' : value.toFixed(2)).padStart(10)
+  for (const [client, figures] of middles) console.log(client.padEnd(24), figures.map(cell).join(''))
+  const [own, theirs] = [middles.get('kvctl')!, middles.get('aiohttp')!]
+  const share = (at: number): string => `1/${(theirs[at]! / own[at]!).toFixed(1)}`
+  console.log(
+    `of aiohttp's: TTFT error p50 ${share(0)} (aim 1/10), p99 ${share(1)} (aim 1/5), CPU ${share(4)} (aim 1/2.5)`,
+  )
+}
+
+/** One job in this process, and what its server wrote down. */
+async function runAlone(
+  server: Partial<TruthOptions>,
+  options: Parameters<typeof benchOptions>[0],
+  maxTokens: number,
+) {
+  const truth = await startTruthServer({ttftMs: 0, gapMs: 1, tokens: maxTokens, ...server})
+  const plan = benchOptions(options)
+  const job = loadJob(truth.port, {...plan, request: {...plan.request, maxTokens}})
+  const startedMs = monotonicMs()
+  const {records, reports, originMs} = await runJob(job)
+  const [firstMs, lastMs] = [
+    Math.min(...records.map(record => record.sentAtMs!)),
+    Math.max(...records.map(record => record.doneAtMs!)),
+  ]
+  const entries = new Map((await truth.stop()).map(entry => [entry.requestId, entry]))
+  const finished = reports.find(report => report.kind === 'finished')!
+  return {
+    ...{records, entries, instrument: finished.instrument, spanMs: lastMs - firstMs},
+    firstByteMs: originMs + firstMs - startedMs,
   }
 }
 
-/** One process of kvctl's by itself: each line is what it does at most, or how late it is. */
-async function alone(): Promise<void> {
-  const run = async (
-    server: Partial<TruthOptions>,
-    options: Parameters<typeof benchOptions>[0],
-    maxTokens: number,
-  ) => {
-    const truth = await startTruthServer({ttftMs: 0, gapMs: 1, tokens: maxTokens, ...server})
-    const plan = benchOptions(options)
-    const job = loadJob(truth.port, {...plan, request: {...plan.request, maxTokens}})
-    const started = performance.now()
-    const {records, reports} = await runJob(job)
-    const ms = performance.now() - started
-    const spanMs =
-      Math.max(...records.map(record => record.doneAtMs!)) -
-      Math.min(...records.map(record => record.sentAtMs!))
-    const entries = new Map((await truth.stop()).map(entry => [entry.requestId, entry]))
-    const finished = reports.find(report => report.kind === 'finished')!
-    return {records, entries, ms, spanMs, instrument: finished.instrument}
-  }
-  const whole = await run({modes: ['one_write']}, {requests: 4000, concurrency: 64}, 64)
-  console.log(
-    `\n64 tokens in one write, 64 streams: ${Math.round((4000 * 1000) / whole.spanMs)} requests/s, ` +
-      `${Math.round((4000 * 64 * 1000) / whole.spanMs)} chunks/s`,
-  )
-  const paced = await run({ttftMs: 20}, {requests: 300, ratePerSecond: 100, pattern: 'constant'}, 8)
-  const {p50Ms, p99Ms} = paced.instrument.lateness
-  console.log(`send lateness at 100/s: p50 ${p50Ms!.toFixed(3)} ms, p99 ${p99Ms!.toFixed(3)} ms`)
-  const first = await run({ttftMs: 100, gapMs: 25}, {requests: 64, concurrency: 64}, 8)
-  const errors = first.records.map(({requestId, firstTokenAtMs, sentAtMs}) => {
-    const {tokenMs, receivedMs} = first.entries.get(requestId)!
-    return firstTokenAtMs! - sentAtMs! - (tokenMs[0]! - receivedMs)
-  })
-  console.log(`first wave, cold, 64 streams: TTFT error p50 ${median(errors).toFixed(2)} ms`)
-  console.log(`from the job to the first byte sent: ${(first.ms - first.spanMs).toFixed(0)} ms at most`)
+function monotonicMs(): number {
+  return Number(process.hrtime.bigint()) / 1e6
 }
+
+/** What one process of kvctl's does, one line each. */
+const ALONE: Readonly<Record<string, () => Promise<string>>> = {
+  async capacity() {
+    const {spanMs} = await runAlone({modes: ['one_write']}, {requests: 4000, concurrency: 64}, 64)
+    const perSecond = (count: number): number => Math.round((count * 1000) / spanMs)
+    return `64 tokens in one write, 64 streams: ${perSecond(4000)} requests/s (aim ≥ 4000), ${perSecond(4000 * 64)} chunks/s (aim ≥ 100000)`
+  },
+  async gaps() {
+    const [streams, tokens, gapMs] = [256, 200, 6]
+    const {records, entries} = await runAlone(
+      {ttftMs: 50, gapMs},
+      {requests: streams, concurrency: streams},
+      tokens,
+    )
+    const truth = [...entries.values()]
+    const trueGaps = truth.flatMap(({tokenMs}) => tokenMs.slice(1).map((at, index) => at - tokenMs[index]!))
+    const instants = truth.flatMap(({tokenMs}) => [tokenMs[0]!, tokenMs.at(-1)!])
+    const rate = (streams * tokens * 1000) / (Math.max(...instants) - Math.min(...instants))
+    const [seen, really] = [
+      median(records.flatMap(({gapsUs}) => [...gapsUs].map(us => us / 1000))),
+      median(trueGaps),
+    ]
+    return `median gap at ${Math.round(rate)} chunks/s: ${seen.toFixed(3)} ms, true ${really.toFixed(3)} ms: ${(100 * (seen / really - 1)).toFixed(1)} % off (aim ≤ 5 % at 42000/s)`
+  },
+  async lateness() {
+    const paced = {requests: 300, ratePerSecond: 100, pattern: 'constant'} as const
+    const {instrument} = await runAlone({ttftMs: 20}, paced, 8)
+    const {p50Ms, p99Ms} = instrument.lateness
+    return `send lateness at 100/s: p50 ${p50Ms!.toFixed(3)} ms (aim ≤ 0.3), p99 ${p99Ms!.toFixed(3)} ms (aim ≤ 5)`
+  },
+  async 'first-wave'() {
+    const {records, entries} = await runAlone({ttftMs: 100, gapMs: 25}, {requests: 64, concurrency: 64}, 8)
+    const errors = records.map(({requestId, firstTokenAtMs, sentAtMs}) => {
+      const {tokenMs, receivedMs} = entries.get(requestId)!
+      return firstTokenAtMs! - sentAtMs! - (tokenMs[0]! - receivedMs)
+    })
+    return `first wave, cold, 64 streams: TTFT error p50 ${median(errors).toFixed(2)} ms (aim ≤ 2)`
+  },
+  async 'first-byte'() {
+    const {firstByteMs} = await runAlone({ttftMs: 5}, {requests: 8, concurrency: 8}, 4)
+    return `from the job to the first byte sent, in a process that has done nothing before: ${firstByteMs.toFixed(0)} ms (aim ≤ 250)`
+  },
+  async memory() {
+    const requests = 100_000
+    const truth = await startTruthServer({ttftMs: 0, gapMs: 0, tokens: 8, modes: ['one_write']})
+    const job = loadJob(truth.port, benchOptions({requests, concurrency: 64}))
+    const originNs = Number(process.hrtime.bigint())
+    const startLine = {begin: async () => originNs, measure: async () => Number(process.hrtime.bigint())}
+    let done = 0
+    // Records leave for the parent as they do in a run: what is kept is what the load process needs.
+    await runLoadJob(
+      job,
+      report => (done += report.kind === 'records' ? report.records.length : 0),
+      startLine,
+      NEVER,
+    )
+    // Before the server's own log is read.
+    const mb = process.resourceUsage().maxRSS / 1024
+    await truth.stop()
+    return `memory of the process for ${done} requests: ${mb.toFixed(0)} MB (aim ≤ 150)`
+  },
+}
+const NEVER = new AbortController().signal
 
 const SELF = fileURLToPath(import.meta.url)
 const AIOHTTP = fileURLToPath(new URL('../../bench/support/aiohttp_client.py', import.meta.url))
@@ -177,12 +254,16 @@ const [flag, ...rest] = process.argv.slice(2)
 if (flag === '--as') {
   const [client, port, count] = rest
   process.stdout.write(JSON.stringify(await runClient(client as Client, Number(port), Number(count))))
-} else if (flag === '--alone') {
-  await alone()
+} else if (flag === '--one') {
+  process.stdout.write(`${await ALONE[rest[0]!]!()}\n`)
 } else {
+  const isAlone = flag === '--alone'
   const streams = rest.length > 0 ? rest.map(Number) : [64, 256]
-  for (const count of streams) await compare(count, Number(flag ?? 5))
-  // A process of its own: code that is cold, and only its own processor time.
-  const {stdout} = await promisify(execFile)(process.execPath, [SELF, '--alone'], {timeout: 120_000})
-  process.stdout.write(stdout)
+  if (!isAlone) for (const count of streams) await compare(count, Number(flag ?? 5))
+  console.log('')
+  for (const name of isAlone && rest.length > 0 ? rest : Object.keys(ALONE)) {
+    // A process of its own: code that is cold, and only its own processor time and memory.
+    const {stdout} = await promisify(execFile)(process.execPath, [SELF, '--one', name], {timeout: 300_000})
+    process.stdout.write(stdout)
+  }
 }
