@@ -38,10 +38,10 @@ function verdictOf(one: Runs, other: Runs, seed: number, concurrency: number): b
   return comparisonVerdicts(figures).includes('FAIL')
 }
 
-function drawn(seed: number, factor: number, requests = REQUESTS): Float64Array {
+function drawn(seed: number, factor: number): Float64Array {
   const random = seededRandom(seed)
   let drift = 0
-  return Float64Array.from({length: requests}, () => {
+  return Float64Array.from({length: REQUESTS}, () => {
     drift = 0.8 * drift + random.normal(0, 0.1)
     return TTFT_MS * factor * Math.exp(drift + random.normal(0, 0.25))
   })
@@ -53,7 +53,7 @@ const [RUNS, RUN_SPREAD] = [4, 0.02]
 function drawnRuns(seed: number, factor: number): Runs {
   const random = seededRandom(seed ^ 0x5eed)
   return Array.from({length: RUNS}, (_, run) =>
-    drawn(seed * RUNS + run, factor * Math.exp(random.normal(0, RUN_SPREAD)), REQUESTS / RUNS),
+    drawn(seed * RUNS + run, factor * Math.exp(random.normal(0, RUN_SPREAD))),
   )
 }
 
@@ -77,7 +77,7 @@ const many = 200
 const one = (seed: number, factor: number): Runs => [drawn(seed, factor)]
 for (const [what, draw] of [
   [`drawn samples, one run of ${REQUESTS}, lag-1 correlation about 0.3`, one],
-  [`drawn samples, ${RUNS} runs of ${REQUESTS / RUNS} that differ by ${100 * RUN_SPREAD} %`, drawnRuns],
+  [`drawn samples, ${RUNS} runs of ${REQUESTS} that differ by ${100 * RUN_SPREAD} %`, drawnRuns],
 ] as const) {
   let [drawnAlarms, drawnFound] = [0, 0]
   for (let pair = 0; pair < many; pair++) {

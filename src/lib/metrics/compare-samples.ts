@@ -50,7 +50,7 @@ export function compareSamples(
   if (!Number.isFinite(log)) return null
   let [sum, squares] = [0, 0]
   for (let draw = 0; draw < RESAMPLES; draw++) {
-    const value = Math.log(other.redraw(random) / one.redraw(random))
+    const value = other.redraw(random) - one.redraw(random)
     sum += value
     squares += value * value
   }
@@ -70,6 +70,7 @@ interface Side {
   readonly value: number
   /** What is drawn independently: runs where there are enough, else blocks. */
   readonly units: number
+  /** How far the logarithm of the percentile of a draw lies from that of the side. */
   redraw(random: Random): number
 }
 
@@ -92,20 +93,26 @@ function sideOf(runs: readonly RunSamples[], {quantile, concurrency}: Comparison
   for (const block of blocks) add(block)
   const value = percentileOfBins(edges, weights, quantile)
   if (value <= 0) return null
+  // Draws from k units spread too little, by the share that the mean of all of them takes.
+  const spread = isByRun ? Math.sqrt(counted.length / (counted.length - 1)) : 1
   return {
     value,
     units: isByRun ? counted.length : blocks.length,
     redraw(random) {
       weights.fill(0)
-      // Several runs are units of their own: what differs between them is no noise of requests.
-      if (counted.length > 1) {
+      // Enough runs are units of their own: they differ by themselves and by the noise of their requests, both of which is in them.
+      if (isByRun) {
+        for (let drawn = 0; drawn < counted.length; drawn++) {
+          for (const block of counted[random.integer(0, counted.length - 1)]!) add(block)
+        }
+      } else if (counted.length > 1) {
         for (let drawn = 0; drawn < counted.length; drawn++) {
           drawBlocks(counted[random.integer(0, counted.length - 1)]!, random)
         }
       } else {
         drawBlocks(blocks, random)
       }
-      return percentileOfBins(edges, weights, quantile)
+      return spread * Math.log(percentileOfBins(edges, weights, quantile) / value)
     },
   }
 }
