@@ -199,7 +199,7 @@ const named = (cell: string): string[] => [...cell.matchAll(/`([^`]+)`/g)].map((
 
 /** The variables that a source file reads: `environment['X']`, and any name of ours or of an upstream in quotes. */
 function variablesOf(source: string): string[] {
-  const read = [...source.matchAll(/\b(?:env|environment)\[\s*'([A-Z_]+)'/g)]
+  const read = [...source.matchAll(/\b(?:env|environment)\[\s*'([A-Z_][A-Z0-9_]*)'/g)]
   const known = [
     ...source.matchAll(/'((?:KVCTL|KVMINI|KVCACHED|LMCACHE|AWS)_[A-Z_]+|[A-Z_]*API_KEY|ENABLE_KVCACHED)'/g),
   ]

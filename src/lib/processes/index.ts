@@ -6,6 +6,7 @@ export {startProgram, type ProgramExit, type ProgramOptions, type RunningProgram
 export {readProcessUse, readStartTicks, type ProcessUse} from './process-use.js'
 export {openRunDelay, type RunDelay} from './run-delay.js'
 export {startWorker, WorkerError, type Worker} from './worker.js'
+export {runCaptured, type CapturedProgram} from './run-captured.js'
 export {runProgram, type RunOptions, type RunResult} from './run-program.js'
 export {whoHasOpen} from './open-files.js'
 export {processFamilies, type ProcessFamily} from './process-families.js'

@@ -1,0 +1,186 @@
+import {Flags} from '@oclif/core'
+import {alignColumns} from '../../cli/align-columns.js'
+import {namespaceOf, serviceFlags} from '../../cli/cluster-flags.js'
+import {countFlag, durationFlag} from '../../cli/flags.js'
+import {KvctlCommand} from '../../cli/kvctl-command.js'
+import {serviceLines} from '../../cli/service-lines.js'
+import {systemClock, ValidationError} from '../../lib/foundation/index.js'
+import type {DeployPlan, Manifest, PolicyViolation, ServiceJson, ViolationJson} from '../../lib/kube/index.js'
+import {kubernetesCluster} from '../../wiring.js'
+
+interface DryRunJson {
+  readonly manifests: readonly Manifest[]
+  readonly notes: readonly string[]
+}
+
+interface CheckJson {
+  readonly violations: readonly ViolationJson[]
+}
+
+/** vLLM's probe of a starting model gives up after 30 minutes. */
+const READY_MS = 1_800_000
+
+export default class Deploy extends KvctlCommand {
+  static override summary = 'deploy a model on KServe and wait until it serves'
+  static override description = `Makes an InferenceService (or an LLMInferenceService) of a model and a profile, with a ConfigMap that records its settings,
+applies them through kubectl under the field manager kvctl, and waits until the service is ready; pods that cannot be scheduled,
+pull their image or keep their memory say so. vllm_features of the profile become arguments of vLLM, its resources those of the
+container. Nothing runs as root or writes to its image. --dry-run prints YAML for kubectl apply -f -, and needs no cluster.`
+  static override examples = [
+    '<%= config.bin %> <%= command.id %> --service demo-llm --namespace ml-prod --model-uri s3://models/llama-3.1-8b/ --profile standard',
+    '<%= config.bin %> <%= command.id %> --service demo-llm --model-uri hf://Qwen/Qwen3-8B --dry-run | kubectl apply -f -',
+    '<%= config.bin %> <%= command.id %> --service demo-llm --model-uri hf://Qwen/Qwen3-8B --check',
+  ]
+  static override enableJsonFlag = true
+  static override flags = {
+    ...serviceFlags,
+    'model-uri': Flags.string({
+      description: 'where the model is: s3://, hf://, pvc://, gs://, oci:// or https://',
+      required: true,
+      helpValue: 'URI',
+    }),
+    profile: Flags.string({
+      description: 'profile with the features of vLLM and the resources',
+      default: 'standard',
+      helpValue: 'NAME|FILE',
+    }),
+    runtime: Flags.string({description: 'serving runtime (default chosen by KServe)', helpValue: 'NAME'}),
+    'model-format': Flags.string({
+      description: "model format as the runtime spells it (default the cluster's spelling of vLLM)",
+      helpValue: 'NAME',
+    }),
+    'min-replicas': countFlag({description: 'fewest replicas', min: 0, default: 1}),
+    'max-replicas': countFlag({description: 'most replicas', min: 1, default: 1}),
+    'create-s3-secret': Flags.boolean({
+      description:
+        'make a Secret and a ServiceAccount of AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_DEFAULT_REGION and S3_ENDPOINT_URL',
+    }),
+    'with-stats-sidecar': Flags.string({
+      description: 'run kvctl serve --api stats,vram beside the engine, from this image',
+      helpValue: 'IMAGE',
+    }),
+    'dry-run': Flags.boolean({description: 'print the manifests and apply nothing', exclusive: ['check']}),
+    check: Flags.boolean({
+      description: 'tell what in the manifests breaks the rules of a careful cluster, and apply nothing',
+    }),
+    'force-conflicts': Flags.boolean({description: 'take over fields that somebody else manages'}),
+    timeout: durationFlag({
+      description: 'how long the service may take to be ready',
+      default: READY_MS,
+      defaultHelp: async () => '30m',
+    }),
+  }
+
+  async run(): Promise<ServiceJson | DryRunJson | CheckJson> {
+    const {flags} = await this.parse(Deploy)
+    const {
+      checkNames,
+      checkPolicies,
+      manifestsOf,
+      resourcesOf,
+      s3FromEnvironment,
+      serviceJson,
+      violationJson,
+    } = await import('../../lib/kube/index.js')
+    const {loadProfile} = await import('../../lib/profiles/index.js')
+    const {profile, warnings} = await loadProfile(flags.profile)
+    for (const warning of warnings) this.logger.warn(warning)
+    const plan: DeployPlan = {
+      ...{kind: flags.kind, service: flags.service, namespace: namespaceOf(flags.namespace)},
+      ...{modelUri: flags['model-uri'], profileName: profile.metadata.name},
+      ...{features: profile.vllm_features, resources: resourcesOf(profile)},
+      ...{runtime: flags.runtime ?? null, format: flags['model-format'] ?? 'vLLM'},
+      ...{
+        minReplicas: flags['min-replicas'],
+        maxReplicas: Math.max(flags['min-replicas'], flags['max-replicas']),
+      },
+      s3: flags['create-s3-secret'] ? s3FromEnvironment(process.env) : null,
+      statsImage: flags['with-stats-sidecar'] ?? null,
+    }
+    checkNames(plan)
+    const {manifests, notes} = manifestsOf(plan)
+    for (const note of notes) this.note(note)
+    if (flags['dry-run']) return this.#print(manifests, notes)
+    if (flags.check) {
+      const violations = checkPolicies(manifests)
+      this.#explain(violations)
+      if (violations.length > 0 && !this.jsonEnabled())
+        throw new ValidationError(
+          'POLICY_BROKEN',
+          `${violations.length} violations in the manifests of '${plan.service}'`,
+        )
+      if (violations.length > 0) process.exitCode = 5
+      return {violations: violations.map(violationJson)}
+    }
+    const look = await this.#deploy(plan, flags)
+    const service = serviceJson(look)
+    this.log(serviceLines(service).join('\n'))
+    return service
+  }
+
+  async #deploy(
+    plan: DeployPlan,
+    flags: {
+      context: string | undefined
+      'model-format': string | undefined
+      'force-conflicts': boolean
+      timeout: number
+    },
+  ): ReturnType<typeof import('../../lib/kube/index.js').untilServiceReady> {
+    const {applyAll, findFormat, manifestsOf, untilServiceReady} = await import('../../lib/kube/index.js')
+    const {signal} = this
+    const cluster = await kubernetesCluster(flags.context ?? null)
+    await cluster.requireKubectl(signal)
+    let {format} = plan
+    if (flags['model-format'] === undefined && plan.kind === 'InferenceService') {
+      const found = await findFormat(cluster, plan.namespace, signal)
+      if (found === null) this.logger.warn('no serving runtime of the cluster declares the format vLLM')
+      else format = found
+    }
+    const options = {isForced: flags['force-conflicts'], nowMs: () => Date.now()}
+    const {manifests} = manifestsOf({...plan, format})
+    const changedAtMs = await applyAll(
+      cluster,
+      manifests,
+      options,
+      ({kind, metadata}) => this.note(`applied ${kind} ${metadata.name}`),
+      signal,
+    )
+    const name = {kind: plan.kind, name: plan.service, namespace: plan.namespace}
+    return untilServiceReady(
+      cluster,
+      name,
+      {changedAtMs, timeoutMs: flags.timeout, clock: systemClock},
+      line => this.note(line),
+      signal,
+    )
+  }
+
+  /** The Secret is left out: its values are printed nowhere. */
+  async #print(all: readonly Manifest[], notes: readonly string[]): Promise<DryRunJson> {
+    const {yamlText} = await import('../../lib/config/index.js')
+    const manifests = all.filter(({kind}) => kind !== 'Secret')
+    for (const {metadata} of all.filter(({kind}) => kind === 'Secret'))
+      this.note(`Secret ${metadata.name} is left out: its values are never printed`)
+    this.log(yamlText(manifests).trimEnd())
+    return {manifests, notes}
+  }
+
+  #explain(violations: readonly PolicyViolation[]): void {
+    if (violations.length === 0) {
+      this.log('Nothing runs as root or writes to its image, and everything has requests and limits.')
+      return
+    }
+    const columns = [
+      ['Object', 'left'],
+      ['Where', 'left'],
+      ['Why', 'left'],
+    ] as const
+    this.log(
+      alignColumns(
+        columns,
+        violations.map(({object, path, because}) => [object, path, because]),
+      ).join('\n'),
+    )
+  }
+}

@@ -1,0 +1,38 @@
+import {namespaceOf, serviceFlags} from '../../cli/cluster-flags.js'
+import {KvctlCommand} from '../../cli/kvctl-command.js'
+import {serviceLines} from '../../cli/service-lines.js'
+import {ResourceError} from '../../lib/foundation/index.js'
+import type {ServiceJson} from '../../lib/kube/index.js'
+import {kubernetesCluster} from '../../wiring.js'
+
+export default class DeployStatus extends KvctlCommand {
+  static override summary = 'show a deployed service: conditions, addresses, pods and what keeps them'
+  static override description =
+    'What kubectl get isvc, get pods and logs would show together: every condition with its reason, and the last lines of containers that crash.'
+  static override examples = [
+    '<%= config.bin %> <%= command.id %> --service demo-llm --namespace ml-prod',
+    '<%= config.bin %> <%= command.id %> --service demo-llm --json',
+  ]
+  static override enableJsonFlag = true
+  static override flags = serviceFlags
+
+  async run(): Promise<ServiceJson> {
+    const {flags} = await this.parse(DeployStatus)
+    const {lookAtService, serviceJson} = await import('../../lib/kube/index.js')
+    const cluster = await kubernetesCluster(flags.context ?? null)
+    const namespace = namespaceOf(flags.namespace)
+    const look = await lookAtService(cluster, {kind: flags.kind, name: flags.service, namespace}, this.signal)
+    if (look === null) {
+      throw new ResourceError(
+        'SERVICE_NOT_FOUND',
+        `there is no ${flags.kind} '${flags.service}' in namespace ${namespace}`,
+        {
+          suggestions: [`kubectl get isvc -n ${namespace}`],
+        },
+      )
+    }
+    const service = serviceJson(look)
+    this.log(serviceLines(service).join('\n'))
+    return service
+  }
+}

@@ -1,0 +1,37 @@
+import {Flags} from '@oclif/core'
+import {namespaceOf, serviceFlags} from '../cli/cluster-flags.js'
+import {durationFlag} from '../cli/flags.js'
+import {KvctlCommand} from '../cli/kvctl-command.js'
+import {systemClock} from '../lib/foundation/index.js'
+import {kubernetesCluster} from '../wiring.js'
+
+export default class Undeploy extends KvctlCommand {
+  static override summary = 'remove a service that kvctl deployed, and what belongs to it'
+  static override description =
+    'Removes the service, its ConfigMap and the Secret and ServiceAccount that kvctl made, and waits until the service is gone. What somebody else made stays, unless --force is given.'
+  static override examples = [
+    '<%= config.bin %> <%= command.id %> --service demo-llm --namespace ml-prod',
+    '<%= config.bin %> <%= command.id %> --service demo-llm --json',
+  ]
+  static override enableJsonFlag = true
+  static override flags = {
+    ...serviceFlags,
+    force: Flags.boolean({description: 'remove the service though kvctl did not make it'}),
+    timeout: durationFlag({
+      description: 'how long the service may take to go',
+      default: 300_000,
+      defaultHelp: async () => '5m',
+    }),
+  }
+
+  async run(): Promise<{readonly removed: readonly string[]}> {
+    const {flags} = await this.parse(Undeploy)
+    const {removeService} = await import('../lib/kube/index.js')
+    const cluster = await kubernetesCluster(flags.context ?? null)
+    const name = {kind: flags.kind, name: flags.service, namespace: namespaceOf(flags.namespace)}
+    const options = {isForced: flags.force, timeoutMs: flags.timeout, clock: systemClock}
+    const removed = await removeService(cluster, name, options, this.signal)
+    for (const one of removed) this.log(`removed ${one}`)
+    return {removed}
+  }
+}

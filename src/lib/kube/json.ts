@@ -1,0 +1,79 @@
+import type {PolicyViolation} from './check-policies.js'
+import type {ServiceLook} from './deploy.js'
+import {isPodReady, podTroubles, troubleLine, type ServiceObject} from './readiness.js'
+import {serviceUrls} from './service-urls.js'
+
+/** A deployed service, as `kvctl deploy` and `deploy status` tell it. */
+export interface ServiceJson {
+  readonly name: string
+  readonly namespace: string
+  readonly kind: string
+  readonly ready: boolean
+  readonly url: string | null
+  readonly cluster_url: string | null
+  readonly openai_path: string
+  readonly deployment_mode: string | null
+  readonly model_state: string | null
+  readonly conditions: readonly {
+    readonly type: string
+    readonly status: string
+    readonly reason: string | null
+    readonly message: string | null
+  }[]
+  readonly pods: readonly {
+    readonly name: string
+    readonly phase: string | null
+    readonly ready: boolean
+    readonly restarts: number
+    readonly node: string | null
+    readonly trouble: string | null
+    /** The last lines of a container that crashes. */
+    readonly log: string | null
+  }[]
+}
+
+export function serviceJson({service, pods, logs}: ServiceLook): ServiceJson {
+  const {conditions = [], modelStatus, deploymentMode} = service.status ?? {}
+  const urls = serviceUrls(service, formatOf(service))
+  return {
+    ...{name: service.metadata.name, namespace: service.metadata.namespace, kind: service.kind},
+    ready: conditions.some(({type, status}) => type === 'Ready' && status === 'True'),
+    ...{url: urls.externalUrl, cluster_url: urls.clusterUrl, openai_path: urls.openAiPath},
+    deployment_mode: deploymentMode ?? null,
+    model_state: modelStatus?.states?.activeModelState || (modelStatus?.states?.targetModelState ?? null),
+    conditions: conditions.map(({type, status, reason, message}) => ({
+      ...{type, status, reason: reason ?? null, message: message ?? null},
+    })),
+    pods: pods.map(pod => {
+      const [trouble] = podTroubles([pod])
+      return {
+        name: pod.metadata.name,
+        phase: pod.status?.phase ?? null,
+        ready: isPodReady(pod),
+        restarts: (pod.status?.containerStatuses ?? []).reduce(
+          (sum, {restartCount}) => sum + restartCount,
+          0,
+        ),
+        node: pod.spec?.nodeName ?? null,
+        trouble: trouble === undefined ? null : troubleLine(trouble),
+        log: trouble === undefined ? null : (logs.get(`${trouble.pod}/${trouble.container}`) ?? null),
+      }
+    }),
+  }
+}
+
+function formatOf(service: ServiceObject): string | null {
+  const {spec} = service as {spec?: {predictor?: {model?: {modelFormat?: {name?: string}}}}}
+  return spec?.predictor?.model?.modelFormat?.name ?? null
+}
+
+export interface ViolationJson {
+  readonly object: string
+  readonly path: string
+  readonly rule: string
+  readonly because: string
+}
+
+export function violationJson({object, path, rule, because}: PolicyViolation): ViolationJson {
+  return {object, path, rule, because}
+}

@@ -1,0 +1,25 @@
+import type {ServiceObject} from './readiness.js'
+
+/** Where a service answers; null for what it does not say. */
+export interface ServiceUrls {
+  readonly externalUrl: string | null
+  /** From within the cluster. */
+  readonly clusterUrl: string | null
+  /** What stands before `/v1`. */
+  readonly openAiPath: string
+}
+
+/**
+ * Pure: the addresses of a service.
+ *
+ * @param format of its model; other runtimes than vLLM's have OpenAI's routes below `/openai`
+ * @see kserve/kserve:python/kserve/kserve/protocol/rest/openai/endpoints.py
+ */
+export function serviceUrls({kind, status = {}}: ServiceObject, format: string | null): ServiceUrls {
+  const isOwnServer = kind === 'LLMInferenceService' || format === null || format.toLowerCase() === 'vllm'
+  return {
+    externalUrl: status.url ?? status.addresses?.find(({url}) => url !== undefined)?.url ?? null,
+    clusterUrl: status.address?.url ?? null,
+    openAiPath: isOwnServer ? '' : '/openai',
+  }
+}

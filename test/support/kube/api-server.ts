@@ -1,0 +1,315 @@
+import {once} from 'node:events'
+import {writeFileSync} from 'node:fs'
+import {createServer, type IncomingMessage, type ServerResponse} from 'node:http'
+import type {AddressInfo} from 'node:net'
+import {isDeepStrictEqual} from 'node:util'
+import {parse} from 'yaml'
+import {refusalOf} from './schemas.js'
+
+/** A Kubernetes object in the stand-in. */
+export interface KubeObject {
+  apiVersion?: string
+  kind: string
+  metadata: {
+    name: string
+    namespace?: string
+    generation?: number
+    labels?: Record<string, string>
+    [key: string]: unknown
+  }
+  [key: string]: unknown
+}
+
+interface Kind {
+  readonly kind: string
+  readonly plural: string
+  readonly group: string
+  readonly version: string
+  readonly isNamespaced: boolean
+  readonly short?: string
+}
+
+const SERVING = 'serving.kserve.io'
+const KINDS: readonly Kind[] = [
+  {kind: 'Pod', plural: 'pods', group: '', version: 'v1', isNamespaced: true},
+  {kind: 'ConfigMap', plural: 'configmaps', group: '', version: 'v1', isNamespaced: true},
+  {kind: 'Secret', plural: 'secrets', group: '', version: 'v1', isNamespaced: true},
+  {kind: 'ServiceAccount', plural: 'serviceaccounts', group: '', version: 'v1', isNamespaced: true},
+  {
+    kind: 'InferenceService',
+    plural: 'inferenceservices',
+    group: SERVING,
+    version: 'v1beta1',
+    isNamespaced: true,
+    short: 'isvc',
+  },
+  {
+    kind: 'ServingRuntime',
+    plural: 'servingruntimes',
+    group: SERVING,
+    version: 'v1alpha1',
+    isNamespaced: true,
+  },
+  {
+    kind: 'ClusterServingRuntime',
+    plural: 'clusterservingruntimes',
+    group: SERVING,
+    version: 'v1alpha1',
+    isNamespaced: false,
+  },
+  {
+    kind: 'LLMInferenceService',
+    plural: 'llminferenceservices',
+    group: SERVING,
+    version: 'v1alpha2',
+    isNamespaced: true,
+    short: 'llmisvc',
+  },
+]
+
+/** An API server for tests of those who drive kubectl: real HTTP, discovery, server-side apply, and the refusals of a real one. */
+export interface KubeApi {
+  readonly url: string
+  readonly objects: KubeObject[]
+  /** `METHOD path?query` of every request but discovery. */
+  readonly requests: readonly string[]
+  /** `verb resource` that the user may not. */
+  readonly denied: Set<string>
+  /** Fields that somebody else manages, by `Kind/name` and path. */
+  readonly foreign: Map<string, string>
+  /** By `pod/container`. */
+  readonly logs: Map<string, string>
+  /** So many requests are answered with 429 first. */
+  throttled: number
+  /** Without KServe's groups. */
+  hasKserve: boolean
+  /** Called after each apply, as a controller that reconciles. */
+  onApply: (object: KubeObject) => void
+  find(kind: string, name: string): KubeObject | undefined
+  /** Writes a kubeconfig for it. */
+  kubeconfig(path: string): void
+  close(): Promise<void>
+}
+
+export async function startKubeApi(): Promise<KubeApi> {
+  const requests: string[] = []
+  const server = createServer((request, response) => {
+    let body = ''
+    request.setEncoding('utf8').on('data', (text: string) => (body += text))
+    request.once('end', () => handle(api, request, response, body, requests))
+  })
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+  const api: KubeApi = {
+    url,
+    objects: [],
+    requests,
+    denied: new Set(),
+    foreign: new Map(),
+    logs: new Map(),
+    throttled: 0,
+    hasKserve: true,
+    onApply: () => undefined,
+    find: (kind, name) => api.objects.find(one => one.kind === kind && one.metadata.name === name),
+    kubeconfig(path) {
+      const config = {
+        ...{apiVersion: 'v1', kind: 'Config', 'current-context': 'test'},
+        clusters: [{name: 'test', cluster: {server: url}}],
+        users: [{name: 'test', user: {token: 'secret'}}],
+        contexts: [{name: 'test', context: {cluster: 'test', user: 'test', namespace: 'default'}}],
+      }
+      writeFileSync(path, JSON.stringify(config))
+    },
+    async close() {
+      server.closeAllConnections()
+      server.close()
+      await once(server, 'close')
+    },
+  }
+  return api
+}
+
+function send(
+  response: ServerResponse,
+  value: unknown,
+  status = 200,
+  headers: Record<string, string> = {},
+): void {
+  response.writeHead(status, {'content-type': 'application/json', ...headers}).end(JSON.stringify(value))
+}
+
+function refuse(response: ServerResponse, code: number, reason: string, message: string, headers = {}): void {
+  send(
+    response,
+    {kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Failure', message, reason, code},
+    code,
+    headers,
+  )
+}
+
+function handle(
+  api: KubeApi,
+  request: IncomingMessage,
+  response: ServerResponse,
+  body: string,
+  requests: string[],
+): void {
+  const url = new URL(request.url!, 'http://localhost')
+  const discovery = discover(api, url.pathname)
+  if (discovery !== null) {
+    send(response, discovery)
+    return
+  }
+  requests.push(`${request.method} ${request.url}`)
+  if (api.throttled > 0) {
+    api.throttled--
+    refuse(response, 429, 'TooManyRequests', 'too many requests', {'retry-after': '1'})
+    return
+  }
+  const match =
+    /^\/(?:api|apis\/([^/]+))\/(v[^/]+)\/(?:namespaces\/([^/]+)\/)?([a-z]+)(?:\/([^/]+))?(?:\/(\w+))?$/.exec(
+      url.pathname,
+    )
+  const kind = KINDS.find(({plural, group}) => plural === match?.[4] && group === (match[1] ?? ''))
+  if (!match || !kind || (kind.group === SERVING && !api.hasKserve)) {
+    refuse(response, 404, 'NotFound', 'the server could not find the requested resource')
+    return
+  }
+  const [, group = '', version = '', namespace, plural = '', name, part] = match
+  const verb = verbOf(request.method!, name)
+  if (api.denied.has(`${verb} ${plural}`)) {
+    const what = `${plural}${group && `.${group}`}${name === undefined ? '' : ` "${name}"`}`
+    const where = namespace === undefined ? 'at the cluster scope' : `in the namespace "${namespace}"`
+    refuse(
+      response,
+      403,
+      'Forbidden',
+      `${what} is forbidden: User "system:serviceaccount:ml:bench" cannot ${verb} resource "${plural}" in API group "${group}" ${where}`,
+    )
+    return
+  }
+  const apiVersion = group === '' ? version : `${group}/${version}`
+  const isIt = (one: KubeObject): boolean =>
+    one.kind === kind.kind &&
+    (namespace === undefined || one.metadata.namespace === namespace) &&
+    (name === undefined || one.metadata.name === name)
+  if (part === 'log') {
+    const key = `${name}/${url.searchParams.get('container')}`
+    const log = api.logs.get(url.searchParams.get('previous') === 'true' ? key : '') ?? ''
+    response.writeHead(200, {'content-type': 'text/plain'}).end(log)
+    return
+  }
+  if (request.method === 'GET' && name === undefined) {
+    const selector = url.searchParams.get('labelSelector')?.split(',') ?? []
+    const items = api.objects.filter(
+      one =>
+        isIt(one) &&
+        selector.every(term => one.metadata.labels?.[term.split('=')[0]!] === term.split('=').at(-1)),
+    )
+    send(response, {
+      kind: `${kind.kind}List`,
+      apiVersion,
+      metadata: {resourceVersion: '1'},
+      items: items.map(one => ({apiVersion, ...one})),
+    })
+    return
+  }
+  const found = api.objects.find(isIt)
+  if (request.method === 'PATCH') {
+    apply(api, response, parse(body) as KubeObject, found, url.searchParams)
+    return
+  }
+  if (!found) {
+    refuse(response, 404, 'NotFound', `${plural}${group && `.${group}`} "${name}" not found`)
+    return
+  }
+  if (request.method === 'DELETE') {
+    api.objects.splice(api.objects.indexOf(found), 1)
+    send(response, {kind: 'Status', apiVersion: 'v1', status: 'Success', details: {name, kind: plural}})
+    return
+  }
+  send(response, {apiVersion, ...found})
+}
+
+/** Server-side apply: the manager's fields, unless they are another's and say something else. */
+function apply(
+  api: KubeApi,
+  response: ServerResponse,
+  wanted: KubeObject,
+  found: KubeObject | undefined,
+  query: URLSearchParams,
+): void {
+  const id = `${wanted.kind}/${wanted.metadata.name}`
+  const why = refusalOf(wanted)
+  if (why !== null) {
+    refuse(response, 422, 'Invalid', `${wanted.kind} "${wanted.metadata.name}" is invalid: ${why}`)
+    return
+  }
+  if (query.get('fieldManager') !== 'kvctl') {
+    refuse(response, 400, 'BadRequest', `unknown field manager ${query.get('fieldManager')}`)
+    return
+  }
+  for (const [path, manager] of api.foreign) {
+    if (!path.startsWith(`${id} `) || !found || query.get('force') === 'true') continue
+    const keys = path.slice(id.length + 1).split('.')
+    const at = (object: unknown): unknown =>
+      keys.reduce<unknown>((value, key) => (value as Record<string, unknown> | undefined)?.[key], object)
+    if (isDeepStrictEqual(at(wanted), at(found))) continue
+    refuse(
+      response,
+      409,
+      'Conflict',
+      `Apply failed with 1 conflict: conflict with "${manager}": .${keys.join('.')}`,
+    )
+    return
+  }
+  const isChanged = !isDeepStrictEqual(found?.['spec'], wanted['spec'])
+  const object: KubeObject = {
+    ...found,
+    ...wanted,
+    metadata: {
+      ...found?.metadata,
+      ...wanted.metadata,
+      generation: (found?.metadata.generation ?? 0) + (isChanged ? 1 : 0),
+      resourceVersion: String(api.requests.length),
+      uid: `uid-${id}`,
+    },
+  }
+  if (found) api.objects.splice(api.objects.indexOf(found), 1, object)
+  else api.objects.push(object)
+  api.onApply(object)
+  send(response, object, found ? 200 : 201)
+}
+
+function verbOf(method: string, name: string | undefined): string {
+  if (method === 'PATCH') return 'patch'
+  if (method === 'DELETE') return 'delete'
+  return name === undefined ? 'list' : 'get'
+}
+
+function discover(api: KubeApi, path: string): object | null {
+  const kinds = KINDS.filter(({group}) => group === '' || api.hasKserve)
+  if (path === '/version') return {major: '1', minor: '30', gitVersion: 'v1.30.0'}
+  if (path === '/api') return {kind: 'APIVersions', versions: ['v1'], serverAddressByClientCIDRs: []}
+  if (path === '/apis') {
+    const versions = [...new Set(kinds.filter(({group}) => group !== '').map(({version}) => version))]
+    const all = versions.map(version => ({groupVersion: `${SERVING}/${version}`, version}))
+    const groups = all.length === 0 ? [] : [{name: SERVING, versions: all, preferredVersion: all[0]}]
+    return {kind: 'APIGroupList', apiVersion: 'v1', groups}
+  }
+  const [, group = '', version] = /^\/(?:api|apis\/([^/]+))\/(v[^/]+)$/.exec(path) ?? []
+  if (version === undefined) return null
+  return {
+    kind: 'APIResourceList',
+    apiVersion: 'v1',
+    groupVersion: group === '' ? version : `${group}/${version}`,
+    resources: kinds
+      .filter(one => one.group === group && one.version === version)
+      .map(({kind, plural, isNamespaced, short}) => ({
+        ...{name: plural, singularName: kind.toLowerCase(), namespaced: isNamespaced, kind},
+        verbs: ['create', 'delete', 'get', 'list', 'patch', 'update', 'watch'],
+        ...(short !== undefined && {shortNames: [short]}),
+      })),
+  }
+}
