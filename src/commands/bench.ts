@@ -8,13 +8,23 @@ import {missedObjectives, sloLines} from '../cli/slo-verdict.js'
 import {missedRules, validationLines} from '../cli/validation-lines.js'
 import type {BenchOutcome, PlanJson} from '../lib/bench/index.js'
 import type {GateJson, GateVerdict} from '../lib/gate/index.js'
-import {NetworkError} from '../lib/foundation/index.js'
+import {ConfigurationError} from '../lib/foundation/index.js'
 import type {Pricing, RunDirectory, RunResults} from '../lib/runs/index.js'
 
 interface BenchResult extends RunResults {
   readonly run_dir: string
   /** How the run stands to its `--slo`; null without. */
   readonly slo: GateJson | null
+}
+
+interface BenchFlags {
+  readonly 'dry-run': boolean
+  readonly resume: boolean
+  readonly 'skip-deploy': boolean
+  readonly 'model-uri': string | undefined
+  readonly profile: string | undefined
+  readonly service: string | undefined
+  readonly url: string[] | undefined
 }
 
 export default class Bench extends LoadCommand {
@@ -41,7 +51,9 @@ export default class Bench extends LoadCommand {
     ...costFlags,
     'list-profiles': Flags.boolean({description: 'print the names of the shipped profiles'}),
     namespace: Flags.string({description: 'Kubernetes namespace of --service (also KVMINI_NAMESPACE)'}),
-    service: Flags.string({description: 'name of the InferenceService behind --url'}),
+    service: Flags.string({
+      description: 'name of the InferenceService: found in the cluster without --url, a note beside it',
+    }),
     'model-uri': Flags.string({description: 'model to deploy first'}),
     'skip-deploy': Flags.boolean({description: 'measure what is deployed already'}),
   }
@@ -60,7 +72,7 @@ export default class Bench extends LoadCommand {
       service: flags.service ?? null,
     }
     const apiKey = apiKeyOf(flags['api-key'], ['KVCTL_API_KEY', 'KVMINI_API_KEY', 'OPENAI_API_KEY'])
-    const ask = await this.ask(parsed, notes, apiKey)
+    const ask = await this.ask(await this.#locate(parsed, notes.namespace, apiKey), notes, apiKey)
     const pricing = namesHoldings(flags) ? await pricingOfFlags(flags) : null
     if (pricing === null && namesPrices(flags)) {
       this.note('Warning: the run is not priced: --gpu-type or --resources says what the server holds')
@@ -71,9 +83,29 @@ export default class Bench extends LoadCommand {
       this.log(planText(shown))
       return shown
     }
-    this.#requireNoCluster(flags)
     const outcome = await this.measure(ask, flags['output-dir'] ?? null, flags.plain)
     return this.#conclude(outcome, pricing, flags['allow-inconclusive'])
+  }
+
+  /** With `--service` and no address: that of the service in its cluster, which `--model-uri` deploys first. */
+  async #locate<P extends {flags: BenchFlags}>(
+    parsed: P,
+    namespace: string,
+    apiKey: string | null,
+  ): Promise<P> {
+    const {flags} = parsed
+    const modelUri = flags['skip-deploy'] ? null : (flags['model-uri'] ?? null)
+    if (flags['dry-run'] || flags.resume || (flags.url !== undefined && modelUri === null)) return parsed
+    if (flags.service === undefined) {
+      if (modelUri === null) return parsed
+      throw new ConfigurationError('SERVICE_MISSING', `deploying ${modelUri} needs the name of the service`, {
+        suggestions: ['--service demo-llm'],
+      })
+    }
+    const {findService} = await import('../cli/cluster-service.js')
+    const measured = {service: flags.service, namespace, modelUri, profile: flags.profile ?? 'standard'}
+    const url = await findService(measured, apiKey, line => this.note(line), this.signal)
+    return {...parsed, flags: {...flags, url: flags.url ?? [url]}}
   }
 
   /** Analysis and report follow even when the run was stopped: what was measured is worth reading. */
@@ -115,28 +147,6 @@ export default class Bench extends LoadCommand {
     const path = join(run.path, RUN_FILES.report)
     await writeReport(run, path)
     return path
-  }
-
-  #requireNoCluster(flags: {
-    'model-uri': string | undefined
-    'skip-deploy': boolean
-    service: string | undefined
-    url: string[] | undefined
-  }): void {
-    const wants =
-      flags['model-uri'] !== undefined && !flags['skip-deploy']
-        ? 'deploying --model-uri'
-        : flags.service !== undefined && flags.url === undefined
-          ? `finding the address of --service ${flags.service}`
-          : null
-    if (wants === null) return
-    throw new NetworkError(
-      'KUBERNETES_UNAVAILABLE',
-      `${wants} needs a Kubernetes cluster, which this kvctl cannot reach`,
-      {
-        suggestions: ['give the address of a running server with --url, and --skip-deploy'],
-      },
-    )
   }
 }
 

@@ -233,7 +233,7 @@ describe('kvctl bench', function () {
   it('says what is missing for a deployment, with 3', async () => {
     const {code, stderr} = await bench('--model-uri', 's3://models/x', '--service', 'demo')
     expect(code).to.equal(3)
-    expect(stderr).to.contain('needs a Kubernetes cluster')
+    expect(stderr).to.match(/no Kubernetes cluster can be reached|kubectl is not installed/)
   })
 
   it('plans without network and without disk on --dry-run', async () => {

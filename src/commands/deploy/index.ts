@@ -73,31 +73,21 @@ container. Nothing runs as root or writes to its image. --dry-run prints YAML fo
 
   async run(): Promise<ServiceJson | DryRunJson | CheckJson> {
     const {flags} = await this.parse(Deploy)
-    const {
-      checkNames,
-      checkPolicies,
-      manifestsOf,
-      resourcesOf,
-      s3FromEnvironment,
-      serviceJson,
-      violationJson,
-    } = await import('../../lib/kube/index.js')
+    const kube = await import('../../lib/kube/index.js')
+    const {checkPolicies, manifestsOf, planOf, s3FromEnvironment, serviceJson, violationJson} = kube
     const {loadProfile} = await import('../../lib/profiles/index.js')
     const {profile, warnings} = await loadProfile(flags.profile)
     for (const warning of warnings) this.logger.warn(warning)
+    const {kind, service: named} = flags
+    const what = {kind, service: named, namespace: namespaceOf(flags.namespace), modelUri: flags['model-uri']}
     const plan: DeployPlan = {
-      ...{kind: flags.kind, service: flags.service, namespace: namespaceOf(flags.namespace)},
-      ...{modelUri: flags['model-uri'], profileName: profile.metadata.name},
-      ...{features: profile.vllm_features, resources: resourcesOf(profile)},
+      ...planOf(what, profile),
       ...{runtime: flags.runtime ?? null, format: flags['model-format'] ?? 'vLLM'},
-      ...{
-        minReplicas: flags['min-replicas'],
-        maxReplicas: Math.max(flags['min-replicas'], flags['max-replicas']),
-      },
+      minReplicas: flags['min-replicas'],
+      maxReplicas: Math.max(flags['min-replicas'], flags['max-replicas']),
       s3: flags['create-s3-secret'] ? s3FromEnvironment(process.env) : null,
       statsImage: flags['with-stats-sidecar'] ?? null,
     }
-    checkNames(plan)
     const {manifests, notes} = manifestsOf(plan)
     for (const note of notes) this.note(note)
     if (flags['dry-run']) return this.#print(manifests, notes)
@@ -112,48 +102,17 @@ container. Nothing runs as root or writes to its image. --dry-run prints YAML fo
       if (violations.length > 0) process.exitCode = 5
       return {violations: violations.map(violationJson)}
     }
-    const look = await this.#deploy(plan, flags)
+    const cluster = await kubernetesCluster(flags.context ?? null)
+    const options = {
+      isFormatAsked: flags['model-format'] !== undefined,
+      isForced: flags['force-conflicts'],
+      timeoutMs: flags.timeout,
+      clock: systemClock,
+    }
+    const look = await kube.deployService(cluster, plan, options, line => this.note(line), this.signal)
     const service = serviceJson(look)
     this.log(serviceLines(service).join('\n'))
     return service
-  }
-
-  async #deploy(
-    plan: DeployPlan,
-    flags: {
-      context: string | undefined
-      'model-format': string | undefined
-      'force-conflicts': boolean
-      timeout: number
-    },
-  ): ReturnType<typeof import('../../lib/kube/index.js').untilServiceReady> {
-    const {applyAll, findFormat, manifestsOf, untilServiceReady} = await import('../../lib/kube/index.js')
-    const {signal} = this
-    const cluster = await kubernetesCluster(flags.context ?? null)
-    await cluster.requireKubectl(signal)
-    let {format} = plan
-    if (flags['model-format'] === undefined && plan.kind === 'InferenceService') {
-      const found = await findFormat(cluster, plan.namespace, signal)
-      if (found === null) this.logger.warn('no serving runtime of the cluster declares the format vLLM')
-      else format = found
-    }
-    const options = {isForced: flags['force-conflicts'], nowMs: () => Date.now()}
-    const {manifests} = manifestsOf({...plan, format})
-    const changedAtMs = await applyAll(
-      cluster,
-      manifests,
-      options,
-      ({kind, metadata}) => this.note(`applied ${kind} ${metadata.name}`),
-      signal,
-    )
-    const name = {kind: plan.kind, name: plan.service, namespace: plan.namespace}
-    return untilServiceReady(
-      cluster,
-      name,
-      {changedAtMs, timeoutMs: flags.timeout, clock: systemClock},
-      line => this.note(line),
-      signal,
-    )
   }
 
   /** The Secret is left out: its values are printed nowhere. */

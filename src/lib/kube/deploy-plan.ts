@@ -49,6 +49,20 @@ const DEFAULT_CPU_RESOURCES: Resources = {
   limits: {cpu: '4', memory: '16Gi'},
 }
 
+/** A model and a profile as a plan; one replica, KServe's choice of a runtime, and nothing beside it. */
+export function planOf(
+  what: Pick<DeployPlan, 'kind' | 'service' | 'namespace' | 'modelUri'>,
+  profile: Profile,
+): DeployPlan {
+  checkNames(what)
+  return {
+    ...what,
+    profileName: profile.metadata.name,
+    ...{features: profile.vllm_features, resources: resourcesOf(profile)},
+    ...{runtime: null, format: 'vLLM', minReplicas: 1, maxReplicas: 1, s3: null, statsImage: null},
+  }
+}
+
 /** @throws ConfigurationError `SERVICE_NAME_INVALID`, `NAMESPACE_INVALID`, `MODEL_URI_INVALID` */
 export function checkNames({
   service,

@@ -1,17 +1,11 @@
 export {checkPolicies, type PolicyViolation} from './check-policies.js'
-export {checkNames, resourcesOf, s3FromEnvironment, type DeployPlan} from './deploy-plan.js'
-export {
-  applyAll,
-  lookAtService,
-  RESOURCE,
-  untilServiceReady,
-  type ServiceKind,
-  type ServiceLook,
-  type ServiceName,
-} from './deploy.js'
-export {findFormat} from './find-format.js'
-export {serviceJson, violationJson, type ServiceJson, type ViolationJson} from './json.js'
+export {checkNames, planOf, s3FromEnvironment, type DeployPlan} from './deploy-plan.js'
+export {lookAtService, type ServiceLook, type ServiceName} from './deploy.js'
+export {deployService, type DeployOptions} from './deploy-service.js'
+export {formatOf, serviceJson, violationJson, type ServiceJson, type ViolationJson} from './json.js'
 export {createCluster, type Cluster} from './kubectl.js'
 export type {Manifest} from './manifest.js'
 export {manifestsOf} from './manifests.js'
+export {reachableUrl} from './reachable-url.js'
 export {removeService} from './remove-service.js'
+export {serviceUrls} from './service-urls.js'

@@ -62,7 +62,8 @@ export function serviceJson({service, pods, logs}: ServiceLook): ServiceJson {
   }
 }
 
-function formatOf(service: ServiceObject): string | null {
+/** The format of a service's model, as it was asked for. */
+export function formatOf(service: ServiceObject): string | null {
   const {spec} = service as {spec?: {predictor?: {model?: {modelFormat?: {name?: string}}}}}
   return spec?.predictor?.model?.modelFormat?.name ?? null
 }

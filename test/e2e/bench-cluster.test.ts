@@ -1,0 +1,85 @@
+import {join} from 'node:path'
+import {expect} from 'chai'
+import {endedAfterEach} from '../support/children.js'
+import {runCli, type CliResult} from '../support/cli.js'
+import {startEngine} from '../support/engine-process.js'
+import {startKubeApi, type KubeApi, type KubeObject} from '../support/kube/api-server.js'
+import {describeWith} from '../support/requires.js'
+import {temporaryFolder} from '../support/temporary.js'
+
+const LOAD = ['--requests', '4', '--concurrency', '2', '--max-tokens', '4', '--warmup', '0']
+
+describeWith(['kubectl'], 'kvctl bench of a service in a cluster', () => {
+  const children = endedAfterEach()
+  const folder = temporaryFolder()
+  let api: KubeApi
+
+  beforeEach(async () => {
+    api = await startKubeApi()
+    api.kubeconfig(join(folder(), 'config'))
+  })
+  afterEach(() => api.close())
+
+  let runs = 0
+  const bench = async (...args: string[]): Promise<CliResult> => {
+    const env = {KUBECONFIG: join(folder(), 'config'), HOME: folder(), KUBERNETES_SERVICE_HOST: ''}
+    const where = [
+      '--namespace',
+      'ml',
+      '--service',
+      'demo',
+      '--output-dir',
+      join(folder(), `run-${++runs}`),
+      '--json',
+    ]
+    return runCli(['bench', ...where, ...LOAD, ...args], {env})
+  }
+  const serves = (service: KubeObject, url: string): void => {
+    service['status'] = {
+      ...{url, address: {url: 'http://demo.ml.svc.cluster.local'}},
+      conditions: [{type: 'Ready', status: 'True', lastTransitionTime: new Date().toISOString()}],
+      modelStatus: {transitionStatus: 'UpToDate'},
+    }
+  }
+
+  it('deploys the model, finds the address that answers, measures the engine there, and says which service it was', async () => {
+    const engine = await startEngine(
+      '--no-segment',
+      '--served-model-name',
+      'demo',
+      '--ttft-ms',
+      '1',
+      '--itl-ms',
+      '1',
+    )
+    children.push(engine.child)
+    api.onApply = object => {
+      if (object.kind === 'InferenceService') serves(object, engine.url)
+    }
+    const first = await bench('--model-uri', 'hf://Qwen/Qwen3-8B', '--profile', 'cpu-smoke')
+    expect(first.code, first.stderr).to.equal(0)
+    expect(first.stderr).to.contain('applied InferenceService demo\n')
+    expect(JSON.parse(first.stdout)).to.deep.include({requests: {total: 4, success: 4}})
+    const {metadata} = JSON.parse(first.stdout) as {metadata: object}
+    expect(metadata).to.include({namespace: 'ml', service: 'demo'})
+    const applied = api.requests.filter(line => line.startsWith('PATCH')).length
+
+    const again = await bench('--skip-deploy', '--model-uri', 'hf://Qwen/Qwen3-8B')
+    expect(again.code, again.stderr).to.equal(0)
+    expect(api.requests.filter(line => line.startsWith('PATCH'))).to.have.length(applied)
+  })
+
+  it('says with 3 what does not answer from here, and with 4 what is not there', async () => {
+    const missing = await bench()
+    expect(missing.code).to.equal(4)
+    expect(missing.stdout).to.contain("there is no InferenceService 'demo' in namespace ml")
+    const service: KubeObject = {kind: 'InferenceService', metadata: {name: 'demo', namespace: 'ml'}}
+    api.objects.push(service)
+    serves(service, 'http://127.0.0.1:1')
+    const {code, stdout} = await bench()
+    expect(code).to.equal(3)
+    expect(stdout).to.contain(
+      "Connection timeout: 'demo' cannot be reached: http://127.0.0.1:1 and http://demo.ml.svc.cluster.local do not answer",
+    )
+  })
+})
