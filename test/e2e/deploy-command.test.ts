@@ -43,14 +43,17 @@ describe('kvctl deploy without a cluster', function () {
       ...[0, 'Nothing runs as root or writes to its image, and everything has requests and limits.\n'],
     ])
     const path = join(folder(), 'p.yaml')
-    writeFileSync(path, 'metadata: {name: p}\nresources: {requests: {cpu: 1, memory: 1Gi}}\n')
+    writeFileSync(
+      path,
+      'metadata: {name: p}\nresources: {requests: {nvidia.com/gpu: 1}, limits: {cpu: 1, memory: 1Gi, nvidia.com/gpu: 2}}\n',
+    )
     const broken = await runCli(['deploy', ...SERVICE, ...MODEL, '--check', '--profile', path], {env: none()})
     expect([broken.code, broken.stderr]).to.deep.equal([
       5,
-      "Error: 2 violations in the manifests of 'demo-llm'\n",
+      "Error: the manifests of 'demo-llm' break 1 of the rules\n",
     ])
     expect(broken.stdout).to.match(
-      /spec\.predictor\.model\.resources\.limits\.cpu +it may take all of the node/,
+      /spec\.predictor\.model\.resources\.limits\.nvidia\.com\/gpu +Kubernetes wants the limit of a device to be its request, 1/,
     )
     const json = await runCli(['deploy', ...SERVICE, ...MODEL, '--check', '--profile', path, '--json'], {
       env: none(),
@@ -58,7 +61,7 @@ describe('kvctl deploy without a cluster', function () {
     expect([
       json.code,
       (JSON.parse(json.stdout) as {violations: object[]}).violations,
-    ]).to.have.nested.property('1.length', 2)
+    ]).to.have.nested.property('1.length', 1)
     expect(json.code).to.equal(5)
   })
 

@@ -97,7 +97,7 @@ container. Nothing runs as root or writes to its image. --dry-run prints YAML fo
       if (violations.length > 0 && !this.jsonEnabled())
         throw new ValidationError(
           'POLICY_BROKEN',
-          `${violations.length} violations in the manifests of '${plan.service}'`,
+          `the manifests of '${plan.service}' break ${violations.length} of the rules`,
         )
       if (violations.length > 0) process.exitCode = 5
       return {violations: violations.map(violationJson)}

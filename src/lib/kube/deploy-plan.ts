@@ -95,7 +95,8 @@ export function resourcesOf({resources, vllm_features: features}: Profile): Reso
     return features['device'] === 'cpu' ? DEFAULT_CPU_RESOURCES : DEFAULT_RESOURCES
   const texts = (quantities: Readonly<Record<string, string | number>> = {}): Record<string, string> =>
     Object.fromEntries(Object.entries(quantities).map(([name, amount]) => [name, String(amount)]))
-  return {requests: texts(requests), limits: texts(limits)}
+  // What is said on one side alone holds on both: nothing runs without a limit.
+  return {requests: {...texts(limits), ...texts(requests)}, limits: {...texts(requests), ...texts(limits)}}
 }
 
 /**
