@@ -93,6 +93,7 @@ function fixtureRecords(options: RunFixtureOptions): RequestRecord[] {
           firstByteAtMs: null,
           roleAtMs: null,
           firstTokenAtMs: null,
+          answerAtMs: null,
           lastTokenAtMs: null,
           gapsUs: new Uint32Array(),
         },
@@ -115,6 +116,7 @@ function fixtureRecords(options: RunFixtureOptions): RequestRecord[] {
       ...{
         phase: index < options.warmupRequests ? 'warmup' : 'measure',
         firstTokenAtMs,
+        answerAtMs: firstTokenAtMs,
         lastTokenAtMs,
         gapsUs,
       },
