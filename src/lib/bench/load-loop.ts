@@ -8,7 +8,7 @@ import type {PreparedRequest, RequestBuilder} from './request-builder.js'
 import {idsIn, type SendList} from './send-list.js'
 
 /** Requests made ready before the clock starts, bytes; the rest is made between sends. */
-const PREPARED_BYTES = 64 * 1024 * 1024
+const PREPARED_BYTES = 8 * 1024 * 1024
 /** A timer may fire a millisecond late; the last one before a send is waited out turn by turn. */
 const WAKE_EARLY_MS = 1
 
