@@ -60,3 +60,11 @@ export const urlFlag = Flags.custom({
   },
   helpValue: 'URL',
 })
+
+/** kvcached's controller file, for commands that need one. */
+export const controllerFileFlag = Flags.string({
+  char: 'f',
+  description: "the controller's YAML file",
+  required: true,
+  helpValue: 'FILE',
+})

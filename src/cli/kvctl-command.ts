@@ -129,7 +129,7 @@ const WRAPPED = /^Parsing (--\S+) \n\t([\s\S]*)\nSee more help with --help$/
 function asKvctlError(error: Error, id: string): Error {
   const [, flag, why = ''] = WRAPPED.exec(error.message) ?? []
   if (flag !== undefined) error.message = why.includes(flag) ? why : `${flag}: ${why}`
-  if (error instanceof KvctlError || (flag === undefined && !('parse' in error))) return error
+  if (error instanceof KvctlError || (flag === undefined && !(error instanceof Errors.CLIError))) return error
   const message = error.message
     .split('\n')
     .map(line => line.trim())

@@ -1,5 +1,6 @@
 import {Flags} from '@oclif/core'
 import {alignColumns} from '../cli/align-columns.js'
+import {controllerFileFlag} from '../cli/flags.js'
 import {KvctlCommand} from '../cli/kvctl-command.js'
 import {
   balanceJson,
@@ -24,12 +25,7 @@ ends it; the limits stay. kvctl serve --config does the same beside its routes.`
   ]
   static override enableJsonFlag = true
   static override flags = {
-    file: Flags.string({
-      char: 'f',
-      description: "the controller's YAML file",
-      required: true,
-      helpValue: 'FILE',
-    }),
+    file: controllerFileFlag,
     'dry-run': Flags.boolean({description: 'show what would be moved and why, and move nothing'}),
   }
 

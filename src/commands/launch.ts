@@ -1,7 +1,7 @@
 import {homedir} from 'node:os'
 import {join} from 'node:path'
 import {Flags, ux} from '@oclif/core'
-import {durationFlag} from '../cli/flags.js'
+import {controllerFileFlag, durationFlag} from '../cli/flags.js'
 import {KvctlCommand} from '../cli/kvctl-command.js'
 import {untilEnd} from '../cli/until-end.js'
 import {formatDurationMs, packageRoot, ResourceError} from '../lib/foundation/index.js'
@@ -35,12 +35,7 @@ names. Ctrl-C ends the router, then the engines. No shell and no tmux takes part
   ]
   static override enableJsonFlag = true
   static override flags = {
-    file: Flags.string({
-      char: 'f',
-      description: "the controller's YAML file",
-      required: true,
-      helpValue: 'FILE',
-    }),
+    file: controllerFileFlag,
     'dry-run': Flags.boolean({description: 'print the commands, without secrets, and start nothing'}),
     'health-timeout': durationFlag({
       description: 'how long an engine may take to answer',

@@ -208,6 +208,7 @@ describe('the segment commands on /dev/shm', () => {
       [['watch', '-n', '0'], 'INTERVAL_INVALID', 2, /interval of 0 ms/],
       [['watch', '--count', '0'], 'USAGE', 2, /--count: .*greater than or equal to 1/],
       [['list', '--bogus'], 'USAGE', 2, /--bogus/],
+      [['watch', '--count', '1', '--count', '2'], 'USAGE', 2, /--count can only be specified once/],
     ]
     for (const [args, code, exitCode, message] of cases) {
       it(`kvctl ${args.join(' ').replaceAll(prefix, '…')}: ${code}, ${exitCode}`, async () => {

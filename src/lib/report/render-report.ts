@@ -7,8 +7,8 @@ import {formatCount, formatMs, formatNumber} from './format.js'
 import {html, type Markup} from './html.js'
 import {chartFigure} from './page/charts-section.js'
 import {definitionList} from './page/definitions.js'
+import {htmlFile} from './page/document.js'
 import {figureCards} from './page/figures.js'
-import {stylesheet} from './page/stylesheet.js'
 import {failuresTable, metricsTable, pairsTable, warningList} from './page/tables.js'
 import {loadSvgRenderer} from './render-svg.js'
 import type {ReportData} from './report-data.js'
@@ -31,56 +31,41 @@ export async function renderReport(data: ReportData): Promise<string> {
       ? null
       : await buildTimeline(data.requests, data.forEachGaps, mostBins(data.requests.length))
   const figure = (chart: Chart | AbsentChart): Markup => chartFigure(chart, render)
-  return html`<!doctype html>
-    <html lang="en">
-      <head>
-        <meta charset="utf-8" />
-        <meta
-          http-equiv="Content-Security-Policy"
-          content="default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
-        />
-        <meta name="viewport" content="width=device-width, initial-scale=1" />
-        <meta name="color-scheme" content="light dark" />
-        <meta name="generator" content="kvctl ${data.toolVersion}" />
-        <title>${data.title} · ${data.runId} · kvctl report</title>
-        <style>
-          ${stylesheet()}
-        </style>
-      </head>
-      <body>
-        ${masthead(data)}
-        <main>
-          ${data.warnings.length === 0 ? null : section('warnings', 'Before you trust the figures', warningList(data.warnings))}
-          ${section('summary', 'Summary', figureCards(data.keyFigures))}
-          ${section(
-            'latency',
-            'Latency',
-            timeline === null ? nothingMeasured() : figure(latencyCdfChart(data.requests, timeline.gaps)),
-            data.metrics.length === 0 ? null : metricsTable(data.metrics),
-          )}
-          ${section('time', 'Over time', timeline === null ? nothingMeasured() : html`<div class="pair">${timeFigures(data, timeline).map(figure)}</div>`, data.measures.length === 0 ? null : pairsTable('Rates and concurrency', data.measures, 'pairs'), data.serverFigures.length === 0 ? null : pairsTable('What the server counted', data.serverFigures, 'pairs'))}
-          ${section('failures', 'Failures', failuresTable(data.failures))}
-          ${section('cost', 'Cost, energy and resources', figureCards(data.otherFigures))}
-          ${section('setup', 'What was run', html`<div class="columns">${pairsTable('Configuration', data.configuration, 'pairs')}${pairsTable('Environment', data.environment, 'pairs')}</div>`)}
-          ${section('definitions', 'How each number is defined', definitionList())}
-          ${section(
-            'raw',
-            'Raw figures',
-            html`<p class="intro">Every figure of <code>results.json</code>, unrounded.</p>
-              <details>
-                <summary>Show all ${formatCount(data.rawKeys.length)}</summary>
-                ${pairsTable('results.json', data.rawKeys, 'raw')}
-              </details>`,
-          )}
-        </main>
-        <footer>
-          <p>
-            Written by kvctl ${data.toolVersion} from run <code>${data.runId}</code>. This file is complete in
-            itself: it loads nothing and runs no script.
-          </p>
-        </footer>
-      </body>
-    </html> `.text
+  return htmlFile(
+    `${data.title} · ${data.runId} · kvctl report`,
+    data.toolVersion,
+    html`${masthead(data)}
+      <main>
+        ${data.warnings.length === 0 ? null : section('warnings', 'Before you trust the figures', warningList(data.warnings))}
+        ${section('summary', 'Summary', figureCards(data.keyFigures))}
+        ${section(
+          'latency',
+          'Latency',
+          timeline === null ? nothingMeasured() : figure(latencyCdfChart(data.requests, timeline.gaps)),
+          data.metrics.length === 0 ? null : metricsTable(data.metrics),
+        )}
+        ${section('time', 'Over time', timeline === null ? nothingMeasured() : html`<div class="pair">${timeFigures(data, timeline).map(figure)}</div>`, data.measures.length === 0 ? null : pairsTable('Rates and concurrency', data.measures, 'pairs'), data.serverFigures.length === 0 ? null : pairsTable('What the server counted', data.serverFigures, 'pairs'))}
+        ${section('failures', 'Failures', failuresTable(data.failures))}
+        ${section('cost', 'Cost, energy and resources', figureCards(data.otherFigures))}
+        ${section('setup', 'What was run', html`<div class="columns">${pairsTable('Configuration', data.configuration, 'pairs')}${pairsTable('Environment', data.environment, 'pairs')}</div>`)}
+        ${section('definitions', 'How each number is defined', definitionList())}
+        ${section(
+          'raw',
+          'Raw figures',
+          html`<p class="intro">Every figure of <code>results.json</code>, unrounded.</p>
+            <details>
+              <summary>Show all ${formatCount(data.rawKeys.length)}</summary>
+              ${pairsTable('results.json', data.rawKeys, 'raw')}
+            </details>`,
+        )}
+      </main>
+      <footer>
+        <p>
+          Written by kvctl ${data.toolVersion} from run <code>${data.runId}</code>. This file is complete in
+          itself: it loads nothing and runs no script.
+        </p>
+      </footer>`,
+  )
 }
 
 function masthead(data: ReportData): Markup {

@@ -10,11 +10,8 @@ export interface PageText {
   readonly lead: string
 }
 
-/** One HTML file that needs nothing else, as a run's report. */
-export function pageDocument(
-  {title, kind, verdict, lead}: PageText,
-  sections: readonly (Markup | null)[],
-): string {
+/** A page as one HTML file that needs nothing else: its own policy forbids the network, and it has no script. */
+export function htmlFile(title: string, toolVersion: string, body: Markup): string {
   return html`<!doctype html>
     <html lang="en">
       <head>
@@ -25,30 +22,42 @@ export function pageDocument(
         />
         <meta name="viewport" content="width=device-width, initial-scale=1" />
         <meta name="color-scheme" content="light dark" />
-        <meta name="generator" content="kvctl ${packageVersion}" />
-        <title>${title} · kvctl ${kind}</title>
+        <meta name="generator" content="kvctl ${toolVersion}" />
+        <title>${title}</title>
         <style>
           ${stylesheet()}
         </style>
       </head>
       <body>
-        <header class="masthead">
-          <p class="eyebrow">
-            <span>kvctl ${kind}</span
-            >${verdict === null ? null : html`<span class="status ${verdict.tone}">${verdict.text}</span>`}
-          </p>
-          <h1>${title}</h1>
-          <p class="lead">${lead}</p>
-        </header>
-        <main>${sections}</main>
-        <footer>
-          <p>
-            Written by kvctl ${packageVersion}. This file is complete in itself: it loads nothing and runs no
-            script.
-          </p>
-        </footer>
+        ${body}
       </body>
     </html> `.text
+}
+
+/** A page about more than one run, as one file. */
+export function pageDocument(
+  {title, kind, verdict, lead}: PageText,
+  sections: readonly (Markup | null)[],
+): string {
+  return htmlFile(
+    `${title} · kvctl ${kind}`,
+    packageVersion,
+    html`<header class="masthead">
+        <p class="eyebrow">
+          <span>kvctl ${kind}</span
+          >${verdict === null ? null : html`<span class="status ${verdict.tone}">${verdict.text}</span>`}
+        </p>
+        <h1>${title}</h1>
+        <p class="lead">${lead}</p>
+      </header>
+      <main>${sections}</main>
+      <footer>
+        <p>
+          Written by kvctl ${packageVersion}. This file is complete in itself: it loads nothing and runs no
+          script.
+        </p>
+      </footer>`,
+  )
 }
 
 export function pageSection(
