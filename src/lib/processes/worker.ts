@@ -26,7 +26,11 @@ export class WorkerError extends KvctlError {
  * @param path the compiled file
  */
 export function startWorker<Order, Report>(path: string): Worker<Order, Report> {
-  const child = fork(path, [], {serialization: 'advanced', stdio: ['ignore', 'ignore', 'pipe', 'ipc']})
+  const child = fork(path, [], {
+    ...{serialization: 'advanced', stdio: ['ignore', 'ignore', 'pipe', 'ipc']},
+    // Ctrl-C is for us alone: a worker that has hardly started would die of it.
+    detached: true,
+  })
   const stderr = child.stderr as Socket | null
   stderr?.on('data', (text: Buffer) => process.stderr.write(text)).unref()
   const queue: Report[] = []
