@@ -1,4 +1,4 @@
-import {watchConfig} from '../cli/config-watch.js'
+import {fileVersion, watchConfig} from '../cli/config-watch.js'
 import {KvctlCommand} from '../cli/kvctl-command.js'
 import {LimitBalancing} from '../cli/limit-balancing.js'
 import type {ServeFile} from '../cli/serve-config.js'
@@ -40,6 +40,7 @@ end. With --json the first line is {"url","pid","listeners"}, and a stdin that i
 
   async run(): Promise<void> {
     const {flags} = await this.parse(Serve)
+    const version = flags.config === undefined ? null : await fileVersion(flags.config)
     const {options, controller} = await this.#read(flags.config)
     const settings = serveSettings(flags, process.env, options)
     const {planListeners} = await import('../server/plan-listeners.js')
@@ -84,7 +85,7 @@ end. With --json the first line is {"url","pid","listeners"}, and a stdin that i
       await balancing.configure(controller.balance)
       const reload =
         flags.config === undefined ? null : () => void this.#reload(flags.config!, router, balancing)
-      const stopWatching = reload && watchConfig(flags.config!, reload)
+      const stopWatching = reload && watchConfig(flags.config!, version, reload)
       await untilEnd(signal, this.jsonEnabled() ? process.stdin : null, reload)
       stopWatching?.()
       await balancing.close()
