@@ -57,7 +57,7 @@ describe('kvctl serve', function () {
       const {url, pid, listeners, child} = await serve()
       expect(pid).to.equal(child.pid)
       expect(url).to.match(/^http:\/\/127\.0\.0\.1:\d+$/)
-      const families = ['vram', 'stats', 'segments', 'system', 'cache', 'router']
+      const families = ['vram', 'stats', 'segments', 'system', 'cache', 'router', 'benchmark']
       expect(listeners).to.deep.equal([{url, families}])
       const segments = (await (await fetch(`${url}/segments`)).json()) as {ipc: string; percent: number}[]
       expect(segments.map(({ipc, percent}) => [ipc, percent])).to.deep.equal([['a', 75]])
@@ -97,7 +97,7 @@ describe('kvctl serve', function () {
   it('opens families on ports of their own', async () => {
     const {listeners, url} = await serve(['--listen', 'segments=0'])
     expect(listeners.map(({families}) => families)).to.deep.equal([
-      ['vram', 'stats', 'segments', 'system', 'cache', 'router'],
+      ['vram', 'stats', 'segments', 'system', 'cache', 'router', 'benchmark'],
       ['segments'],
     ])
     const own = listeners[1]!.url
