@@ -28,6 +28,8 @@ export class ElasticKvCacheManager {
   readonly #onClose: () => void
   #isClosed = false
   #limit: LimitRevision | null = null
+  /** One limit after another: a revision is judged against the one that was written before. */
+  #limiting: Promise<unknown> = Promise.resolve()
 
   /** Made by `getKvCacheManager`. */
   constructor(pool: KvCacheManager, publisher: UsagePublisher, facts: PoolFacts, onClose: () => void) {
@@ -103,15 +105,20 @@ export class ElasticKvCacheManager {
     limitBytes: number,
     {revision}: {readonly revision: number},
   ): Promise<MemoryLimitState> {
+    const done = this.#limiting.then(async () => this.#setLimit({limitBytes, revision}))
+    this.#limiting = done.catch(() => undefined)
+    return done
+  }
+
+  async #setLimit(asked: LimitRevision): Promise<MemoryLimitState> {
     this.#checkOpen()
-    const asked = {limitBytes, revision}
     const verdict = judgeRevision(this.#limit, asked)
     if (verdict === 'stale' || verdict === 'conflict')
       return {...this.memoryLimitState(), status: verdict, reason: REASONS[verdict]}
     if (verdict === 'new') {
       // A segment with a total of 0 is in no list; a byte for each buffer leaves no page either.
       const least = this.#facts.numLayers * this.#facts.buffers
-      await this.#publisher.setLimit(Math.max(least, this.#effectiveLimit(limitBytes)))
+      await this.#publisher.setLimit(Math.max(least, this.#effectiveLimit(asked.limitBytes)))
       this.#limit = asked
       this.#pool.applyPendingLimit()
     }

@@ -1,6 +1,7 @@
 import {ConfigurationError, ResourceError} from '../foundation/index.js'
 import {parseDtype} from './dtype.js'
 import type {ElasticKvCacheManager} from './elastic-kv-cache-manager.js'
+import type {KvRanges} from './kv-ranges.js'
 import type {PoolSnapshot} from './pool-snapshot.js'
 import {checkAttention, sglangLayout, vllmLayout, type AttentionType, type StridedView} from './kv-layout.js'
 import type {KvTensor as Tensor} from './kv-tensor.js'
@@ -230,7 +231,8 @@ export function createKvcached(parts: ElasticParts): {
     setInstanceMemoryLimit: async (limitBytes: number, {revision}: {readonly revision: number}) =>
       kvcached.setInstanceMemoryLimit(limitBytes, revision),
   })
-  const infos = new Map<number, Omit<KvCacheInfo, 'buffers'>>()
+  // Of the memory that is described, and gone with it.
+  const infos = new WeakMap<KvRanges, Omit<KvCacheInfo, 'buffers'>>()
 
   const vllm: VllmInterfaces = {
     ...shared('vllm'),
@@ -259,7 +261,7 @@ export function createKvcached(parts: ElasticParts): {
       )
       const pageSizeBytes = layout.blockBytes * layout.buffers
       const blockBytes = isUnified ? pageSizeBytes : layout.blockBytes
-      infos.set(groupId, {
+      infos.set(kvcached.rangesOf(groupId), {
         numBlocks: layout.numBlocks,
         pageSizeBytes,
         blockStrideBytes: geometry.isContiguous ? pageSizeBytes * numLayers : blockBytes,
@@ -270,7 +272,7 @@ export function createKvcached(parts: ElasticParts): {
     },
     kvCacheInfo(groupId = 0) {
       const buffers = kvcached.flatTensorsOf(groupId)
-      const info = infos.get(groupId)
+      const info = infos.get(kvcached.rangesOf(groupId))
       if (info) return {buffers, ...info}
       throw new ResourceError('KV_TENSORS_MISSING', `no KV cache of group ${groupId} exists`)
     },

@@ -117,6 +117,10 @@ export class KvRanges {
 /** Range by range, since each waits once for its device. */
 function unmapAll(places: readonly Place[]): void {
   const byRange = new Map<Reservation, number[]>()
-  for (const {range, page} of places) byRange.set(range, [...(byRange.get(range) ?? []), page])
+  for (const {range, page} of places) {
+    const pages = byRange.get(range)
+    if (pages) pages.push(page)
+    else byRange.set(range, [page])
+  }
   for (const [range, pages] of byRange) range.unmap(...pages)
 }

@@ -298,7 +298,10 @@ class CudaReservation implements Reservation {
       this.#place(address, this.#zeroPage)
       this.#undo.push(() => driver.memUnmap(address, this.pageBytes))
     }
-    this.#undo.push(() => driver.ctxSynchronize())
+    this.#undo.push(() => {
+      this.#enter()
+      driver.ctxSynchronize()
+    })
     this.#driver.memsetD8Async(this.#base, 0, this.pageBytes, this.#stream)
     this.#driver.streamSynchronize(this.#stream)
   }

@@ -3,17 +3,12 @@ import {tmpdir} from 'node:os'
 import {join} from 'node:path'
 import {setTimeout as delay} from 'node:timers/promises'
 import {expect} from 'chai'
-import {
-  ConfigurationError,
-  ResourceError,
-  silentLogger,
-  systemClock,
-} from '../../../src/lib/foundation/index.js'
+import {ConfigurationError, ResourceError, silentLogger} from '../../../src/lib/foundation/index.js'
 import {createKvcached, ElasticMHATokenToKVPool, type KvTensor} from '../../../src/lib/elastic/index.js'
 import {ElasticBlockPool} from '../../../src/lib/engine/index.js'
 import {reserveHostMemory, type PageReserve, type Reservation} from '../../../src/lib/memory/index.js'
-import {createMemoryStore, createSegmentStore, type SegmentStore} from '../../../src/lib/segments/index.js'
-import {libc} from '../../../src/native/libc.js'
+import type {SegmentStore} from '../../../src/lib/segments/index.js'
+import {segmentStoreIn} from '../../support/segments.js'
 
 const MIB = 2 ** 20
 const PAGE = 2 * MIB
@@ -50,15 +45,7 @@ describe("kvcached's library", () => {
   beforeEach(() => {
     folder = mkdtempSync(join(tmpdir(), 'kvctl-elastic-'))
     ranges = []
-    store = createSegmentStore({
-      directory: folder,
-      libc,
-      clock: systemClock,
-      logger: silentLogger,
-      memories: createMemoryStore(join(folder, 'state'), silentLogger),
-      readPatienceMs: 1000,
-      lockTimeoutMs: 1000,
-    })
+    store = segmentStoreIn(folder)
     start()
   })
   afterEach(async () => {
@@ -403,6 +390,9 @@ describe("kvcached's library", () => {
     expect(await manager.setMemoryLimit(-1, {revision: 9}).catch((error: unknown) => error)).to.be.instanceOf(
       RangeError,
     )
+    const both = await Promise.all([limit(4, 8), limit(3, 7)])
+    expect(both.map(({status}) => status)).to.deep.equal(['applied', 'stale'])
+    expect(manager.memoryLimitState()).to.include({revision: 8, limit_bytes: 4 * bundle})
     await kvcached.vllm.shutdownKvcached()
     expect(await limit(1, 7)).to.include({status: 'unavailable'})
   })
