@@ -257,6 +257,16 @@ describe('the benchmark service of kvctl serve', function () {
       'validation_error',
       ['overrides.request.temperature'],
     ])
+    const endless = {pattern: 'poisson', rate: 20_000, duration_seconds: 86_400, dry_run: true}
+    expect(await refused(endless)).to.deep.equal([422, 'validation_error', ['requests']])
+    const huge = {load_test: {requests: 1e9, warmup_requests: 1e9}, request: {prompt_tokens: 1e9}}
+    expect(await refused({overrides: huge})).to.deep.equal([
+      422,
+      'validation_error',
+      ['requests', 'warmup_requests', 'request.prompt_tokens'],
+    ])
+    const empty = await fetch(`${server.url}/api/v1/benchmark`, {method: 'POST'})
+    expect(empty.status, 'a page of another site could send it').to.equal(422)
     expect(await refused({...short, model_uri: 's3://m'})).to.deep.equal([503, 'unavailable', []])
     expect(await refused('{')).to.deep.equal([400, 'bad_request', []])
     expect(await refused(JSON.stringify({prompt: 'x'.repeat(2 ** 20)}))).to.deep.equal([

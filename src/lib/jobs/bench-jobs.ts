@@ -173,7 +173,10 @@ export class BenchJobs {
       await this.#end(job, {status: 'cancelled', exit_code: 130, error: null})
       return jobJson(job)
     }
-    job.process?.send({kind: 'cancel'})
+    const {process} = job
+    process?.send({kind: 'cancel'})
+    // One that does not come to its end would hold up all that wait.
+    if (process) setTimeout(() => void process.stop(0), CANCEL_GRACE_MS).unref()
     return jobJson(job)
   }
 
@@ -242,8 +245,14 @@ export class BenchJobs {
     } catch (error) {
       const message = error instanceof Error ? error.message : String(error)
       this.#options.logger.error(`run ${job.file.run_id}: ${message}`)
-      await this.#end(job, {status: 'failed', exit_code: 1, error: {code: 'RUN_DIED', message}})
+      await this.#end(
+        job,
+        job.isCancelled
+          ? {status: 'cancelled', exit_code: 130, error: null}
+          : {status: 'failed', exit_code: 1, error: {code: 'RUN_DIED', message}},
+      )
     } finally {
+      await job.process?.stop(0)
       job.process = null
     }
   }

@@ -16,16 +16,17 @@ export class RequestInvalidError extends ConfigurationError {
   }
 }
 
-const MOST_REQUESTS = 1_000_000
-const MOST_CONCURRENCY = 10_000
+export const MOST_REQUESTS = 1_000_000
+export const MOST_CONCURRENCY = 10_000
 const DAY_SECONDS = 86_400
 const notTaken = (why: string) => z.null({error: why}).default(null)
 const block = z.record(z.string(), z.unknown())
 
 /** The body of `POST /api/v1/benchmark`: options of `kvctl bench` in snake case. Files of the server cannot be named. */
 export const jobRequestSchema = z.strictObject({
-  namespace: z.string().min(1).nullish(),
-  service: z.string().min(1).nullish(),
+  // As Kubernetes has them; they become labels of metrics.
+  namespace: z.string().min(1).max(253).nullish(),
+  service: z.string().min(1).max(253).nullish(),
   url: z
     .url({protocol: /^https?$/})
     .nullish()
@@ -50,7 +51,7 @@ export const jobRequestSchema = z.strictObject({
   warmup_requests: z.int().min(0).max(MOST_REQUESTS).nullish(),
   max_tokens: z.int().min(1).nullish(),
   prompt: z.string().nullish(),
-  prompt_tokens: z.int().min(1).nullish(),
+  prompt_tokens: z.int().min(1).max(1_000_000).nullish(),
   temperature: z.number().min(0).max(2).nullish(),
   stream: z.boolean().nullish(),
   ignore_eos: z.boolean().nullish(),
@@ -71,7 +72,7 @@ export type JobRequest = z.output<typeof jobRequestSchema>
 
 /** @throws RequestInvalidError */
 export function parseJobRequest(body: unknown): JobRequest {
-  const {success, data, error} = jobRequestSchema.safeParse(body ?? {})
+  const {success, data, error} = jobRequestSchema.safeParse(body)
   if (success) return data
   throw new RequestInvalidError(
     error.issues.flatMap(issue =>

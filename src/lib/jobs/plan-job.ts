@@ -6,6 +6,7 @@ import {
   wishesOfProfile,
   workloadOf,
   type BenchAsk,
+  type BenchOptions,
   type LoadFlags,
 } from '../bench/index.js'
 import {checkYaml} from '../config/index.js'
@@ -19,7 +20,10 @@ import {
   shippedProfiles,
   type Profile,
 } from '../profiles/index.js'
-import {RequestInvalidError, type JobRequest} from './job-request.js'
+import {MOST_CONCURRENCY, MOST_REQUESTS, RequestInvalidError, type JobRequest} from './job-request.js'
+
+/** Of one prompt. */
+const MOST_TOKENS = 1_000_000
 
 export interface PlannedJob {
   readonly ask: BenchAsk
@@ -37,6 +41,7 @@ export async function planJob(request: JobRequest, targets: readonly string[]): 
   const urls = urlsOf(request, targets)
   const {profile, warnings} = await profileOf(request)
   const asked = resolveBenchOptions(loadFlagsOf(request, urls.length === 0), wishesOfProfile(profile))
+  requireBounded(asked, profile)
   const {options, workload} = await workloadOf(asked)
   return {
     profileName: profile.metadata.name,
@@ -61,6 +66,24 @@ export async function planJob(request: JobRequest, targets: readonly string[]): 
       },
     },
   }
+}
+
+/** A plan is made whole, by the process that serves everybody: what it would hold is bounded, whoever says it. */
+function requireBounded(options: BenchOptions, {request}: Profile): void {
+  const {requests, ratePerSecond, durationSeconds, warmupRequests, concurrency} = options
+  const sent = requests ?? Math.round((ratePerSecond ?? 0) * (durationSeconds ?? 0))
+  const bounds: readonly (readonly [path: string, value: number | undefined, most: number])[] = [
+    ['requests', sent, MOST_REQUESTS],
+    ['warmup_requests', warmupRequests, MOST_REQUESTS],
+    ['concurrency', concurrency, MOST_CONCURRENCY],
+    ['request.prefix_groups', request.prefix_groups, MOST_REQUESTS],
+    ['request.prefix_tokens', request.prefix_tokens, MOST_TOKENS],
+    ['request.prompt_tokens', request.prompt_tokens, MOST_TOKENS],
+  ]
+  const details = bounds.flatMap(([path, value, most]) =>
+    value !== undefined && value > most ? [{path, message: `is ${value}, and may be ${most} at most`}] : [],
+  )
+  if (details.length > 0) throw new RequestInvalidError(details)
 }
 
 function urlsOf({url, service, model_uri, skip_deploy}: JobRequest, targets: readonly string[]): string[] {

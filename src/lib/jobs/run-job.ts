@@ -1,5 +1,4 @@
 import {join} from 'node:path'
-import {analyzeRun} from '../analysis/index.js'
 import {
   requestsIn,
   runBench,
@@ -10,7 +9,6 @@ import {
   type LoadCounts,
 } from '../bench/index.js'
 import {errorDocument, EXIT, KvctlError, ValidationError} from '../foundation/index.js'
-import {writeReport} from '../report/index.js'
 import {RUN_FILES, type RunResults} from '../runs/index.js'
 import type {JobProgress, JobReport} from './job.js'
 import type {JobRequest} from './job-request.js'
@@ -41,8 +39,10 @@ export async function runJob(
     const {ask} = await planJob(request, targets)
     const outcome = await measure(ask, parts, report, signal)
     report({kind: 'stage', stage: 'analyze'})
+    const {analyzeRun} = await import('../analysis/index.js')
     const {results} = await analyzeRun(outcome.run)
     report({kind: 'stage', stage: 'report'})
+    const {writeReport} = await import('../report/index.js')
     await writeReport(outcome.run, join(outcome.run.path, RUN_FILES.report))
     if (outcome.wasStopped) throw new Error('cancelled')
     const failure = runVerdict(outcome.outcomes, outcome.url)

@@ -195,14 +195,16 @@ function storedRuns(app: FastifyInstance, context: ApiContext): void {
       },
     },
     async (request, reply) => {
-      const {folder} = jobsOf(context)
+      const jobs = jobsOf(context)
+      const {folder} = jobs
       const {run_id} = request.params
       const run = await findRun(folder, run_id)
       const known = run && (await storedRun(folder, run.runId))
       if (run === null || known === null)
         throw new ResourceError('RUN_NOT_FOUND', `there is no run ${run_id}`)
-      if (known.status === 'queued' || known.status === 'running')
-        throw new RunOpenError(run_id, known.status)
+      // What is remembered is ahead of the file.
+      const now = jobs.find(run.runId)?.status ?? known.status
+      if (now === 'queued' || now === 'running') throw new RunOpenError(run_id, now)
       // Fastify fills no defaults in what it does not coerce.
       const {view} = resultsQuery.parse(request.query)
       if (view === 'report') {
@@ -212,7 +214,7 @@ function storedRuns(app: FastifyInstance, context: ApiContext): void {
           .send(await readView(run, view))
       }
       if (view === 'requests') return reply.type('text/csv; charset=utf-8').send(await readView(run, view))
-      if (known.status !== 'failed') return JSON.parse(await readView(run, view)) as unknown
+      if (now !== 'failed') return JSON.parse(await readView(run, view)) as unknown
       // A failed run gives what there is.
       const text = await readView(run, view).catch(() => '{}')
       return {run_id: run.runId, ...(JSON.parse(text) as object), status: 'failed'}
