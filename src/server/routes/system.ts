@@ -28,10 +28,9 @@ export function systemRoutes(app: FastifyInstance, context: ApiContext): void {
     },
     async (_, reply) => {
       const checks = await look()
-      // Without its folder a benchmark service can do nothing.
-      const isDown = traffic.isDraining || checks.output_dir?.status === 'failed'
-      const status = isDown ? 'unavailable' : checks.segments.status === 'ok' ? 'healthy' : 'degraded'
-      return reply.code(isDown ? 503 : 200).send({
+      const isWell = [checks.segments, checks.output_dir].every(check => check?.status !== 'failed')
+      const status = traffic.isDraining ? 'unavailable' : isWell ? 'healthy' : 'degraded'
+      return reply.code(traffic.isDraining ? 503 : 200).send({
         status,
         version: context.version,
         uptime_seconds: Math.round((clock.nowNs() - context.startedNs) / 1e6) / 1000,
@@ -93,7 +92,9 @@ async function checksOf(context: ApiContext): Promise<Checks> {
 async function folderCheck(folder: string): Promise<Check> {
   try {
     // Made with the first run, when there is none.
-    await access(existsSync(folder) ? folder : dirname(folder), constants.W_OK)
+    let nearest = folder
+    while (!existsSync(nearest)) nearest = dirname(nearest)
+    await access(nearest, constants.W_OK)
     return {status: 'ok', detail: folder}
   } catch (error) {
     return {status: 'failed', detail: error instanceof Error ? error.message : String(error)}
