@@ -12,6 +12,7 @@ export {
   type ErrorOptionsKvctl,
 } from './errors.js'
 export {stringifyExact} from './exact-json.js'
+export {fieldsOf, numberOf, rowsOf, textOf, type Fields} from './fields.js'
 export {parseQuantity, QUANTITY} from './quantities.js'
 export {formatSize, parseSize} from './sizes.js'
 export {formatDurationMs, parseDurationMs} from './durations.js'

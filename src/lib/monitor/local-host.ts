@@ -33,6 +33,7 @@ export function watchLocalHost(parts: LocalHostParts, names: readonly string[]):
   let last: MachineLook | null = null
   let sides: Pick<MachineWithSides, 'tiers' | 'models'> = {tiers: [], models: []}
   let asking: Promise<void> | null = null
+  let sidesAsked: Promise<unknown> = Promise.resolve()
   const rates = new EngineRatesByUrl()
 
   const lookAtSegmentsNow = async (): Promise<void> => {
@@ -49,8 +50,8 @@ export function watchLocalHost(parts: LocalHostParts, names: readonly string[]):
     const all = names.length === 0 ? seen.looks : undefined
     const parts = await machine()
     sides = parts
-    const asked = [...parts.tiers, ...parts.models].map(side => side.refresh())
-    ;[last] = await Promise.all([parts.look(signal, all), ...asked])
+    sidesAsked = Promise.all([...parts.tiers, ...parts.models].map(side => side.refresh()))
+    last = await parts.look(signal, all)
     rates.read(new Map(last.engines.flatMap(countersOf)))
   }
 
@@ -61,7 +62,13 @@ export function watchLocalHost(parts: LocalHostParts, names: readonly string[]):
       // Drivers and engines are first asked when something is on the screen, and one question at a time: a driver that hangs
       // is asked no faster than it answers.
       if (patienceMs > 0) asking ??= askMachine(signal).finally(() => (asking = null))
-      if (asking) await settledWithin(asking, patienceMs, clock, signal)
+      if (asking)
+        await settledWithin(
+          asking.then(() => sidesAsked),
+          patienceMs,
+          clock,
+          signal,
+        )
       const figures = segmentFigures(seen)
       const engines = engineFigures(last?.engines ?? [], url => rates.of(url))
       return {

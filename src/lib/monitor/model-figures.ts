@@ -1,5 +1,5 @@
 import {askIfOffered, type RemoteServer} from './ask-server.js'
-import {fieldsOf, numberOf, rowsOf, textOf} from './fields.js'
+import {fieldsOf, numberOf, rowsOf, textOf} from '../foundation/index.js'
 
 /** A model behind a controller on the screen; null is unknown. */
 export interface ModelFigures {

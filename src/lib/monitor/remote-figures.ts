@@ -37,10 +37,10 @@ export function figuresOfVram(
   }
   const devices = document.devices.flatMap(devicesOf)
   const engines = document.engines.map(engine => engineOf(engine, rates(engine.url)))
-  const indexes = new Map(devices.map(({uuid, index}) => [uuid, index]))
+  const indexes = new Map(devices.flatMap(({uuid, index}) => (uuid === null ? [] : [[uuid, index] as const])))
   const tenants = document.processes.map(row => ({
     pid: row.pid,
-    device: indexes.get(row.gpu_uuid) ?? `${row.gpu_index}`,
+    device: indexes.get(row.gpu_uuid ?? '') ?? `${row.gpu_index}`,
     gpuBytes: 'used_bytes' in row.unavailable ? null : row.used_bytes,
     smPercent: null,
     name: 'name' in row.unavailable ? null : row.name,

@@ -31,6 +31,7 @@ export function watchRemoteHost(server: RemoteServer, names: readonly string[]):
   let vram: VramDocument | null = null
   let whyNoVram: string | null = null
   let asking: Promise<void> | null = null
+  let sidesAsked: Promise<unknown> = Promise.resolve()
 
   const askSegments = async (): Promise<void> => {
     try {
@@ -54,12 +55,18 @@ export function watchRemoteHost(server: RemoteServer, names: readonly string[]):
     }
   }
   const ask = async (): Promise<void> => {
-    await Promise.all([askSegments(), askVram(), models.refresh(), tiers.refresh()])
+    sidesAsked = Promise.all([models.refresh(), tiers.refresh()])
+    await Promise.all([askSegments(), askVram()])
   }
   return {
     async look(patienceMs, signal) {
       asking ??= ask().finally(() => (asking = null))
-      await settledWithin(asking, Math.max(patienceMs, LEAST_PATIENCE_MS), clock, signal)
+      await settledWithin(
+        asking.then(() => sidesAsked),
+        Math.max(patienceMs, LEAST_PATIENCE_MS),
+        clock,
+        signal,
+      )
       const seen = figuresOfVram(vram, segments, engine => rates.of(engine))
       return {
         ...{host: url, takenAtMs, trouble, segments},

@@ -1,5 +1,5 @@
 import {askForText, askIfOffered, type RemoteServer} from './ask-server.js'
-import {fieldsOf, numberOf, textOf} from './fields.js'
+import {fieldsOf, numberOf, textOf} from '../foundation/index.js'
 
 /** A tier of a KV-cache worker on the screen; null is unknown. */
 export interface TierFigures {

@@ -95,7 +95,8 @@ export function askForOrder(
   isUndo: boolean,
 ): {question: string; request: ActionRequest} | {problem: string} {
   const name = nameOf(sleeper)
-  if ((order === 'sleep') === isAsleep)
+  // What was done a moment ago may not be seen yet.
+  if (!isUndo && (order === 'sleep') === isAsleep)
     return {problem: `${name} is ${isAsleep ? 'asleep' : 'awake'} already`}
   if (order === 'sleep' && busy > 0)
     return {problem: `${name} has ${busy} ${busy === 1 ? 'request' : 'requests'}, which sleep would abort`}

@@ -260,7 +260,7 @@ describe('an action', () => {
     expect(saying('6', 's')).to.equal('select an engine or a model that answers first')
   })
 
-  it('that put a model to sleep can be taken back as it stands then', () => {
+  it('that put a model to sleep can be taken back at once and later, until it is gone', () => {
     const asked = ['7', 's', 'y'].map(name => key(name)).reduce(reduce, FULL)
     expect(asked.action).to.deep.equal({
       ...{kind: 'sleep', host: 'gpu-box', isUndo: false},
@@ -268,7 +268,10 @@ describe('an action', () => {
     })
     const done = reduce(asked, {kind: 'acted', request: asked.action!, result: {kind: 'obeyed'}})
     expect(done.message).to.deep.equal({text: 'm is asleep.', tone: 'good'})
-    expect(press(done, 'u').message?.text).to.equal('m is awake already')
+    // Before the next look it still seems awake.
+    expect(press(done, 'u').dialog)
+      .to.have.property('question')
+      .match(/^Take back: Wake m\?/)
     const models = [modelFigures('m', {phase: 'asleep'})]
     const later = reduce(done, {kind: 'look', look: monitorLook(1, hostLook({models}))})
     const back = press(press(later, 'u'), 'y')

@@ -1,6 +1,7 @@
 import type {CacheReply} from '../answers/reply.js'
 import {CACHE_OPERATIONS, type CacheOperation} from '../operations.js'
-import {complaintOf, fieldsOf, refusedSettings} from './reply-words.js'
+import {fieldsOf} from '../../foundation/index.js'
+import {complaintOf, refusedSettings} from './reply-words.js'
 
 /** What one process answered; without a status it did not. */
 export interface TargetReply {

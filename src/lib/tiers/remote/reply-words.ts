@@ -1,10 +1,5 @@
+import {fieldsOf, type Fields} from '../../foundation/index.js'
 import type {CacheOperation} from '../operations.js'
-
-type Fields = Readonly<Record<string, unknown>>
-
-export function fieldsOf(body: unknown): Fields {
-  return typeof body === 'object' && body !== null && !Array.isArray(body) ? (body as Fields) : {}
-}
 
 /** What a worker says went wrong, in any of its forms: `error` and `message`, FastAPI's `detail`, a text. */
 export function complaintOf(body: unknown): string {
