@@ -9,8 +9,6 @@ const report = (message: JobReport): void => {
 }
 
 process.on('disconnect', () => process.exit(0))
-// Ctrl-C in a terminal reaches this process too; the parent decides what it means.
-process.on('SIGINT', () => undefined)
 process.on('message', (order: JobOrder) => {
   if (order.kind === 'cancel') abort.abort(new Error('cancelled'))
   else void run(order)

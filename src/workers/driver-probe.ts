@@ -2,8 +2,6 @@
 import {serveDriverProbe, type ProbeOrder} from '../lib/gpu/index.js'
 
 process.on('disconnect', () => process.exit(0))
-// Ctrl-C in a terminal reaches this process too; the parent decides what it means.
-process.on('SIGINT', () => undefined)
 
 const serve = serveDriverProbe(report => {
   if (process.connected) process.send!(report)

@@ -2,8 +2,6 @@
 import {serveGpuOrders, type GpuOrder} from '../lib/gpu/index.js'
 
 process.on('disconnect', () => process.exit(0))
-// Ctrl-C in a terminal reaches this process too; the parent decides what it means.
-process.on('SIGINT', () => undefined)
 
 const serve = serveGpuOrders(part => {
   if (process.connected) process.send!(part)

@@ -8,7 +8,6 @@ const report = (message: KnownServerReport): void => {
 let server: KnownServer | null = null
 
 process.on('disconnect', () => process.exit(0))
-process.on('SIGINT', () => undefined)
 process.on('message', (order: KnownServerOrder) => {
   if (order.kind === 'serve') {
     server = new KnownServer(order.times)

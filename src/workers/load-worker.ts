@@ -9,8 +9,6 @@ const report = (message: LoadReport): void => {
 const [begin, measure] = [gate(), gate()]
 
 process.on('disconnect', () => process.exit(0))
-// Ctrl-C in a terminal reaches this process too; the parent decides what it means.
-process.on('SIGINT', () => undefined)
 process.on('message', (order: LoadOrder) => {
   switch (order.kind) {
     case 'prepare':

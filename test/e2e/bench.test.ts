@@ -7,6 +7,7 @@ import {expect} from 'chai'
 import {runCli, startCli} from '../support/cli.js'
 import {readRows} from '../support/run-files.js'
 import {startTruthServer, type TruthServer} from '../support/truth.js'
+import {until} from '../support/until.js'
 
 type Json = Readonly<Record<string, never>>
 
@@ -137,6 +138,35 @@ describe('kvctl bench', function () {
     expect(outcomes.filter(type => type === '').length).to.be.at.least(4)
     expect(await readJson(run, 'results.json')).to.include({status: 'interrupted'})
     expect(await readdir(run)).to.include('report.html')
+  })
+
+  it('pauses its load processes with itself at Ctrl-Z, and goes on with them', async () => {
+    server = await startTruthServer({ttftMs: 5, gapMs: 1, tokens: 5})
+    const args = ['bench', '--url', server.url, '--requests', '400', '--concurrency', '2']
+    const child = startCli([...args, '--output-dir', join(folder, 'run')], {cwd: folder})
+    const ended = once(child, 'close')
+    const states = async (): Promise<string[]> => {
+      const pids = (await readFile(`/proc/${child.pid}/task/${child.pid}/children`, 'utf8')).trim().split(' ')
+      const stats = await Promise.all(
+        [child.pid, ...pids].map(pid => readFile(`/proc/${pid}/stat`, 'utf8').catch(() => '')),
+      )
+      return stats.map(stat => stat.slice(stat.lastIndexOf(')') + 2)[0]!)
+    }
+    const rows = async (): Promise<number> =>
+      (await readFile(join(folder, 'run', 'requests.csv'), 'utf8').catch(() => '')).split('\n').length
+    await until(
+      async () => (await rows()) > 8,
+      () => 'no rows',
+    )
+    child.kill('SIGTSTP')
+    let seen: string[] = []
+    await until(
+      async () => (seen = await states()).length >= 2 && seen.every(state => state === 'T'),
+      () => seen.join(' '),
+    )
+    child.kill('SIGCONT')
+    expect((await ended)[0]).to.equal(0)
+    expect(await readRows(join(folder, 'run'))).to.have.length.at.least(400)
   })
 
   it('leaves with 3 and one line when no server answers', async () => {

@@ -1,4 +1,4 @@
-import {fork} from 'node:child_process'
+import {fork, type ChildProcess} from 'node:child_process'
 import type {Socket} from 'node:net'
 import {KvctlError} from '../foundation/index.js'
 
@@ -19,6 +19,28 @@ export class WorkerError extends KvctlError {
   readonly exitCode = 1
 }
 
+const running = new Set<ChildProcess>()
+
+function pauseAll(): void {
+  for (const child of running) child.kill('SIGSTOP')
+  process.kill(process.pid, 'SIGSTOP')
+}
+
+function continueAll(): void {
+  for (const child of running) child.kill('SIGCONT')
+}
+
+/** Ctrl-Z, unlike Ctrl-C, is for workers too: a load that goes on while nobody counts it would be no pause. */
+function pauseWithUs(child: ChildProcess): void {
+  if (running.size === 0) process.on('SIGTSTP', pauseAll).on('SIGCONT', continueAll)
+  running.add(child)
+  const ended = (): void => {
+    running.delete(child)
+    if (running.size === 0) process.off('SIGTSTP', pauseAll).off('SIGCONT', continueAll)
+  }
+  child.once('exit', ended).once('error', ended)
+}
+
 /**
  * Forks an entry file of `src/workers`. The worker must end when its channel closes, which is how it learns of our death. It has
  * no terminal: Node sets one back, at its own end, to what it was at its start, which a full screen may have been.
@@ -31,6 +53,7 @@ export function startWorker<Order, Report>(path: string): Worker<Order, Report> 
     // Ctrl-C is for us alone: a worker that has hardly started would die of it.
     detached: true,
   })
+  pauseWithUs(child)
   const stderr = child.stderr as Socket | null
   stderr?.on('data', (text: Buffer) => process.stderr.write(text)).unref()
   const queue: Report[] = []
