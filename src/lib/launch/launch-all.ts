@@ -51,7 +51,10 @@ export async function launchAll(
   for (const [index, command] of plan.commands.entries()) {
     if (index > 0 && plan.delayMs > 0) await parts.clock.sleep(plan.delayMs, ending).catch(() => {})
     if (ending.aborted) break
-    running.push({command, over: run(command)})
+    const over = run(command)
+    // Heard below; until then it must not count as one that nobody hears of.
+    over.catch(() => end.abort())
+    running.push({command, over})
   }
   const overs = Promise.all(running.map(({over}) => over))
   try {
@@ -59,6 +62,7 @@ export async function launchAll(
   } finally {
     end.abort()
     await stopped
+    await Promise.allSettled(running.map(({over}) => over))
   }
   return failed
 }

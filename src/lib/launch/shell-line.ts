@@ -12,12 +12,10 @@ export function withoutSecrets({file, args, env}: LaunchCommand): {
   const words = [file, ...args].map(word => {
     const [flag = '', value] = word.split('=', 2)
     const isFlag = word.startsWith('-')
-    if (isValue && !isFlag) {
-      isValue = false
-      return REMOVED
-    }
-    isValue = isFlag && value === undefined && SECRET.test(flag)
-    return isFlag && value !== undefined && SECRET.test(flag) ? `${flag}=${REMOVED}` : word
+    // Some flags take several.
+    if (!isFlag) return isValue ? REMOVED : word
+    isValue = value === undefined && SECRET.test(flag)
+    return value !== undefined && SECRET.test(flag) ? `${flag}=${REMOVED}` : word
   })
   const shown = Object.entries(env).map(([name, value]) => [name, SECRET.test(name) ? REMOVED : value])
   return {words, env: Object.fromEntries(shown) as Record<string, string>}
