@@ -17,13 +17,16 @@ export class LimitBalancing {
 
   /** Settles when limits follow `config`: at once where nothing has changed. null moves nothing any more. */
   async configure(config: BalanceConfig | null): Promise<void> {
-    this.#turn = this.#turn.then(async () => {
+    const turn = this.#turn.then(async () => {
       if (isDeepStrictEqual(config, this.#config)) return
       await this.#stop()
+      this.#stop = async () => {}
+      this.#config = null
+      if (config !== null) this.#stop = await this.#start(config)
       this.#config = config
-      this.#stop = config === null ? async () => {} : await this.#start(config)
     })
-    return this.#turn
+    this.#turn = turn.catch(() => undefined)
+    return turn
   }
 
   async close(): Promise<void> {
