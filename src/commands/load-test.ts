@@ -1,4 +1,5 @@
-import {apiKeyOf, LoadCommand} from '../cli/load-command.js'
+import {apiKeyOf} from '../cli/api-key.js'
+import {LoadCommand} from '../cli/load-command.js'
 import {planText} from '../cli/plan-summary.js'
 import type {PlanJson} from '../lib/bench/index.js'
 

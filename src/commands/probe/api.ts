@@ -2,7 +2,7 @@ import {Flags} from '@oclif/core'
 import {alignColumns} from '../../cli/align-columns.js'
 import {durationFlag, urlFlag} from '../../cli/flags.js'
 import {KvctlCommand} from '../../cli/kvctl-command.js'
-import {apiKeyOf} from '../../cli/load-command.js'
+import {apiKeyOf} from '../../cli/api-key.js'
 
 interface ProbeJson {
   readonly url: string

@@ -2,7 +2,7 @@ import {join} from 'node:path'
 import {Flags} from '@oclif/core'
 import {countFlag, urlFlag} from '../../cli/flags.js'
 import {KvctlCommand} from '../../cli/kvctl-command.js'
-import {apiKeyOf} from '../../cli/load-command.js'
+import {apiKeyOf} from '../../cli/api-key.js'
 import type {CacheProbe} from '../../lib/probe/index.js'
 import {benchParts} from '../../wiring.js'
 

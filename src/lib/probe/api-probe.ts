@@ -1,6 +1,7 @@
 import {NetworkError} from '../foundation/index.js'
 import type {HttpAnswer, HttpClient} from '../http/index.js'
 import type {InferenceTarget} from '../inference/index.js'
+import {errorMessage} from '../openai/index.js'
 
 /** What a server can do of the OpenAI API. */
 export interface Capability {
@@ -67,7 +68,7 @@ const CHECKS: readonly Check[] = [
     body: {messages: ASK},
     judge: answer => (typeof bodyOf(answer)?.usage?.completion_tokens === 'number' ? null : 'no usage'),
   },
-  {name: 'streaming', route: 'chat/completions', body: {messages: ASK, stream: true}, judge: judgeStream(1)},
+  {name: 'streaming', route: 'chat/completions', body: {messages: ASK, stream: true}, judge: judgeStream},
   {
     name: 'stream_usage',
     route: 'chat/completions',
@@ -230,17 +231,12 @@ function chunksOf({text}: HttpAnswer): StreamChunk[] {
   })
 }
 
-function judgeStream(least: number): Check['judge'] {
-  return answer => {
-    if (!answer.contentType.startsWith('text/event-stream')) return `answered as ${answer.contentType}`
-    if (!/^data: ?\[DONE\]/m.test(answer.text)) return 'the stream has no [DONE]'
-    return chunksOf(answer).filter(({choices}) => (choices?.length ?? 0) > 0).length >= least
-      ? null
-      : 'no chunk'
-  }
+function judgeStream(answer: HttpAnswer): string | null {
+  if (!answer.contentType.startsWith('text/event-stream')) return `answered as ${answer.contentType}`
+  if (!/^data: ?\[DONE\]/m.test(answer.text)) return 'the stream has no [DONE]'
+  return chunksOf(answer).some(({choices}) => (choices?.length ?? 0) > 0) ? null : 'no chunk'
 }
 
 function reasonOf(answer: HttpAnswer): string {
-  const {error, message} = (documentOf(answer.text) ?? {}) as {error?: {message?: string}; message?: string}
-  return (error?.message ?? message ?? answer.text).replaceAll(/\s+/g, ' ').slice(0, 200)
+  return (errorMessage(documentOf(answer.text)) ?? answer.text).replaceAll(/\s+/g, ' ').slice(0, 200)
 }
