@@ -1,5 +1,5 @@
 import {formatDurationMs} from '../lib/foundation/index.js'
-import type {RunResults} from '../lib/runs/index.js'
+import {isFailure, type RunResults} from '../lib/runs/index.js'
 
 const UNKNOWN = 'N/A'
 const LATENCIES = [
@@ -12,7 +12,7 @@ const LATENCIES = [
 /** What a run found, in a dozen lines for a terminal; figures in milliseconds. */
 export function runSummary(results: RunResults): string {
   const {requests, window} = results
-  const failures = Object.entries(results.outcomes).filter(([name]) => name !== 'ok')
+  const failures = Object.entries(results.outcomes).filter(([name]) => isFailure(name))
   const seconds = window.seconds === null ? '' : ` in ${formatDurationMs(window.seconds * 1000)}`
   const lines = [
     `Run ${results.run_id}: ${requests.success} of ${requests.total} requests succeeded${seconds}`,

@@ -94,11 +94,13 @@ function groupJson(
   const sentRows = Uint32Array.from(rowList).sort(
     (left, right) => table.sentAtUs[left]! - table.sentAtUs[right]! || table.id[left]! - table.id[right]!,
   )
-  let [successes, tokens, speedSum, speeds] = [0, 0, 0, 0]
+  const cancelledCode = table.outcomeNames.indexOf('cancelled')
+  let [judged, successes, tokens, speedSum, speeds] = [0, 0, 0, 0, 0]
   let [from, to] = [Infinity, -Infinity]
   for (const row of sentRows) {
     from = Math.min(from, table.sentAtUs[row]!)
     if (table.doneAtUs[row]! > to) to = table.doneAtUs[row]!
+    if (table.outcome[row] !== cancelledCode) judged++
     if (table.outcome[row] !== 0) continue
     successes++
     const count = Math.max(0, table.completionTokens[row]!)
@@ -113,9 +115,9 @@ function groupJson(
     distributionJson(summarize(samplesOf(group, metric)), unit)
   const span = seconds ?? (to > from ? (to - from) / 1e6 : null)
   return {
-    requests: sentRows.length,
+    requests: judged,
     successes,
-    error_rate: rounded(ratio(sentRows.length - successes, sentRows.length)),
+    error_rate: rounded(ratio(judged - successes, judged)),
     throughput_rps: rounded(ratio(successes, span)),
     tokens_per_sec: rounded(ratio(tokens, span)),
     e2e_tokens_per_sec: rounded(ratio(speedSum, speeds)),

@@ -1,5 +1,5 @@
 import {percentile} from '../metrics/index.js'
-import type {RequestRecord, TimeSample} from '../runs/index.js'
+import {isFailure, type RequestRecord, type TimeSample} from '../runs/index.js'
 import type {LoadCounts} from './load-loop.js'
 
 /** Median and p95 of what came lately, ms. */
@@ -97,7 +97,7 @@ export function createLiveRun(total: number, startMs: number): LiveRun {
     },
     answered(records, nowMs) {
       for (const {outcome, sentAtMs, firstTokenAtMs, gapsUs} of records) {
-        if (outcome !== 'ok') failures.set(outcome, (failures.get(outcome) ?? 0) + 1)
+        if (isFailure(outcome)) failures.set(outcome, (failures.get(outcome) ?? 0) + 1)
         if (sentAtMs === null || firstTokenAtMs === null) continue
         answers.push({
           atMs: nowMs,

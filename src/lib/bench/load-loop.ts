@@ -1,5 +1,5 @@
 import {mixBits} from '../foundation/index.js'
-import type {RequestRecord} from '../runs/index.js'
+import {isFailure, type RequestRecord} from '../runs/index.js'
 import type {BenchPlan} from './bench-plan.js'
 import {ExchangeRecorder, type RequestIdentity} from './exchange-recorder.js'
 import type {InstrumentMeter} from './instrument.js'
@@ -309,8 +309,8 @@ export class LoadLoop {
   }
 
   #finish(record: RequestRecord): void {
-    if (record.outcome === 'ok' || record.outcome === 'cancelled') this.#counts.done++
-    else this.#counts.failed++
+    if (isFailure(record.outcome)) this.#counts.failed++
+    else this.#counts.done++
     this.#counts.tokens += record.completionTokens ?? 0
     this.#parts.onRecord(record)
     this.#settleIfIdle()
@@ -331,6 +331,9 @@ export class LoadLoop {
   }
 
   #settleIfIdle(): void {
-    if (this.#inFlight === 0 && this.#thinking === 0 && !this.#isSending) this.#settle()
+    if (this.#inFlight > 0 || this.#isSending) return
+    // Whoever is still to come finds nothing to send.
+    const isDone = this.#isStopped || (this.#openSessions === 0 && this.#next >= this.#parts.list.ids.length)
+    if (this.#thinking === 0 || isDone) this.#settle()
   }
 }

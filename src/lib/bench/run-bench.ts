@@ -3,7 +3,6 @@ import type {GpuSampler} from '../gpu/index.js'
 import type {HttpClient} from '../http/index.js'
 import type {EmbeddedEngine, InferenceTarget} from '../inference/index.js'
 import type {RunDirectory, RunMeta} from '../runs/index.js'
-import {ownEngineArgs, profileSchema} from '../profiles/index.js'
 import type {SegmentStore} from '../segments/index.js'
 import type {BenchAsk} from './bench-ask.js'
 import type {BenchWatcher} from './bench-watcher.js'
@@ -79,14 +78,16 @@ async function startEngine(
   watcher: BenchWatcher,
   signal: AbortSignal,
 ): Promise<EmbeddedEngine> {
-  const engine = await parts.startEngine(engineArgs(notes.profile), signal)
+  const engine = await parts.startEngine(await engineArgs(notes.profile), signal)
   const segment = engine.segment === null ? '' : `, segment ${engine.segment}`
   watcher.note(`No --url given: measuring kvctl's own engine at ${engine.url} (pid ${engine.pid}${segment}).`)
   return engine
 }
 
 /** The resolved profile of a new run, or what `meta.json` kept of it. */
-function engineArgs(profile: BenchAsk['notes']['profile']): string[] {
+async function engineArgs(profile: BenchAsk['notes']['profile']): Promise<string[]> {
+  // A load process reads no profile.
+  const {ownEngineArgs, profileSchema} = await import('../profiles/index.js')
   const features = profileSchema.shape.vllm_features.safeParse(profile?.['vllm_features'] ?? {})
   return features.success ? ownEngineArgs(features.data) : []
 }

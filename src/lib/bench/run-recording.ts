@@ -111,11 +111,14 @@ export async function startRecording(
         ...(part === null ? [] : [{...part, measure_start_ms: measureStart, instrument}]),
       ]
       const isWhole = end !== null && failure === undefined
+      const own = answers.warnings()
+      // What an earlier part warned of is told once, with the figures of the last.
+      const before = (current.warnings ?? []).filter(({code}) => !own.some(one => one.code === code))
       const written = writeMeta(run, {
         ...current,
         status: !isWhole ? 'failed' : end.wasStopped ? 'interrupted' : 'complete',
         ended_at: new Date().toISOString(),
-        warnings: [...(current.warnings ?? []), ...answers.warnings()],
+        warnings: [...before, ...own],
         parts: whole,
         measure_start_ms: parts[0]?.measure_start_ms ?? measureStart,
         instrument: worstOf(whole.flatMap(one => one.instrument ?? [])),

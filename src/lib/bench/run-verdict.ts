@@ -1,4 +1,5 @@
 import {KvctlError, NetworkError} from '../foundation/index.js'
+import {isFailure} from '../runs/index.js'
 
 /** A run that measured nothing, although its server could be reached. */
 export class NothingMeasuredError extends KvctlError {
@@ -15,7 +16,7 @@ const UNREACHED: ReadonlySet<string> = new Set(['connect', 'tls', 'timeout_conne
  * @returns the error to leave with, or null
  */
 export function runVerdict(outcomes: ReadonlyMap<string, number>, url: string): KvctlError | null {
-  if (outcomes.has('ok') || [...outcomes.keys()].every(name => name === 'cancelled')) return null
+  if (outcomes.has('ok') || ![...outcomes.keys()].some(isFailure)) return null
   const counts = [...outcomes].map(([name, count]) => `${count} × ${name}`).join(', ')
   return [...outcomes.keys()].every(name => UNREACHED.has(name))
     ? new NetworkError('ENDPOINT_UNREACHABLE', `no request reached ${url} (${counts})`)

@@ -1,5 +1,6 @@
 export {
   FAILURES,
+  isFailure,
   type Failure,
   type Outcome,
   type Phase,

@@ -23,6 +23,11 @@ export const FAILURES = [
 export type Failure = (typeof FAILURES)[number]
 export type Outcome = 'ok' | Failure
 
+/** A request on which the client hung up as it was asked to is neither a success nor a failure. */
+export function isFailure(outcome: string): boolean {
+  return outcome !== 'ok' && outcome !== 'cancelled'
+}
+
 export type Phase = 'warmup' | 'measure'
 /** Who counted the tokens of an answer: the server, the token ids that it sent, or nobody, so that its chunks were counted. */
 export type TokensSource = 'usage' | 'token_ids' | 'chunks' | 'none'

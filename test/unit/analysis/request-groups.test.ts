@@ -86,6 +86,19 @@ describe('parts of a run', () => {
     expect(phases['warmup']!.ttft).to.deep.include({count: 1, p50: 50})
   })
 
+  it('count requests on which the client hung up neither as successes nor as failures', async () => {
+    const {tenants} = await resultsOf(
+      [
+        answer(1, 0, 50, {tenant: 'a'}),
+        answer(2, 60, 100, {tenant: 'a', outcome: 'cancelled'}),
+        answer(3, 110, 150, {tenant: 'a', outcome: 'reset'}),
+      ],
+      {mode: 'closed', concurrency: 1, requests: 3},
+    )
+    const {requests, successes, error_rate} = tenants['a']!
+    expect({requests, successes, error_rate}).to.deep.equal({requests: 2, successes: 1, error_rate: 0.5})
+  })
+
   it('are tenants, with how evenly they were served', async () => {
     const of = (tenant: string): Partial<RequestRecord> => ({tenant})
     const records = [
