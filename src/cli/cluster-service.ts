@@ -9,13 +9,16 @@ export interface MeasuredService {
   /** null measures what is deployed. */
   readonly modelUri: string | null
   readonly profile: string
+  /** An address that the user named; null finds one. */
+  readonly url: string | null
 }
 
 const READY_MS = 1_800_000
 const PROBE_MS = 5000
 
 /**
- * Finds a service of the cluster, deployed first where a model is given, and an address of it that answers from here.
+ * Finds a service of the cluster, deployed first where a model is given, and an address of it that answers from here, unless
+ * the user named one.
  *
  * @param tell one line of progress
  */
@@ -49,6 +52,7 @@ export async function findService(
         suggestions: [`kubectl get isvc -n ${namespace}`, 'deploy it first with --model-uri'],
       },
     )
+  if (measured.url !== null) return measured.url
   const {createHttpClient} = await import('../lib/http/index.js')
   const {bearer} = await import('../lib/inference/index.js')
   const http = createHttpClient({timeoutMs: PROBE_MS})

@@ -1,7 +1,8 @@
 import {join} from 'node:path'
 import {Flags} from '@oclif/core'
 import {costFlags, namesHoldings, namesPrices, pricingOfFlags} from '../cli/cost-flags.js'
-import {apiKeyOf, LoadCommand} from '../cli/load-command.js'
+import {apiKeyOf} from '../cli/api-key.js'
+import {LoadCommand} from '../cli/load-command.js'
 import {planText} from '../cli/plan-summary.js'
 import {runSummary} from '../cli/run-summary.js'
 import {missedObjectives, sloLines} from '../cli/slo-verdict.js'
@@ -103,7 +104,10 @@ export default class Bench extends LoadCommand {
       })
     }
     const {findService} = await import('../cli/cluster-service.js')
-    const measured = {service: flags.service, namespace, modelUri, profile: flags.profile ?? 'standard'}
+    const measured = {
+      ...{service: flags.service, namespace, modelUri, profile: flags.profile ?? 'standard'},
+      url: flags.url?.[0] ?? null,
+    }
     const url = await findService(measured, apiKey, line => this.note(line), this.signal)
     return {...parsed, flags: {...flags, url: flags.url ?? [url]}}
   }

@@ -1,5 +1,5 @@
 import {mkdir} from 'node:fs/promises'
-import {join, resolve} from 'node:path'
+import {resolve} from 'node:path'
 import {Flags} from '@oclif/core'
 import {decimalFlag, runDirFlag, runDirOf} from '../cli/flags.js'
 import {KvctlCommand} from '../cli/kvctl-command.js'
@@ -73,8 +73,7 @@ export default class Export extends KvctlCommand {
     }
     if (folder !== undefined) await mkdir(folder, {recursive: true})
     const wanted = folder === undefined ? [{...files[0]!, name: flags.output!}] : files
-    const written = wanted.map(({name, text}) => ({path: resolve(join(folder ?? '.', name)), text}))
-    if (folder === undefined) written[0]!.path = resolve(flags.output!)
+    const written = wanted.map(({name, text}) => ({path: resolve(folder ?? '.', name), text}))
     for (const {path, text} of written) {
       await writeFileAtomic(path, text)
       this.log(path)

@@ -56,15 +56,19 @@ export default class Report extends KvctlCommand {
     const isSweep = existsSync(join(run.path, 'sweep.json'))
     const name = baseline !== undefined ? 'comparison' : 'report'
     const output = resolve(flags.output ?? join(run.path, `${name}.${format}`))
-    if (baseline !== undefined) {
-      if (format !== 'html')
-        throw new ConfigurationError('USAGE', `a comparison is written as HTML, not as ${format}`)
-      await writeComparisonReport(await openRunDirectory(baseline), run, output)
-    } else if (isSweep) {
-      if (format === 'md')
-        throw new ConfigurationError('USAGE', 'a sweep is written as html, csv or json, not as md')
-      await writeSweepReport(run.path, output, format)
-    } else await writeReport(run, output, {format, template: template ?? null}).finally(() => reading.end())
+    try {
+      if (baseline !== undefined) {
+        if (format !== 'html')
+          throw new ConfigurationError('USAGE', `a comparison is written as HTML, not as ${format}`)
+        await writeComparisonReport(await reading.watch(await openRunDirectory(baseline)), run, output)
+      } else if (isSweep) {
+        if (format === 'md')
+          throw new ConfigurationError('USAGE', 'a sweep is written as html, csv or json, not as md')
+        await writeSweepReport(run.path, output, format)
+      } else await writeReport(run, output, {format, template: template ?? null})
+    } finally {
+      reading.end()
+    }
     this.log(output)
     return {run_id: run.runId, run_dir: run.path, report: output}
   }

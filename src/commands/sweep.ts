@@ -2,7 +2,8 @@ import {join} from 'node:path'
 import {Flags, type Interfaces} from '@oclif/core'
 import {costFlags, namesHoldings, pricingOfFlags} from '../cli/cost-flags.js'
 import {countFlag, decimalFlag, durationFlag} from '../cli/flags.js'
-import {apiKeyOf, LoadCommand, type ParsedLoad} from '../cli/load-command.js'
+import {apiKeyOf} from '../cli/api-key.js'
+import {LoadCommand, type ParsedLoad} from '../cli/load-command.js'
 import {kneeText, sweepText} from '../cli/sweep-summary.js'
 import {ConfigurationError} from '../lib/foundation/index.js'
 import type {Objective} from '../lib/gate/index.js'
@@ -210,14 +211,17 @@ export default class Sweep extends LoadCommand {
   ): Promise<RunResults> {
     const longer = point.length ?? 1
     const read = await this.#with(parsed, point.values)
-    const {duration, requests} = read.flags
-    const stretched = {
-      ...(duration !== undefined && {duration: duration * longer}),
-      ...(requests !== undefined && {requests: requests * longer}),
-    }
+    const notes = {namespace: 'default', service: null}
     // --resume is the sweep's, which begins this run anew.
-    const flags = {...read.flags, ...stretched, resume: false}
-    const ask = await this.ask({...read, flags}, {namespace: 'default', service: null}, apiKey)
+    const flags = {...read.flags, resume: false}
+    const usual = await this.ask({...read, flags}, notes, apiKey)
+    const {durationSeconds: seconds} = usual.plan.options
+    const stretched = {
+      requests: usual.plan.requests * longer,
+      ...(seconds !== null && {duration: seconds * 1000 * longer}),
+    }
+    const ask =
+      longer === 1 ? usual : await this.ask({...read, flags: {...flags, ...stretched}}, notes, apiKey)
     const {planBench} = await import('../lib/bench/index.js')
     const {options, workload} = ask.plan
     // Other prompts each time, or the cache of the first run would serve the second; the same arrivals.

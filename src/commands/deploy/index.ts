@@ -4,7 +4,7 @@ import {namespaceOf, serviceFlags} from '../../cli/cluster-flags.js'
 import {countFlag, durationFlag} from '../../cli/flags.js'
 import {KvctlCommand} from '../../cli/kvctl-command.js'
 import {serviceLines} from '../../cli/service-lines.js'
-import {systemClock, ValidationError} from '../../lib/foundation/index.js'
+import {EXIT, systemClock, ValidationError} from '../../lib/foundation/index.js'
 import type {DeployPlan, Manifest, PolicyViolation, ServiceJson, ViolationJson} from '../../lib/kube/index.js'
 import {kubernetesCluster} from '../../wiring.js'
 
@@ -99,7 +99,7 @@ container. Nothing runs as root or writes to its image. --dry-run prints YAML fo
           'POLICY_BROKEN',
           `the manifests of '${plan.service}' break ${violations.length} of the rules`,
         )
-      if (violations.length > 0) process.exitCode = 5
+      if (violations.length > 0) process.exitCode = EXIT.validation
       return {violations: violations.map(violationJson)}
     }
     const cluster = await kubernetesCluster(flags.context ?? null)
