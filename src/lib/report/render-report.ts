@@ -7,7 +7,7 @@ import {formatCount, formatMs, formatNumber} from './format.js'
 import {html, type Markup} from './html.js'
 import {chartFigure} from './page/charts-section.js'
 import {definitionList} from './page/definitions.js'
-import {htmlFile} from './page/document.js'
+import {htmlFile, pageSection} from './page/document.js'
 import {figureCards} from './page/figures.js'
 import {failuresTable, metricsTable, pairsTable, warningList} from './page/tables.js'
 import {loadSvgRenderer} from './render-svg.js'
@@ -36,20 +36,20 @@ export async function renderReport(data: ReportData): Promise<string> {
     data.toolVersion,
     html`${masthead(data)}
       <main>
-        ${data.warnings.length === 0 ? null : section('warnings', 'Before you trust the figures', warningList(data.warnings))}
-        ${section('summary', 'Summary', figureCards(data.keyFigures))}
-        ${section(
+        ${data.warnings.length === 0 ? null : pageSection('warnings', 'Before you trust the figures', warningList(data.warnings))}
+        ${pageSection('summary', 'Summary', figureCards(data.keyFigures))}
+        ${pageSection(
           'latency',
           'Latency',
           timeline === null ? nothingMeasured() : figure(latencyCdfChart(data.requests, timeline.gaps)),
           data.metrics.length === 0 ? null : metricsTable(data.metrics),
         )}
-        ${section('time', 'Over time', timeline === null ? nothingMeasured() : html`<div class="pair">${timeFigures(data, timeline).map(figure)}</div>`, data.measures.length === 0 ? null : pairsTable('Rates and concurrency', data.measures, 'pairs'), data.serverFigures.length === 0 ? null : pairsTable('What the server counted', data.serverFigures, 'pairs'))}
-        ${section('failures', 'Failures', failuresTable(data.failures))}
-        ${section('cost', 'Cost, energy and resources', figureCards(data.otherFigures))}
-        ${section('setup', 'What was run', html`<div class="columns">${pairsTable('Configuration', data.configuration, 'pairs')}${pairsTable('Environment', data.environment, 'pairs')}</div>`)}
-        ${section('definitions', 'How each number is defined', definitionList())}
-        ${section(
+        ${pageSection('time', 'Over time', timeline === null ? nothingMeasured() : html`<div class="pair">${timeFigures(data, timeline).map(figure)}</div>`, data.measures.length === 0 ? null : pairsTable('Rates and concurrency', data.measures, 'pairs'), data.serverFigures.length === 0 ? null : pairsTable('What the server counted', data.serverFigures, 'pairs'))}
+        ${pageSection('failures', 'Failures', failuresTable(data.failures))}
+        ${pageSection('cost', 'Cost, energy and resources', figureCards(data.otherFigures))}
+        ${pageSection('setup', 'What was run', html`<div class="columns">${pairsTable('Configuration', data.configuration, 'pairs')}${pairsTable('Environment', data.environment, 'pairs')}</div>`)}
+        ${pageSection('definitions', 'How each number is defined', definitionList())}
+        ${pageSection(
           'raw',
           'Raw figures',
           html`<p class="intro">Every figure of <code>results.json</code>, unrounded.</p>
@@ -132,15 +132,4 @@ function timeFigures(data: ReportData, timeline: Timeline): readonly (Chart | Ab
 
 function nothingMeasured(): Markup {
   return html`<p class="absent">No measured request was recorded, so there is nothing to draw.</p>`
-}
-
-function section(
-  id: string,
-  title: string,
-  ...content: readonly (Markup | readonly Markup[] | null)[]
-): Markup {
-  return html`<section aria-labelledby="${id}">
-    <h2 id="${id}">${title}</h2>
-    ${content}
-  </section>`
 }
