@@ -11,13 +11,12 @@ import {cpus, tmpdir} from 'node:os'
 import {join} from 'node:path'
 import {setTimeout as delay} from 'node:timers/promises'
 import {createKvcached} from '../src/lib/elastic/index.js'
-import {silentLogger, systemClock} from '../src/lib/foundation/index.js'
+import {silentLogger} from '../src/lib/foundation/index.js'
 import {KvCacheManager, type KvCacheOptions} from '../src/lib/kvcache/index.js'
 import {pageMapper, reserveHostMemory, type Reservation} from '../src/lib/memory/index.js'
-import {createMemoryStore, createSegmentStore} from '../src/lib/segments/index.js'
-import {libc} from '../src/native/libc.js'
 import {repositoryRoot} from '../test/support/cli.js'
 import {median} from './support/median.js'
+import {segmentStoreIn} from '../test/support/segments.js'
 
 const MIB = 2 ** 20
 const PAGE_BYTES = 2 * MIB
@@ -145,15 +144,7 @@ async function obedience(): Promise<void> {
   const folder = mkdtempSync(join(tmpdir(), 'kvctl-bench-'))
   const bundle = 2 * PAGE_BYTES
   for (const preallocates of [true, false]) {
-    const store = createSegmentStore({
-      directory: folder,
-      libc,
-      clock: systemClock,
-      logger: silentLogger,
-      memories: createMemoryStore(join(folder, 'state'), silentLogger),
-      readPatienceMs: 1000,
-      lockTimeoutMs: 1000,
-    })
+    const store = segmentStoreIn(folder)
     const ranges: Reservation[] = []
     const {vllm} = createKvcached({
       environment: {KVCACHED_IPC_NAME: 'idle', KVCACHED_PAGE_PREALLOC_ENABLED: String(preallocates)},

@@ -7,6 +7,7 @@
  * each a write of its own, `gap_ms` apart; a negative gap sends the first event and holds the stream open.
  */
 import {createServer, type AddressInfo, type Socket} from 'node:net'
+import {requestsOn} from '../../test/support/requests-on.js'
 
 const EVENT =
   'data: {"id":"cmpl-1","object":"text_completion","created":1,"model":"m","choices":[{"index":0,"text":" token","logprobs":null,"finish_reason":null}]}\n\n'
@@ -46,21 +47,9 @@ function answer(socket: Socket, body: string): void {
 }
 
 const server = createServer({noDelay: true}, socket => {
-  let seen = ''
-  socket.on('error', () => socket.destroy())
-  socket.on('data', bytes => {
-    seen += bytes.toString('latin1')
-    for (;;) {
-      const headEnd = seen.indexOf('\r\n\r\n')
-      if (headEnd < 0) return
-      const head = seen.slice(0, headEnd)
-      const length = Number(/content-length: (\d+)/i.exec(head)?.[1] ?? 0)
-      if (seen.length < headEnd + 4 + length) return
-      const body = seen.slice(headEnd + 4, headEnd + 4 + length)
-      seen = seen.slice(headEnd + 4 + length)
-      if (head.startsWith('POST ')) answer(socket, body)
-      else socket.write('HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n')
-    }
+  requestsOn(socket, (head, body) => {
+    if (head.startsWith('POST ')) answer(socket, body)
+    else socket.write('HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n')
   })
 })
 server.listen(0, '127.0.0.1', () => {

@@ -39,7 +39,7 @@ describe('kvctl bench --resume of a data set', function () {
     requests: number,
     ...args: readonly string[]
   ): Promise<ReadonlyMap<number, TruthEntry>> {
-    const server = await startTruthServer({ttftMs: 25, gapMs: 2, tokens: 6, tokenizes: true})
+    const server = await startTruthServer({ttftMs: 150, gapMs: 2, tokens: 6, tokenizes: true})
     const run = join(folder(), 'run')
     const common = ['--url', server.url, '--warmup', '0', '--seed', '5', '--concurrency', '3']
     const child = startCli(['load-test', ...common, '--run-dir', run, ...args], {cwd: folder()})

@@ -1,4 +1,3 @@
-import {join} from 'node:path'
 import {
   createEngine,
   defaultEngineOptions,
@@ -8,9 +7,8 @@ import {
 } from '../../src/lib/engine/index.js'
 import {silentLogger, systemClock} from '../../src/lib/foundation/index.js'
 import type {PageReserve} from '../../src/lib/memory/index.js'
-import {createMemoryStore, createSegmentStore} from '../../src/lib/segments/index.js'
-import {libc} from '../../src/native/libc.js'
 import {range} from './engine-core.js'
+import {segmentStoreIn} from './segments.js'
 
 /** Blocks of 4 tokens, 16 of them on a page in each buffer. */
 const KV = {rowBytes: 64, pageBytes: 4096}
@@ -35,15 +33,7 @@ export async function startMigratingEngine(
   oscillates: boolean,
   options: Partial<EngineOptions> = {},
 ): Promise<MigratingEngine> {
-  const store = createSegmentStore({
-    directory: folder,
-    libc,
-    clock: systemClock,
-    logger: silentLogger,
-    memories: createMemoryStore(join(folder, 'state'), silentLogger),
-    readPatienceMs: 1000,
-    lockTimeoutMs: 1000,
-  })
+  const store = segmentStoreIn(folder)
   const vocabulary = {size: 500, eosTokenId: 1, sampleable: Uint32Array.from(range(100, 500))}
   const engine: Engine = await createEngine({
     ...defaultEngineOptions(vocabulary, systemClock, silentLogger),

@@ -18,18 +18,27 @@ export interface SegmentFolder {
   readonly remove: () => void
 }
 
-export function segmentFolder(): SegmentFolder {
-  const root = mkdtempSync(join(tmpdir(), 'kvctl-segments-'))
-  const [directory, stateFolder] = [mkdtempSync(join(root, 'shm-')), join(root, 'state')]
-  const store = createSegmentStore({
-    directory,
-    libc,
+/** A real store on a folder that stands for /dev/shm. */
+export function segmentStoreIn(
+  directory: string,
+  {
+    stateFolder = join(directory, 'state'),
+    readPatienceMs = 1000,
+    lockTimeoutMs = 1000,
+  }: {stateFolder?: string; readPatienceMs?: number; lockTimeoutMs?: number} = {},
+): SegmentStore {
+  return createSegmentStore({
+    ...{directory, libc, readPatienceMs, lockTimeoutMs},
     clock: systemClock,
     logger: silentLogger,
     memories: createMemoryStore(stateFolder, silentLogger),
-    readPatienceMs: 100,
-    lockTimeoutMs: 5000,
   })
+}
+
+export function segmentFolder(): SegmentFolder {
+  const root = mkdtempSync(join(tmpdir(), 'kvctl-segments-'))
+  const [directory, stateFolder] = [mkdtempSync(join(root, 'shm-')), join(root, 'state')]
+  const store = segmentStoreIn(directory, {stateFolder, readPatienceMs: 100, lockTimeoutMs: 5000})
   return {
     directory,
     stateFolder,

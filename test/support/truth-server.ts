@@ -9,6 +9,7 @@
 import {createWriteStream, type WriteStream} from 'node:fs'
 import {createServer, type AddressInfo, type Socket} from 'node:net'
 import {fileURLToPath} from 'node:url'
+import {requestsOn} from './requests-on.js'
 
 /** How one request is answered; requests take the modes in turn, in the order of arrival. */
 export const TRUTH_MODES = [
@@ -388,33 +389,21 @@ function serve(options: TruthOptions): void {
   const log: WriteStream | null = options.log === null ? null : createWriteStream(options.log)
   let count = 0
   const server = createServer({noDelay: true}, socket => {
-    let seen = ''
-    socket.on('error', () => socket.destroy())
-    socket.on('data', bytes => {
-      seen += bytes.toString('latin1')
-      for (;;) {
-        const headEnd = seen.indexOf('\r\n\r\n')
-        if (headEnd < 0) return
-        const head = seen.slice(0, headEnd)
-        const length = Number(/content-length: (\d+)/i.exec(head)?.[1] ?? 0)
-        if (seen.length < headEnd + 4 + length) return
-        const body = Buffer.from(seen.slice(headEnd + 4, headEnd + 4 + length), 'latin1').toString('utf8')
-        seen = seen.slice(headEnd + 4 + length)
-        if (head.startsWith('GET ')) {
-          getPage(socket, head, options.model ?? 'truth')
-        } else if (head.startsWith('POST /tokenize ')) {
-          const count = promptTokens(JSON.parse(body) as PromptBody)
-          const answer = options.tokenizes === true ? JSON.stringify({count}) : '{}'
-          socket.write(`HTTP/1.1 200 X\r\ncontent-length: ${answer.length}\r\n\r\n${answer}`)
-        } else if (options.apiKey !== undefined && !head.includes(`Bearer ${options.apiKey}`)) {
-          socket.write('HTTP/1.1 401 X\r\ncontent-length: 0\r\n\r\n')
-        } else {
-          const mode = options.modes[count++ % options.modes.length]!
-          const requestId = /x-request-id: (\S+)/i.exec(head)?.[1] ?? ''
-          new Answer(socket, options, mode, {requestId, headers: head, body}, entry => {
-            log?.write(`${JSON.stringify(entry)}\n`)
-          }).start()
-        }
+    requestsOn(socket, (head, body) => {
+      if (head.startsWith('GET ')) {
+        getPage(socket, head, options.model ?? 'truth')
+      } else if (head.startsWith('POST /tokenize ')) {
+        const count = promptTokens(JSON.parse(body) as PromptBody)
+        const answer = options.tokenizes === true ? JSON.stringify({count}) : '{}'
+        socket.write(`HTTP/1.1 200 X\r\ncontent-length: ${answer.length}\r\n\r\n${answer}`)
+      } else if (options.apiKey !== undefined && !head.includes(`Bearer ${options.apiKey}`)) {
+        socket.write('HTTP/1.1 401 X\r\ncontent-length: 0\r\n\r\n')
+      } else {
+        const mode = options.modes[count++ % options.modes.length]!
+        const requestId = /x-request-id: (\S+)/i.exec(head)?.[1] ?? ''
+        new Answer(socket, options, mode, {requestId, headers: head, body}, entry => {
+          log?.write(`${JSON.stringify(entry)}\n`)
+        }).start()
       }
     })
   })

@@ -14,9 +14,9 @@ import {
   type GenerationEnd,
   type GenerationRequest,
 } from '../../../src/lib/engine/index.js'
-import {createMemoryStore, createSegmentStore, type SegmentStore} from '../../../src/lib/segments/index.js'
-import {libc} from '../../../src/native/libc.js'
+import type {SegmentStore} from '../../../src/lib/segments/index.js'
 import {generation, range} from '../../support/engine-core.js'
+import {segmentStoreIn} from '../../support/segments.js'
 
 const vocabulary = {
   size: 500,
@@ -256,15 +256,7 @@ describe('an embedded engine with a segment', () => {
 
   beforeEach(async () => {
     folder = mkdtempSync(join(tmpdir(), 'kvctl-engine-'))
-    store = createSegmentStore({
-      directory: folder,
-      libc,
-      clock: systemClock,
-      logger: silentLogger,
-      memories: createMemoryStore(join(folder, 'state'), silentLogger),
-      readPatienceMs: 1000,
-      lockTimeoutMs: 1000,
-    })
+    store = segmentStoreIn(folder)
     engine = await createEngine(
       options({
         segment: {store, name: 'engine'},

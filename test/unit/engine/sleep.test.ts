@@ -12,9 +12,9 @@ import {
   type GenerationEnd,
 } from '../../../src/lib/engine/index.js'
 import {SleepState} from '../../../src/lib/engine/core/sleep-state.js'
-import {createMemoryStore, createSegmentStore, type SegmentStore} from '../../../src/lib/segments/index.js'
-import {libc} from '../../../src/native/libc.js'
+import type {SegmentStore} from '../../../src/lib/segments/index.js'
 import {generation, range} from '../../support/engine-core.js'
+import {segmentStoreIn} from '../../support/segments.js'
 
 describe('the sleep state of an engine', () => {
   it('names what sleeps by level, and shows awake from the first wake-up on', () => {
@@ -59,15 +59,7 @@ describe('an engine that sleeps', () => {
 
   beforeEach(async () => {
     folder = mkdtempSync(join(tmpdir(), 'kvctl-sleep-'))
-    store = createSegmentStore({
-      directory: folder,
-      libc,
-      clock: systemClock,
-      logger: silentLogger,
-      memories: createMemoryStore(join(folder, 'state'), silentLogger),
-      readPatienceMs: 1000,
-      lockTimeoutMs: 1000,
-    })
+    store = segmentStoreIn(folder)
     const vocabulary = {size: 500, eosTokenId: 1, sampleable: Uint32Array.from(range(100, 500))}
     const options: EngineOptions = {
       ...defaultEngineOptions(vocabulary, systemClock, silentLogger),
