@@ -2,10 +2,11 @@ import {join, resolve} from 'node:path'
 import {Flags} from '@oclif/core'
 import {runDirFlag, runDirOf} from '../cli/flags.js'
 import {KvctlCommand} from '../cli/kvctl-command.js'
+import {promUrlFlag, promUrlOf, recordPrometheus} from '../cli/prometheus-flags.js'
 import {createReadingLine} from '../cli/reading-line.js'
 import {sloFlag, sloOf} from '../cli/slo-flag.js'
 import {validationLines} from '../cli/validation-lines.js'
-import type {RunResults} from '../lib/runs/index.js'
+import type {RunDirectory, RunResults} from '../lib/runs/index.js'
 
 export default class Analyze extends KvctlCommand {
   static override summary = "compute a run's figures from its files"
@@ -14,6 +15,7 @@ files give the same bytes. Also reads requests.csv of kserve-vllm-mini. With --j
   static override examples = [
     '<%= config.bin %> <%= command.id %>',
     '<%= config.bin %> <%= command.id %> --run-dir runs/2026-01-31_14-30-15 --output experiment1-analysis.json',
+    '<%= config.bin %> <%= command.id %> --namespace ml-prod --service demo-llm --prom-url http://prometheus:9090',
   ]
   static override enableJsonFlag = true
   static override flags = {
@@ -26,6 +28,8 @@ files give the same bytes. Also reads requests.csv of kserve-vllm-mini. With --j
     slo: sloFlag,
     namespace: Flags.string({description: "the service's Kubernetes namespace, for the run's metadata"}),
     service: Flags.string({description: "the InferenceService that was measured, for the run's metadata"}),
+    'prom-url': promUrlFlag,
+    insecure: Flags.boolean({description: 'take any TLS certificate of --prom-url', dependsOn: ['prom-url']}),
   }
 
   async run(): Promise<RunResults> {
@@ -36,6 +40,7 @@ files give the same bytes. Also reads requests.csv of kserve-vllm-mini. With --j
     const run = await reading.watch(await openRunDirectory(runDirOf(flags['run-dir'])))
     const analysisPath = resolve(flags.output ?? join(run.path, RUN_FILES.analysis))
     const {namespace, service} = flags
+    await this.#askPrometheus(run, flags)
     const {results} = await analyzeRun(run, {
       analysisPath,
       namespace,
@@ -52,4 +57,24 @@ files give the same bytes. Also reads requests.csv of kserve-vllm-mini. With --j
     this.log(`${runSummary(results)}\n\n${join(run.path, RUN_FILES.results)}\n${analysisPath}`)
     return results
   }
+
+  /** What is recorded stays with the run, so that later analyses need no Prometheus; `PROMETHEUS_URL` alone asks once. */
+  async #askPrometheus(run: RunDirectory, flags: PrometheusFlags): Promise<void> {
+    const {readMeta, readPrometheusWindow} = await import('../lib/runs/index.js')
+    const url = promUrlOf(flags['prom-url'])
+    if (url === null || (flags['prom-url'] === undefined && (await readPrometheusWindow(run)) !== null))
+      return
+    const meta = await readMeta(run).catch(() => null)
+    const service = flags.service ?? meta?.service ?? null
+    const namespace = flags.namespace ?? meta?.namespace ?? 'default'
+    const asked = {url, isInsecure: flags.insecure, of: service === null ? null : {namespace, service}}
+    for (const line of await recordPrometheus(run, asked, this.signal)) this.note(`Warning: ${line}`)
+  }
+}
+
+interface PrometheusFlags {
+  readonly 'prom-url': string | undefined
+  readonly insecure: boolean
+  readonly namespace: string | undefined
+  readonly service: string | undefined
 }

@@ -6,8 +6,16 @@ import {until} from './until.js'
 
 export interface Prometheus {
   readonly child: ChildProcess
+  readonly url: string
   /** What a query gives, as soon as it gives one value. */
   valueOf(query: string): Promise<string>
+}
+
+/** What is scraped, and the labels that its series get, as a cluster's discovery gives them. */
+export interface ScrapeTarget {
+  readonly url: string
+  readonly token?: string
+  readonly labels?: Readonly<Record<string, string>>
 }
 
 /**
@@ -18,17 +26,19 @@ export interface Prometheus {
  * @param token that the server asks for
  */
 export async function startPrometheus(folder: string, url: string, token: string): Promise<Prometheus> {
+  return scrape(folder, [{url, token}])
+}
+
+/** A real Prometheus that scrapes several servers every 500 ms. */
+export async function scrape(folder: string, targets: readonly ScrapeTarget[]): Promise<Prometheus> {
   const config = join(folder, 'prometheus.yml')
-  writeFileSync(
-    config,
-    `scrape_configs:
-  - job_name: kvctl
-    scrape_interval: 500ms
-    scrape_timeout: 500ms
-    authorization: {credentials: ${token}}
-    static_configs: [{targets: ['${new URL(url).host}']}]
-`,
-  )
+  const jobs = targets.map(({url, token, labels = {}}, index) => ({
+    job_name: `kvctl-${index}`,
+    ...{scrape_interval: '500ms', scrape_timeout: '500ms'},
+    ...(token !== undefined && {authorization: {credentials: token}}),
+    static_configs: [{targets: [new URL(url).host], labels}],
+  }))
+  writeFileSync(config, JSON.stringify({scrape_configs: jobs}))
   const address = `127.0.0.1:${await freePort()}`
   const child = spawn(
     'prometheus',
@@ -48,6 +58,7 @@ export async function startPrometheus(folder: string, url: string, token: string
   }
   return {
     child,
+    url: `http://${address}`,
     async valueOf(query) {
       let value: string | null = null
       await until(

@@ -1,11 +1,10 @@
 import {join} from 'node:path'
-import {ResourceError} from '../foundation/index.js'
 import {clientAdvice} from './client-advice.js'
 import {clientLimits, niceBins, percentile, type MeasureWindow, type SloLimits} from '../metrics/index.js'
 import {
   metaSchema,
-  readMeta,
   readPricing,
+  readPrometheusWindow,
   readRequests,
   RUN_FILES,
   writeJsonAtomic,
@@ -27,6 +26,7 @@ import {measuredRequests, type MeasuredRequests} from './measured-requests.js'
 import {mostBatches, rateIntervalOf} from './mean-intervals.js'
 import {metricsBlock} from './metrics-block.js'
 import {fairnessOf, phaseGroups, tenantGroups} from './request-groups.js'
+import {prometheusBlock, withPrometheus} from './prometheus-figures.js'
 import {readResources} from './resources.js'
 import {rounded} from './rounding.js'
 import {measureWindows} from './measure-windows.js'
@@ -35,6 +35,7 @@ import {seedBlocks} from './seed-blocks.js'
 import {serverFigures} from './server-figures.js'
 import {readServerSeries} from './server-series.js'
 import {stabilityOf} from './stability.js'
+import {originOf, readMetaIfAny} from './stored-meta.js'
 import {slicesOf} from './slices.js'
 import {timeline} from './timeline.js'
 import {readTokenArrivals} from './token-arrivals.js'
@@ -95,7 +96,8 @@ export async function computeRunFigures(
   const distributions = distributionsOf(measured, arrivals.maxGapUs, meta.mode, windows)
   const span = wholeSpan(measured)
   const tokens = tokenTotals(measured)
-  const resources = await readResources(run)
+  const prometheus = await readPrometheusWindow(run)
+  const resources = withPrometheus(await readResources(run), prometheus)
   const overTime = timeline(measured, arrivals, slices, series)
   const inWindow = windowFigures(measured, windows, arrivals.tokensInWindow, distributions.e2e.summary.mean)
   const server = serverFigures({
@@ -117,7 +119,7 @@ export async function computeRunFigures(
     promptTokens: tokens.prompt,
     completionTokens: tokens.completion,
   })
-  const energy = energyFigures(await readEnergy(run, span), {
+  const energy = energyFigures(await readEnergy(run, span, prometheus), {
     successes: measured.successes,
     promptTokens: tokens.prompt,
     completionTokens: tokens.completion,
@@ -185,6 +187,7 @@ export async function computeRunFigures(
     finish_reasons: countNames(measured, table.finishReason, table.finishReasonNames),
     timeline: overTime,
     server,
+    prometheus: prometheus && prometheusBlock(prometheus),
     phases: phaseGroups(measured, windows, isOpen),
     tenants,
     fairness,
@@ -261,19 +264,6 @@ function analysisOf(
     throughput: {requests_per_second: results.throughput_rps, tokens_per_second: results.tokens_per_sec},
     errors: errorList(measured),
   }
-}
-
-async function readMetaIfAny(run: RunDirectory): Promise<RunMeta | null> {
-  try {
-    return await readMeta(run)
-  } catch (error) {
-    if (error instanceof ResourceError) return null
-    throw error
-  }
-}
-
-function originOf({origin_epoch_ms: origin, test_start_time: startSeconds}: RunMeta): number | null {
-  return origin ?? (startSeconds === null ? null : startSeconds * 1000)
 }
 
 function instrumentOf(meta: RunMeta, {queueClient}: Distributions): RunResults['instrument'] {

@@ -1,10 +1,23 @@
 import {energyOfWindow, sumOfEnergies, type EnergySample, type WindowEnergy} from '../cost/index.js'
-import {gpusOfServer, readTimeSeries, type RunDirectory, type RunResults} from '../runs/index.js'
+import {
+  gpusOfServer,
+  readTimeSeries,
+  type PrometheusWindow,
+  type RunDirectory,
+  type RunResults,
+} from '../runs/index.js'
+import {prometheusEnergy} from './prometheus-figures.js'
 import {ratio, rounded} from './rounding.js'
 import type {WholeSpan} from './run-figures.js'
 
-/** Energy of the GPUs that served, from the first send to the last end. */
-export async function readEnergy(run: RunDirectory, {startMs, endMs}: WholeSpan): Promise<WindowEnergy> {
+/** Energy of the GPUs that served, from the first send to the last end: as Prometheus saw them, else as this machine did. */
+export async function readEnergy(
+  run: RunDirectory,
+  {startMs, endMs}: WholeSpan,
+  prometheus: PrometheusWindow | null,
+): Promise<WindowEnergy> {
+  const seen = prometheus && prometheusEnergy(prometheus)
+  if (seen && seen.joules !== null) return seen
   const byGpu = new Map<number, EnergySample[]>()
   for await (const {at_ms: atMs, gpus} of readTimeSeries(run)) {
     for (const gpu of gpusOfServer(gpus)) {

@@ -8,3 +8,4 @@ export {
   type CompareOptions,
   type ComparisonJson,
 } from './compare-runs.js'
+export {runSpan} from './run-span.js'

@@ -30,6 +30,12 @@ export {
 } from './meta.js'
 export {readImported, writeImported} from './imported.js'
 export {pricingSchema, readPricing, writePricing, type Pricing} from './pricing.js'
+export {
+  prometheusWindowSchema,
+  readPrometheusWindow,
+  writePrometheusWindow,
+  type PrometheusWindow,
+} from './prometheus-window.js'
 export {REQUEST_COLUMNS, requestLine, type RequestColumn} from './requests-csv.js'
 export {keepRecords, type KeptRecords} from './keep-records.js'
 export {createRecordWriter, type RecordWriter} from './record-writer.js'

@@ -298,6 +298,29 @@ const ownKeys = {
     })
     .nullable()
     .default(null),
+  /** What a Prometheus had scraped of the server over the run; null where none was asked. */
+  prometheus: z
+    .object({
+      url: z.string(),
+      /** Mean, 0–1 */
+      kv_cache_usage: figure,
+      /** Means, all pods together. */
+      requests_running: figure,
+      requests_waiting: figure,
+      /** Growth of vLLM's own counters over the run. */
+      preemptions: figure,
+      prompt_tokens: figure,
+      generation_tokens: figure,
+      successes: figure,
+      prefix_cache_hit_ratio: figure,
+      /** Of vLLM's own histograms: as exact as their buckets. */
+      latencies_ms: z.record(z.string(), z.object({mean: figure, p50: figure, p95: figure, p99: figure})),
+      /** The expressions that gave the figures, and figures that none had data for. */
+      queries: z.record(z.string(), z.string()),
+      missing: z.array(z.string()),
+    })
+    .nullable()
+    .default(null),
   /** `warmup`; `ramp`, sent before the measure window; `measure`, sent within it; `drain`, after it. Only those that occurred. */
   phases: z.record(z.string(), groupSchema).default({}),
   /** By name, where requests have tenants. */

@@ -10,6 +10,7 @@ export const RUN_FILES = {
   gaps: 'gaps.bin',
   timeSeries: 'timeseries.jsonl',
   pricing: 'pricing.json',
+  prometheus: 'prometheus.json',
   results: 'results.json',
   analysis: 'analysis.json',
   report: 'report.html',
