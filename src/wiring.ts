@@ -396,9 +396,7 @@ export async function monitorParts(logger: Logger, sources: MonitorSources): Pro
         [host, localActions({segments, server: async url => remoteServer(url, (await local()).http)})],
       ]),
     ),
-    close: async () => {
-      if (local.isBuilt()) (await local()).close()
-    },
+    close: async () => local.close(),
   }
 }
 
@@ -418,7 +416,7 @@ async function remoteServer(url: string, http: HttpClient): Promise<RemoteServer
 function localMachine(
   {engineUrls, controllerUrl, cacheUrls}: MonitorSources,
   logger: Logger,
-): (() => Promise<LocalMachine>) & {readonly isBuilt: () => boolean} {
+): (() => Promise<LocalMachine>) & {readonly close: () => void} {
   let building: Promise<LocalMachine> | null = null
   const build = async (): Promise<LocalMachine> => {
     const {createHttpClient} = await import('./lib/http/index.js')
@@ -441,5 +439,11 @@ function localMachine(
       },
     }
   }
-  return Object.assign(async () => (building ??= build()), {isBuilt: () => building !== null})
+  // Not waited for: who leaves while it is built leaves at once.
+  const close = (): void =>
+    void building?.then(
+      built => built.close(),
+      () => undefined,
+    )
+  return Object.assign(async () => (building ??= build()), {close})
 }

@@ -125,6 +125,8 @@ place of this one; one that does not answer keeps its last figures, with their a
       recorder?.close()
       await parts?.close()
     }
+    // Nobody who has left waits for questions that are still out, or for what is still being loaded for the next look.
+    if (isDrawn && !KvctlCommand.isInShell) process.exit()
   }
 
   /** Looks at hosts, or those of a recording; what is shown is recorded if that was asked for. */
