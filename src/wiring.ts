@@ -89,6 +89,9 @@ export async function doctorParts(logger: Logger, timeoutMs: number): Promise<Do
   }
 }
 
+/** Who a process on a GPU is seldom changes, and asking costs as much as all GPUs. */
+const IDENTITY_AGE_MS = 5000
+
 /**
  * GPUs, segments and engines of this host as one; `close` gives back what it holds.
  *
@@ -101,10 +104,12 @@ export async function machine(
   const {systemClock} = await import('./lib/foundation/index.js')
   const {createHttpClient} = await import('./lib/http/index.js')
   const {createEngineWatch, createMachine} = await import('./lib/machine/index.js')
+  const {createIdentityWatch} = await import('./lib/processes/index.js')
   const http = createHttpClient()
   const [sampler, segments] = await Promise.all([gpuSampler(), segmentStore(logger)])
   const engines = createEngineWatch({configured: engineUrls, http, clock: systemClock, procFolder: '/proc'})
-  const machine = createMachine({sampler, segments, engines, logger})
+  const identities = createIdentityWatch(systemClock, '/proc', IDENTITY_AGE_MS)
+  const machine = createMachine({sampler, segments, engines, identities, logger})
   return {
     ...machine,
     ...{sampler, segments},

@@ -1,8 +1,10 @@
 import {gpuTable} from '../cli/gpu-table.js'
 import {KvctlCommand} from '../cli/kvctl-command.js'
 import {whileWaiting} from '../cli/waiting-line.js'
+import {systemClock} from '../lib/foundation/index.js'
 import {explainDriver, gpusJson, type GpusJson} from '../lib/gpu/index.js'
 import {identifyTenants, type TenantsLook} from '../lib/machine/index.js'
+import {createIdentityWatch} from '../lib/processes/index.js'
 import {lookAtSegments} from '../lib/segments/index.js'
 import {DRIVER_PATIENCE_MS, gpuSampler, segmentStore} from '../wiring.js'
 
@@ -24,7 +26,7 @@ export default class Gpus extends KvctlCommand {
       const trouble = explainDriver(look.driver)
       if (trouble) throw trouble
       const {looks: segments} = await lookAtSegments(await segmentStore(this.logger), [])
-      const tenants = await identifyTenants(look, segments)
+      const tenants = await identifyTenants(look, segments, createIdentityWatch(systemClock))
       if (look.gpus.length > 0) this.log(gpuTable(tenants))
       else this.log('The NVIDIA driver runs, but has no GPU (or this container may see none).')
       return gpusJson(tenants)

@@ -2,6 +2,7 @@ import type {GpuSampler, GpusLook} from '../../src/lib/gpu/index.js'
 import {createEngineWatch, createMachine} from '../../src/lib/machine/index.js'
 import {silentLogger, systemClock} from '../../src/lib/foundation/index.js'
 import {createHttpClient, createRelayPool} from '../../src/lib/http/index.js'
+import {createIdentityWatch} from '../../src/lib/processes/index.js'
 import {emptyControllerConfig, Router, type ControllerConfig} from '../../src/lib/router/index.js'
 import {cacheFigures, embeddedCacheWorker} from '../../src/lib/tiers/index.js'
 import type {SegmentStore} from '../../src/lib/segments/index.js'
@@ -49,6 +50,7 @@ export async function serveStore(
   const {sampler = samplerOf(() => NO_DRIVER), engineUrls = ['http://127.0.0.1:1']} = overrides
   const http = createHttpClient()
   const engines = createEngineWatch({configured: engineUrls, http, clock: systemClock, procFolder: '/proc'})
+  const identities = createIdentityWatch(systemClock)
   const worker = await openSmallWorker()
   const router = new Router(overrides.controller ?? emptyControllerConfig, {
     ...{http: createHttpClient(), createPool: createRelayPool},
@@ -56,7 +58,7 @@ export async function serveStore(
   })
   const context = createApiContext({
     ...{segments, router, sampler},
-    machine: createMachine({sampler, segments, engines, logger: silentLogger}),
+    machine: createMachine({sampler, segments, engines, identities, logger: silentLogger}),
     hasDcgmNames: false,
     jobs: null,
     cache: embeddedCacheWorker(worker),

@@ -32,6 +32,8 @@ const PAGE_AGE_MS = 200
 const ADDRESSES_AGE_MS = 10_000
 /** A port whose owner is no engine is left in peace, unless the user named it. */
 const SILENT_MS = 300_000
+/** Where engines listen unless told otherwise, and nothing does, is asked no more often. */
+const ABSENT_MS = 5000
 /** Figures that could not be read again for so long are no longer told. */
 const FIGURES_AGE_MS = 10_000
 
@@ -68,7 +70,9 @@ export function createEngineWatch({configured, http, clock, procFolder}: EngineW
       const isNew = one.look.readAtMs === null || Date.now() - one.look.readAtMs > FIGURES_AGE_MS
       const state = text === null ? 'unreachable' : 'silent'
       if (isNew) one.look = {...unread(one.look), state}
-      if (one.look.source === 'listening' && one.look.readAtMs === null) one.notBeforeMs = nowMs() + SILENT_MS
+      if (one.look.readAtMs !== null) return
+      if (one.look.source === 'listening') one.notBeforeMs = nowMs() + SILENT_MS
+      if (one.look.source === 'default') one.notBeforeMs = nowMs() + ABSENT_MS
       return
     }
     const modelRoot = one.isRootAsked

@@ -1,5 +1,5 @@
 import type {GpuLook, GpuProcess, GpusLook, MigLook} from '../gpu/index.js'
-import {readProcessIdentity, seesHostPids, type ProcessIdentity} from '../processes/index.js'
+import type {IdentityWatch} from '../processes/index.js'
 import type {OwnedLook} from '../segments/index.js'
 import {engineRoleOf, type EngineRole} from './process-role.js'
 
@@ -40,27 +40,17 @@ const NOBODY = {
   podUid: null,
 }
 
-/**
- * Joins the processes of GPUs with `/proc` and with the segments they own.
- *
- * @param procFolder `/proc`, or where the host's is mounted
- */
+/** Joins the processes of GPUs with who they are and with the segments they own. */
 export async function identifyTenants(
   look: GpusLook,
   segments: readonly OwnedLook[],
-  procFolder = '/proc',
+  watch: IdentityWatch,
 ): Promise<TenantsLook> {
-  const areHostPids = await seesHostPids(procFolder)
   const pids = new Set(look.gpus.flatMap(({processes}) => processes ?? []).map(({pid}) => pid))
-  const identities = new Map<number, ProcessIdentity | null>()
-  if (areHostPids) {
-    const read = async (pid: number): Promise<unknown> =>
-      identities.set(pid, await readProcessIdentity(pid, procFolder))
-    await Promise.all([...pids].map(read))
-  }
+  const identities = await watch.of(pids)
   const tenant = (process: GpuProcess): GpuTenant => {
-    const identity = identities.get(process.pid) ?? null
-    const reason = areHostPids ? 'process_gone' : 'pid_namespace'
+    const identity = identities?.get(process.pid) ?? null
+    const reason = identities === null ? 'pid_namespace' : 'process_gone'
     const owned = segments.find(({state}) => state.pid === process.pid)
     return {
       ...process,

@@ -1,5 +1,6 @@
 import type {Logger} from '../foundation/index.js'
 import type {GpuSampler} from '../gpu/index.js'
+import type {IdentityWatch} from '../processes/index.js'
 import {lookAtSegments, type OwnedLook, type SegmentStore} from '../segments/index.js'
 import {blockBytesOf} from './block-bytes.js'
 import type {EngineLook} from './engine-look.js'
@@ -13,6 +14,7 @@ export interface MachineOptions {
   readonly sampler: GpuSampler
   readonly segments: SegmentStore
   readonly engines: EngineWatch
+  readonly identities: IdentityWatch
   readonly logger: Logger
 }
 
@@ -29,7 +31,8 @@ export interface Machine {
   close(): void
 }
 
-export function createMachine({sampler, segments: store, engines: watch, logger}: MachineOptions): Machine {
+export function createMachine(options: MachineOptions): Machine {
+  const {sampler, segments: store, engines: watch, identities, logger} = options
   let isFolderSeen = true
   const seeSegments = async (): Promise<readonly OwnedLook[]> => {
     try {
@@ -46,7 +49,7 @@ export function createMachine({sampler, segments: store, engines: watch, logger}
   return {
     async look(signal, seen) {
       const [look, segments] = await Promise.all([sampler.look(signal), seen ?? seeSegments()])
-      const gpus = await identifyTenants(look, segments)
+      const gpus = await identifyTenants(look, segments, identities)
       const engines = await Promise.all(
         (await watch.look(workingPids(gpus, segments))).map(engine => joinEngine(engine, gpus, segments)),
       )

@@ -1,5 +1,6 @@
 export {whoListens, type ListeningPort} from './listening-ports.js'
 export {originOfCgroup, type ProcessOrigin} from './process-origin.js'
+export {createIdentityWatch, type IdentityWatch} from './identity-watch.js'
 export {readProcessIdentity, seesHostPids, type ProcessIdentity} from './process-identity.js'
 export {runInTerminal} from './terminal-command.js'
 export {startProgram, type ProgramExit, type ProgramOptions, type RunningProgram} from './program.js'

@@ -27,16 +27,14 @@ export function claimsOn(
   commandOf: (pid: number) => string | null,
   ownPid: number,
 ): Claim[] {
-  const byPid = new Map(processes.map(facts => [facts.pid, facts]))
   const group = groupInName(name)
   const claims: Claim[] = []
-  for (const facts of processes) {
+  for (const {facts, told, mayHaveFlag} of suspectsAmong(processes)) {
     const {pid, groupIds, title} = facts
     if (pid === ownPid) continue
-    const told = toldName(facts, byPid)
     const isInGroup = group !== null && groupIds.includes(group)
-    // Command lines are read only of those that may matter; Node's title depends on its version.
-    if (told !== name && !isInGroup && !/node|MainThread/i.test(title)) continue
+    // Command lines are read only of those that may matter.
+    if (told !== name && !isInGroup && !mayHaveFlag) continue
     const command = commandOf(pid)
     const flag = segmentFlag(command)
     const asked = flag === null ? told : sanitizeName(flag)
@@ -46,6 +44,30 @@ export function claimsOn(
   }
   const rank = ({isCore, isEngine}: Claim): number => (isCore ? 0 : isEngine ? 1 : 2)
   return claims.sort((a, b) => rank(a) - rank(b) || a.pid - b.pid)
+}
+
+/** What does not depend on the segment: many segments are asked about one table. */
+interface Suspect {
+  readonly facts: ProcessFacts
+  readonly told: string | null
+  readonly mayHaveFlag: boolean
+}
+
+const suspectsOf = new WeakMap<readonly ProcessFacts[], Suspect[]>()
+
+function suspectsAmong(processes: readonly ProcessFacts[]): Suspect[] {
+  let suspects = suspectsOf.get(processes)
+  if (!suspects) {
+    const byPid = new Map(processes.map(facts => [facts.pid, facts]))
+    suspects = processes.map(facts => ({
+      facts,
+      told: toldName(facts, byPid),
+      // Node's title depends on its version.
+      mayHaveFlag: /node|MainThread/i.test(facts.title),
+    }))
+    suspectsOf.set(processes, suspects)
+  }
+  return suspects
 }
 
 /** A title written by setproctitle overwrites /proc/PID/environ, so an engine's core is asked through its parents. */

@@ -25,18 +25,27 @@ export interface ProcessTable {
 /** @see torvalds/linux:include/linux/proc_ns.h — PROC_PID_INIT_INO, the machine's own PID namespace */
 const WHOLE_MACHINE = 'pid:[4026531836]'
 
-/** @param proc where procfs is mounted */
-export function readProcessTable(proc = '/proc'): ProcessTable {
+/**
+ * @param proc where procfs is mounted
+ * @param before an earlier table: processes that it knows and that still live are taken from it as they were
+ */
+export function readProcessTable(proc = '/proc', before: ProcessTable | null = null): ProcessTable {
+  const known = new Map(before?.processes.map(facts => [facts.pid, facts]))
   const commands = new Map<number, string | null>()
   const commandOf = (pid: number): string | null => {
     let command = commands.get(pid)
-    if (command === undefined) commands.set(pid, (command = commandLine(pid, proc)))
+    if (command === undefined) {
+      command = before !== null && known.has(pid) ? before.commandOf(pid) : commandLine(pid, proc)
+      commands.set(pid, command)
+    }
     return command
   }
   return {
     commandOf,
-    processes: processIds(proc).flatMap(pid => readProcess(proc, pid) ?? []),
-    isWholeMachine: pidNamespace(proc) === WHOLE_MACHINE && readSmallFile(`${proc}/1/stat`) !== null,
+    processes: processIds(proc).flatMap(pid => known.get(pid) ?? readProcess(proc, pid) ?? []),
+    isWholeMachine:
+      before?.isWholeMachine ??
+      (pidNamespace(proc) === WHOLE_MACHINE && readSmallFile(`${proc}/1/stat`) !== null),
   }
 }
 

@@ -6,14 +6,21 @@ import {commandLine, readProcessTable, type ProcessTable} from './process-table.
 import {groupInName} from './segment-name.js'
 import type {SegmentLook} from './segment-look.js'
 
-/** The process table as it was at most `maxAgeMs` ago: for many segments at once, and for those who look again and again. */
-export type ProcessView = (maxAgeMs: number) => ProcessTable
+/**
+ * The process table as it was at most `maxAgeMs` ago: for many segments at once, and for those who look again and again. What
+ * it tells of a process may be `factsAgeMs` old; that one came or went is never older than `maxAgeMs`.
+ */
+export type ProcessView = (maxAgeMs: number, factsAgeMs: number) => ProcessTable
 
 export function createProcessView(clock: Clock): ProcessView {
-  let [table, readNs]: [ProcessTable | null, number] = [null, 0]
-  return maxAgeMs => {
-    if (table !== null && clock.nowNs() - readNs <= maxAgeMs * 1e6) return table
-    readNs = clock.nowNs()
+  let [table, readNs, factsReadNs]: [ProcessTable | null, number, number] = [null, 0, 0]
+  return (maxAgeMs, factsAgeMs) => {
+    const nowNs = clock.nowNs()
+    if (table !== null && nowNs - readNs <= maxAgeMs * 1e6) return table
+    readNs = nowNs
+    if (table !== null && nowNs - factsReadNs <= factsAgeMs * 1e6)
+      return (table = readProcessTable('/proc', table))
+    factsReadNs = nowNs
     return (table = readProcessTable())
   }
 }

@@ -1,4 +1,4 @@
-import {existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync} from 'node:fs'
+import {mkdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync} from 'node:fs'
 import {homedir} from 'node:os'
 import {dirname, join} from 'node:path'
 import {isSystemError, type Logger} from '../foundation/index.js'
@@ -30,11 +30,19 @@ export function createMemoryStore(folder: string, logger: Logger): MemoryStore {
       logger.debug(`cannot ${what}: ${String(error)}`)
     }
   }
+  /** What was read last, and from which file: who watches many segments loads each of them again and again. */
+  const read = new Map<string, {readonly file: string; readonly memory: StartupMemory | null}>()
   return {
     load(name) {
       let memory: StartupMemory | null = null
       quietly(`read what is remembered of ${name}`, () => {
-        if (existsSync(pathOf(name))) memory = parseMemory(readFileSync(pathOf(name), 'utf8'))
+        const stats = statSync(pathOf(name), {bigint: true, throwIfNoEntry: false})
+        const file = stats ? `${stats.ino} ${stats.ctimeNs}` : ''
+        const last = read.get(name)
+        memory =
+          last?.file === file ? last.memory : stats ? parseMemory(readFileSync(pathOf(name), 'utf8')) : null
+        if (memory === null) read.delete(name)
+        else read.set(name, {file, memory})
       })
       return memory
     },

@@ -150,7 +150,8 @@ export function createSegmentStore(options: SegmentStoreOptions): SegmentStore {
   }
 
   const stateOf = (look: SegmentLook, maxAgeMs: number, probe: ProbeSightings | null): SegmentState => {
-    const sightings = sightingsOf(look, () => view(maxAgeMs), probe)
+    const factsAgeMs = maxAgeMs === LIST_TABLE_AGE_MS ? LIST_FACTS_AGE_MS : maxAgeMs
+    const sightings = sightingsOf(look, () => view(maxAgeMs, factsAgeMs), probe)
     return {...judge(sightings), warnings: warningsOn(look.isLimitOurs, sightings.claims)}
   }
   const probe = async (name: string, signal?: AbortSignal): Promise<SegmentState> => {
@@ -251,8 +252,10 @@ export function createSegmentStore(options: SegmentStoreOptions): SegmentStore {
   }
 }
 
-/** Watching at a short interval must not read all of /proc each time. */
-const LIST_TABLE_AGE_MS = 1000
+/** Watching must not read all of /proc at each look: what it costs grows with the machine. */
+const LIST_TABLE_AGE_MS = 2000
+/** A program that becomes another one, or a dead one that nobody has reaped, is told late by so much. */
+const LIST_FACTS_AGE_MS = 5000
 /** An engine that makes its segment writes it in less. */
 const EMPTY_FOR_MS = 50
 /** Many probes end together. */

@@ -1,9 +1,11 @@
 import {mkdirSync, symlinkSync, writeFileSync} from 'node:fs'
 import {join} from 'node:path'
 import {expect} from 'chai'
+import {systemClock} from '../../../src/lib/foundation/index.js'
 import type {GpuProcess, GpusLook} from '../../../src/lib/gpu/index.js'
 import {unreadGpu} from '../../../src/lib/gpu/gpu-session.js'
 import {identifyTenants, type GpuTenant} from '../../../src/lib/machine/index.js'
+import {createIdentityWatch} from '../../../src/lib/processes/index.js'
 import type {OwnedLook} from '../../../src/lib/segments/index.js'
 import {temporaryFolder} from '../../support/temporary.js'
 
@@ -48,7 +50,9 @@ describe('the processes of GPUs', () => {
       cgroup: `0::/docker/${ID}\n`,
     }
     for (const [name, text] of Object.entries(files)) writeFileSync(join(folder(), '42', name), text)
-    return (await identifyTenants(look, [segment], folder())).gpus.map(({processes}) => processes)
+    return (await identifyTenants(look, [segment], createIdentityWatch(systemClock, folder()))).gpus.map(
+      ({processes}) => processes,
+    )
   }
 
   it('are joined with name, command, user, container and the segment they own', async () => {

@@ -1,6 +1,6 @@
 import {spawn} from 'node:child_process'
 import {once} from 'node:events'
-import {mkdirSync, readFileSync, symlinkSync, writeFileSync} from 'node:fs'
+import {mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync} from 'node:fs'
 import {join} from 'node:path'
 import {expect} from 'chai'
 import {isRunning, thisProcess} from '../../../src/lib/segments/creator.js'
@@ -54,6 +54,22 @@ describe('the process table', () => {
     expect(table.commandOf(7)).to.equal('python3 -m vllm')
     expect(readProcessTable(proc()).commandOf(7)).to.equal('another')
     expect(table.commandOf(8)).to.equal(null)
+  })
+
+  it('takes from an earlier table those that still live, as they were', () => {
+    put(7, {status: status({Name: 'vllm'}), cmdline: 'vllm\0'})
+    put(8, {status: status({Name: 'sglang'})})
+    const before = readProcessTable(proc())
+    rmSync(join(proc(), '8'), {recursive: true})
+    put(9, {status: status({Name: 'node'}), cmdline: 'node\0'})
+    writeFileSync(join(proc(), '7/status'), status({Name: 'another'}))
+    const after = readProcessTable(proc(), before)
+    const titles = after.processes.map(({pid, title}) => [pid, title])
+    expect(titles.sort()).to.deep.equal([
+      [7, 'vllm'],
+      [9, 'node'],
+    ])
+    expect([7, 8, 9].map(after.commandOf)).to.deep.equal(['vllm', null, 'node'])
   })
 
   it('is empty where there is no /proc', () => {

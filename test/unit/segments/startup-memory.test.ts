@@ -110,6 +110,17 @@ describe('the state folder', () => {
     expect(store.load('a b%')).to.equal(null)
   })
 
+  it('hears of what another kvctl has written since', () => {
+    const [one, other] = [createMemoryStore(folder, silentLogger), createMemoryStore(folder, silentLogger)]
+    const memories = [800n, 900n, 1000n].map(limit => remember(null, FILE, figures(limit)))
+    for (const memory of memories) {
+      other.save('a', memory, null)
+      expect(one.load('a')).to.deep.equal(memory)
+    }
+    other.forget('a')
+    expect(one.load('a')).to.equal(null)
+  })
+
   it('writes nothing when nothing changed', () => {
     const store = createMemoryStore(folder, silentLogger)
     const memory = remember(null, FILE, figures(800n))
