@@ -6,7 +6,7 @@
  *   npm run build:test && node build/bench/client.js [rounds [streams…]]
  *
  * Prints the error of TTFT (reported − true), p50 / p99 / max; the median gap beside the server's own; and CPU per
- * token-bearing chunk: medians of the rounds; and kvctl's share of aiohttp's beside the aim. autocannon stands there with its CPU
+ * token-bearing chunk once every stream had its first answer: medians of the rounds; and kvctl's share of aiohttp's beside the aim. autocannon stands there with its CPU
  * alone: it reads no stream. Then what one process of kvctl's does, each line in a process of its own: chunks and requests a
  * second, the median gap at 42,000 chunks a second, lateness of sends, the first wave, the time to the first byte, memory.
  * `client.js --alone [NAME…]` prints only those.
@@ -30,7 +30,32 @@ const REQUESTS_PER_STREAM = 3
 interface Seen {
   readonly ttftMs: Readonly<Record<string, number>>
   readonly gapsMs: readonly number[]
+  /** CPU time since `markMs`, an instant of the machine's monotonic clock after the first answer of every stream. */
   readonly cpuMs: number
+  readonly markMs: number
+}
+
+/** Marks where the run is under way: what a client does to start is no cost of a chunk. */
+class CpuMark {
+  #left: number
+  #markMs = 0
+  #before = process.cpuUsage()
+
+  /** @param streams how many answers begin a run */
+  constructor(streams: number) {
+    this.#left = streams
+  }
+
+  answered(): void {
+    if (--this.#left > 0 || this.#markMs > 0) return
+    this.#markMs = monotonicMs()
+    this.#before = process.cpuUsage()
+  }
+
+  get seen(): Pick<Seen, 'cpuMs' | 'markMs'> {
+    const {user, system} = process.cpuUsage(this.#before)
+    return {cpuMs: (user + system) / 1000, markMs: this.#markMs}
+  }
 }
 
 const BODY = JSON.stringify({
@@ -46,10 +71,13 @@ async function runKvctl(
   port: number,
   streams: number,
   transport: TransportKind,
-): Promise<Omit<Seen, 'cpuMs'>> {
+  mark: CpuMark,
+): Promise<Answers> {
   const options = benchOptions({requests: streams * REQUESTS_PER_STREAM, concurrency: streams})
   const job = loadJob(port, {...options, request: {...options.request, maxTokens: TOKENS}})
-  const {records} = await runJob({...job, transport})
+  const {records} = await runJob({...job, transport}, NEVER, report => {
+    if (report.kind === 'records') for (let i = 0; i < report.records.length; i++) mark.answered()
+  })
   return {
     ttftMs: Object.fromEntries(
       records.map(record => [record.requestId, record.firstTokenAtMs! - record.sentAtMs!]),
@@ -59,7 +87,12 @@ async function runKvctl(
 }
 
 /** The least a client can do: looks for the first token and for the end of the answer. */
-async function bareStream(port: number, ids: readonly string[], seen: Record<string, number>): Promise<void> {
+async function bareStream(
+  port: number,
+  ids: readonly string[],
+  seen: Record<string, number>,
+  mark: CpuMark,
+): Promise<void> {
   const socket = connect({port, host: '127.0.0.1', noDelay: true})
   await new Promise<void>(resolve => socket.once('connect', resolve))
   for (const id of ids) {
@@ -71,6 +104,7 @@ async function bareStream(port: number, ids: readonly string[], seen: Record<str
         if (!(id in seen) && isToken(text)) seen[id] = nowMs - sentMs
         if (!text.includes('[DONE]')) return
         socket.off('data', onData)
+        mark.answered()
         resolve()
       }
       socket.on('data', onData)
@@ -83,7 +117,7 @@ async function bareStream(port: number, ids: readonly string[], seen: Record<str
 }
 
 /** It takes an answer whole: when its tokens came it does not know. */
-async function runAutocannon(port: number, streams: number): Promise<void> {
+async function runAutocannon(port: number, streams: number, mark: CpuMark): Promise<void> {
   const {default: autocannon} = await import('autocannon')
   await autocannon({
     url: `http://127.0.0.1:${port}/v1/chat/completions`,
@@ -92,46 +126,50 @@ async function runAutocannon(port: number, streams: number): Promise<void> {
     body: BODY,
     connections: streams,
     amount: streams * REQUESTS_PER_STREAM,
+    setupClient: client => client.on('response', () => mark.answered()),
   })
 }
 
 async function runClient(client: Client, port: number, streams: number): Promise<Seen> {
-  const before = process.cpuUsage()
-  let seen: Omit<Seen, 'cpuMs'>
-  if (client === 'kvctl' || client === 'kvctl undici') {
-    seen = await runKvctl(port, streams, client === 'kvctl' ? 'socket' : 'undici')
-  } else if (client === 'autocannon') {
-    await runAutocannon(port, streams)
-    seen = {ttftMs: {}, gapsMs: []}
-  } else {
-    const ttftMs: Record<string, number> = {}
-    const idsOf = (slot: number): string[] =>
-      Array.from({length: REQUESTS_PER_STREAM}, (_, i) => `test-${slot * REQUESTS_PER_STREAM + i + 1}`)
-    await Promise.all(Array.from({length: streams}, (_, slot) => bareStream(port, idsOf(slot), ttftMs)))
-    seen = {ttftMs, gapsMs: []}
+  const mark = new CpuMark(streams)
+  const answers = await answersOf(client, port, streams, mark)
+  return {...answers, ...mark.seen}
+}
+
+type Answers = Pick<Seen, 'ttftMs' | 'gapsMs'>
+
+async function answersOf(client: Client, port: number, streams: number, mark: CpuMark): Promise<Answers> {
+  if (client === 'kvctl' || client === 'kvctl undici')
+    return runKvctl(port, streams, client === 'kvctl' ? 'socket' : 'undici', mark)
+  if (client === 'autocannon') {
+    await runAutocannon(port, streams, mark)
+    return {ttftMs: {}, gapsMs: []}
   }
-  const {user, system} = process.cpuUsage(before)
-  return {...seen, cpuMs: (user + system) / 1000}
+  const ttftMs: Record<string, number> = {}
+  const idsOf = (slot: number): string[] =>
+    Array.from({length: REQUESTS_PER_STREAM}, (_, i) => `test-${slot * REQUESTS_PER_STREAM + i + 1}`)
+  await Promise.all(Array.from({length: streams}, (_, slot) => bareStream(port, idsOf(slot), ttftMs, mark)))
+  return {ttftMs, gapsMs: []}
 }
 
 const quantile = (sorted: readonly number[], q: number): number =>
   sorted[Math.min(sorted.length - 1, Math.floor(q * sorted.length))]!
 
 async function round(client: Client, streams: number): Promise<readonly number[]> {
-  const server = await startTruthServer({ttftMs: 100, gapMs: 25, tokens: TOKENS})
+  const server = await startTruthServer({ttftMs: 100, gapMs: 25, tokens: TOKENS, isWarm: true})
   const [program, args] =
     client === 'aiohttp'
       ? [PYTHON, [AIOHTTP, ...[server.port, streams, REQUESTS_PER_STREAM, TOKENS].map(String)]]
       : [process.execPath, [SELF, '--as', client, String(server.port), String(streams)]]
   const {stdout} = await promisify(execFile)(program, args, {timeout: 120_000, maxBuffer: 2 ** 27})
-  const {ttftMs, gapsMs, cpuMs} = JSON.parse(stdout) as Seen
+  const {ttftMs, gapsMs, cpuMs, markMs} = JSON.parse(stdout) as Seen
   const truth = await server.stop()
   const errors = truth
     .map(({requestId, tokenMs, receivedMs}) => (ttftMs[requestId] ?? NaN) - (tokenMs[0]! - receivedMs))
     .sort((left, right) => left - right)
   const trueGaps = truth.flatMap(({tokenMs}) => tokenMs.slice(1).map((at, index) => at - tokenMs[index]!))
   const gapError = gapsMs.length === 0 ? NaN : median(gapsMs) - median(trueGaps)
-  const chunks = truth.reduce((sum, {tokenMs}) => sum + tokenMs.length, 0)
+  const chunks = truth.reduce((sum, {tokenMs}) => sum + tokenMs.filter(at => at > markMs).length, 0)
   return [quantile(errors, 0.5), quantile(errors, 0.99), errors.at(-1)!, gapError, (cpuMs / chunks) * 1000]
 }
 
@@ -163,7 +201,7 @@ async function runAlone(
   options: Parameters<typeof benchOptions>[0],
   maxTokens: number,
 ) {
-  const truth = await startTruthServer({ttftMs: 0, gapMs: 1, tokens: maxTokens, ...server})
+  const truth = await startTruthServer({ttftMs: 0, gapMs: 1, tokens: maxTokens, isWarm: true, ...server})
   const plan = benchOptions(options)
   const job = loadJob(truth.port, {...plan, request: {...plan.request, maxTokens}})
   const startedMs = monotonicMs()

@@ -2,7 +2,8 @@
 
     python3 aiohttp_client.py PORT STREAMS REQUESTS_PER_STREAM TOKENS
 
-Prints {"ttftMs": {request id: ms}, "gapsMs": [...], "cpuMs": n}.
+Prints {"ttftMs": {request id: ms}, "gapsMs": [...], "cpuMs": n, "markMs": n}: CPU time since an instant of the machine's
+monotonic clock after the first answer of every stream.
 See vllm-project/vllm:vllm/benchmarks/lib/endpoint_request_func.py, async_request_openai_chat_completions.
 """
 import asyncio
@@ -15,6 +16,14 @@ import aiohttp
 
 port, streams, per_stream, tokens = (int(value) for value in sys.argv[1:5])
 ttft, gaps = {}, []
+answered, mark = 0, None
+
+
+def cpu_ms():
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    return (used.ru_utime + used.ru_stime) * 1000
+
+
 body = {
     "model": "truth",
     "messages": [{"role": "user", "content": "Say something, please."}],
@@ -47,6 +56,13 @@ async def one(session, request_id):
             last = now
 
 
+def answer():
+    global answered, mark
+    answered += 1
+    if answered == streams:
+        mark = (time.monotonic() * 1000, cpu_ms())
+
+
 async def main():
     connector = aiohttp.TCPConnector(limit=0, limit_per_host=0, force_close=False)
     async with aiohttp.ClientSession(connector=connector, timeout=aiohttp.ClientTimeout(total=3600)) as session:
@@ -54,12 +70,10 @@ async def main():
         async def slot(number):
             for turn in range(per_stream):
                 await one(session, f"test-{number * per_stream + turn + 1}")
+                answer()
 
         await asyncio.gather(*(slot(number) for number in range(streams)))
 
 
-before = resource.getrusage(resource.RUSAGE_SELF)
 asyncio.run(main())
-after = resource.getrusage(resource.RUSAGE_SELF)
-cpu = (after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime) * 1000
-print(json.dumps({"ttftMs": ttft, "gapsMs": gaps, "cpuMs": cpu}))
+print(json.dumps({"ttftMs": ttft, "gapsMs": gaps, "cpuMs": cpu_ms() - mark[1], "markMs": mark[0]}))

@@ -6,8 +6,9 @@
  *
  * prints one line `{"port"}` and then serves until its stdin ends.
  */
+import {on, once} from 'node:events'
 import {createWriteStream, type WriteStream} from 'node:fs'
-import {createServer, type AddressInfo, type Socket} from 'node:net'
+import {connect, createServer, type AddressInfo, type Server, type Socket} from 'node:net'
 import {fileURLToPath} from 'node:url'
 import {requestsOn} from './requests-on.js'
 
@@ -74,6 +75,8 @@ export interface TruthOptions {
   readonly apiKey?: string
   /** Has a `/tokenize`: a word is a token, and a chat template adds four. */
   readonly tokenizes?: boolean
+  /** Runs its own code before it serves, so that the first answers do not wait for a compiler: a yardstick for times. */
+  readonly isWarm?: boolean
   /** JSON lines of `TruthEntry`; null writes none. */
   readonly log: string | null
 }
@@ -100,6 +103,21 @@ export interface TruthEntry {
 }
 
 const nowMs = (): number => Number(process.hrtime.bigint()) / 1e6
+
+/** What is due is done a little at a time: a request that comes meanwhile is read, and stamped, before the rest. */
+const DUE_AT_ONCE = 4
+const due: (() => void)[] = []
+
+function after(ms: number, act: () => void): void {
+  setTimeout(() => {
+    if (due.push(act) === 1) setImmediate(doDue)
+  }, ms)
+}
+
+function doDue(): void {
+  for (const act of due.splice(0, DUE_AT_ONCE)) act()
+  if (due.length > 0) setImmediate(doDue)
+}
 
 function event(value: unknown): string {
   return `data: ${typeof value === 'string' ? value : JSON.stringify(value)}\n\n`
@@ -215,7 +233,7 @@ class Answer {
         return
       case 'one_write':
         this.#head()
-        setTimeout(() => this.#allAtOnce(), this.#options.ttftMs)
+        after(this.#options.ttftMs, () => this.#allAtOnce())
         return
       case 'role_first':
         this.#head()
@@ -224,7 +242,7 @@ class Answer {
       default:
         this.#head()
     }
-    setTimeout(() => this.#token(0), this.#options.ttftMs)
+    after(this.#options.ttftMs, () => this.#token(0))
   }
 
   #token(index: number): void {
@@ -245,7 +263,7 @@ class Answer {
     this.#body(this.#tokenChunk(index, index % 5 === 3 ? ` "é\\${index}\n` : ` t${index}`))
     this.#writtenMs.push(nowMs())
     if (isLast) this.#finishStream()
-    else setTimeout(() => this.#token(index + 1), gapMs)
+    else after(gapMs, () => this.#token(index + 1))
   }
 
   /** How many the chunk at hand brings. */
@@ -322,8 +340,10 @@ class Answer {
 
   #finishStream(): void {
     const usage = this.#mode === 'no_usage' ? '' : this.#usage() + event('[DONE]')
+    if (this.#mode !== 'many_writes') this.#socket.cork()
     this.#body(chunk({}, 'length') + usage)
     this.#end()
+    this.#socket.uncork()
   }
 
   #usage(): string {
@@ -385,8 +405,28 @@ class Answer {
 }
 
 /** Serves until stdin ends. */
-function serve(options: TruthOptions): void {
+async function serve(options: TruthOptions): Promise<void> {
   const log: WriteStream | null = options.log === null ? null : createWriteStream(options.log)
+  if (options.isWarm === true) await warmUp(options)
+  let done: TruthEntry[] = []
+  const writeDown = (): void => {
+    log?.write(done.map(entry => `${JSON.stringify(entry)}\n`).join(''))
+    done = []
+  }
+  const server = await listen(options, entry => {
+    // Not while it answers: writing takes time that a client would be blamed for.
+    if (done.push(entry) >= KEPT_ENTRIES) writeDown()
+  })
+  process.stdout.write(`${JSON.stringify({port: portOf(server)})}\n`)
+  process.stdin.resume().on('end', () => {
+    writeDown()
+    if (log === null) process.exit(0)
+    else log.end(() => process.exit(0))
+  })
+}
+const KEPT_ENTRIES = 5000
+
+async function listen(options: TruthOptions, finish: (entry: TruthEntry) => void): Promise<Server> {
   let count = 0
   const server = createServer({noDelay: true}, socket => {
     requestsOn(socket, (head, body) => {
@@ -401,19 +441,36 @@ function serve(options: TruthOptions): void {
       } else {
         const mode = options.modes[count++ % options.modes.length]!
         const requestId = /x-request-id: (\S+)/i.exec(head)?.[1] ?? ''
-        new Answer(socket, options, mode, {requestId, headers: head, body}, entry => {
-          log?.write(`${JSON.stringify(entry)}\n`)
-        }).start()
+        new Answer(socket, options, mode, {requestId, headers: head, body}, finish).start()
       }
     })
   })
-  server.listen(0, '127.0.0.1', () => {
-    process.stdout.write(`${JSON.stringify({port: (server.address() as AddressInfo).port})}\n`)
-  })
-  process.stdin.resume().on('end', () => {
-    if (log === null) process.exit(0)
-    else log.end(() => process.exit(0))
-  })
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  return server
+}
+
+function portOf(server: Server): number {
+  return (server.address() as AddressInfo).port
+}
+
+const [WARM_CONNECTIONS, WARM_ANSWERS, WARM_TOKENS] = [16, 30, 16]
+
+/** Answers requests of its own, of which nobody hears. */
+async function warmUp(options: TruthOptions): Promise<void> {
+  const server = await listen({...options, modes: ['ok'], ttftMs: 1, gapMs: 0}, () => undefined)
+  const body = JSON.stringify({messages: [{content: 'warm up'}], max_tokens: WARM_TOKENS})
+  const request = `POST / HTTP/1.1\r\nx-request-id: warm\r\nauthorization: Bearer ${options.apiKey ?? ''}\r\ncontent-length: ${body.length}\r\n\r\n${body}`
+  const client = async (): Promise<void> => {
+    const socket = connect(portOf(server), '127.0.0.1')
+    for (let answer = 0; answer < WARM_ANSWERS; answer++) {
+      socket.write(request)
+      for await (const [bytes] of on(socket, 'data')) if ((bytes as Buffer).includes('[DONE]')) break
+    }
+    socket.destroy()
+  }
+  await Promise.all(Array.from({length: WARM_CONNECTIONS}, client))
+  server.close()
 }
 
 function getPage(socket: Socket, head: string, model: string): void {
@@ -425,5 +482,5 @@ function getPage(socket: Socket, head: string, model: string): void {
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
-  serve(JSON.parse(process.argv[2] ?? '{}') as TruthOptions)
+  await serve(JSON.parse(process.argv[2] ?? '{}') as TruthOptions)
 }

@@ -5,8 +5,13 @@ import type {ExchangeListener, TransportTarget} from './load-transport.js'
 import {ResponseError} from './response-error.js'
 import {ResponseReader} from './response-reader.js'
 
-/** All connections of a process read into one buffer: it is drained before the next read begins. */
-const readBuffer = Buffer.allocUnsafeSlow(256 * 1024)
+const READ_BYTES = 256 * 1024
+/**
+ * All connections of a process read into one buffer: it is drained before the next read begins. Behind what was read stands a
+ * line feed, so that a search for the next one ends there and not in what an earlier read has left.
+ */
+const readBuffer = Buffer.allocUnsafeSlow(READ_BYTES + 1)
+const LF = 10
 
 /** What a connection needs of the pool it belongs to. */
 export interface ConnectionOwner {
@@ -51,7 +56,7 @@ export class Connection {
       port: target.port,
       noDelay: true,
       onread: {
-        buffer: readBuffer,
+        buffer: readBuffer.subarray(0, READ_BYTES),
         callback: (length: number) => {
           this.#read(length)
           return true
@@ -159,7 +164,8 @@ export class Connection {
     }
     listener.read(nowMs, delayMs)
     try {
-      const end = this.#reader.feed(readBuffer.subarray(0, length), 0, length)
+      readBuffer[length] = LF
+      const end = this.#reader.feed(readBuffer, 0, length)
       if (this.#reader.isDone)
         this.#complete(end === length && this.#reader.isKeptAlive && this.#target.isKept)
     } catch (error) {

@@ -35,7 +35,8 @@ export interface InstrumentMeter {
   stop(): ProcessInstrument
 }
 
-const LOOP_PROBE_MS = 5
+/** Each probe wakes the process, which costs as much as a chunk or two. */
+const LOOP_PROBE_MS = 20
 
 /** Watches the process between `start` and `stop`; costs two clock-free histogram entries a chunk. */
 export function createInstrumentMeter(): InstrumentMeter {

@@ -56,7 +56,7 @@ function itemsOf(
   list: SendList,
 ): ReadonlyMap<number, WorkItem> | null {
   if (workload === null) return null
-  const measured = idsIn(list).filter(id => id > warmupRequests)
+  const measured = [...idsIn(list)].filter(id => id > warmupRequests)
   return new Map(measured.map(id => [id, workload.items[id - warmupRequests - 1]!]))
 }
 

@@ -7,8 +7,8 @@ import type {LoadTransport} from './load-transport.js'
 import type {PreparedRequest, RequestBuilder} from './request-builder.js'
 import {idsIn, type SendList} from './send-list.js'
 
-/** Requests made ready before the clock starts, bytes; the rest is made between sends. */
-const PREPARED_BYTES = 8 * 1024 * 1024
+/** Requests made ready before the clock starts: so many, or so many bytes of them; the rest is made between sends. */
+const [PREPARED, PREPARED_BYTES] = [2048, 8 * 1024 * 1024]
 /** A timer may fire a millisecond late; the last one before a send is waited out turn by turn. */
 const WAKE_EARLY_MS = 1
 
@@ -65,7 +65,7 @@ export class LoadLoop {
     this.#parts = parts
     let bytes = 0
     for (const id of idsIn(parts.list)) {
-      if (bytes >= PREPARED_BYTES) break
+      if (bytes >= PREPARED_BYTES || this.#prepared.size >= PREPARED) break
       if (!parts.builder.isKnown(id)) continue
       const request = parts.builder.build(id)
       bytes += request.bytes.length

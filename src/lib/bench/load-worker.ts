@@ -66,7 +66,7 @@ export async function runLoadJob(
   const open = await opener(job.transport)
   const transports = targets.map(open)
   try {
-    await warmUpCode(recipe.shape, open)
+    await warmUpCode(plan, open)
     const connections = Math.min(plan.concurrency, list.ids.length)
     const perTarget = Math.ceil(connections / transports.length)
     await Promise.all(transports.map(transport => transport.open(perTarget, signal)))

@@ -14,18 +14,15 @@ const SLEPT_MS = 0.1
  * @returns a function of the moment of a read, which gives the bound, both in milliseconds
  */
 export function createReadDelayMeter(runDelay: RunDelay | null): (nowMs: number) => number {
-  let isInTurn = false
+  let turn = -1
   let turnStartMs = performance.now()
   let idleMs = 0
   let waitedMs = runDelay?.totalMs() ?? 0
   let waitMs = 0
-  const endTurn = (): void => {
-    isInTurn = false
-  }
   return nowMs => {
-    if (isInTurn) return nowMs - turnStartMs + waitMs
-    isInTurn = true
-    setImmediate(endTurn)
+    const {loopCount} = performance.nodeTiming.uvMetricsInfo
+    if (loopCount === turn) return nowMs - turnStartMs + waitMs
+    turn = loopCount
     const {idle} = performance.eventLoopUtilization()
     const total = runDelay?.totalMs() ?? 0
     // A turn that waited before it began hands that on to all its reads; one that waited while it ran has it in its length.

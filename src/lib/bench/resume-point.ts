@@ -79,7 +79,7 @@ export async function readResumePoint(run: RunDirectory): Promise<ResumePoint> {
     doneIds,
     outcomes: table === null ? new Map() : countOutcomes(table, doneIds),
     list,
-    sentAgain: idsIn(list).filter(id => id <= lastBegun).length,
+    sentAgain: [...idsIn(list)].filter(id => id <= lastBegun).length,
     runMs,
   }
 }

@@ -51,8 +51,10 @@ export function requestsIn({ids, turns}: SendList): number {
 }
 
 /** Every id of a list, later turns included. */
-export function idsIn({ids, turns}: SendList): number[] {
-  return [...ids].flatMap((id, place) => Array.from({length: turns?.[place] ?? 1}, (_, turn) => id + turn))
+export function* idsIn({ids, turns}: SendList): Generator<number> {
+  for (const [place, id] of ids.entries()) {
+    for (let turn = 0; turn < (turns?.[place] ?? 1); turn++) yield id + turn
+  }
 }
 
 /** What is missing of a session goes on from its first missing turn. */
