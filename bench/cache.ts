@@ -170,7 +170,8 @@ function toDevice(paths: readonly string[]): void {
 
 async function disk(): Promise<void> {
   const [plain, tier] = [join(folder, 'sequential'), join(folder, 'disk')]
-  const buffer = Buffer.alloc(CHUNK_BYTES, 1)
+  // As much memory as the tier's: one buffer alone would stay in the processor's caches.
+  const buffers = Array.from({length: CHUNKS}, () => Buffer.alloc(CHUNK_BYTES, 1))
   const worker = await open({local_disk: tier, max_local_disk_size: 4})
   const chunkFiles = (): string[] =>
     readdirSync(tier)
@@ -183,11 +184,11 @@ async function disk(): Promise<void> {
   // As many files as the tier has: each costs the device its own entry.
   const plainFiles = Array.from({length: CHUNKS}, (_, chunk) => `${plain}-${chunk}`)
   const write = (): void => {
-    for (const path of plainFiles) {
+    plainFiles.forEach((path, index) => {
       const file = openSync(path, 'w')
-      writeSync(file, buffer)
+      writeSync(file, buffers[index]!)
       closeSync(file)
-    }
+    })
   }
   const writeThrough = (): void => {
     write()
@@ -198,11 +199,11 @@ async function disk(): Promise<void> {
     toDevice(chunkFiles())
   }
   const read = (): void => {
-    for (const path of plainFiles) {
+    plainFiles.forEach((path, index) => {
       const file = openSync(path, 'r')
-      readSync(file, buffer)
+      readSync(file, buffers[index]!)
       closeSync(file)
-    }
+    })
   }
   const retrieve = async (): Promise<void> => {
     if ((await worker.retrieveTokens(slots, slots, 'bench')) !== TOKENS) throw new Error('not all came back')
@@ -241,7 +242,7 @@ async function restart(): Promise<void> {
   const entries = Array.from({length: RESTART_CHUNKS}, (_, index) => {
     const hash = index.toString(16).padStart(16, '0')
     const text = `${small.model}@${small.worldSize}@${small.workerId}@${hash}@bfloat16`
-    return {key: {text, hash, tokens: 1}, layout, crc: 0}
+    return {key: {text, hash, tokens: 1}, layout, checksum: '0'.repeat(32)}
   })
   for (const {key} of entries) writeFileSync(join(home, diskFileName(key.text)), Buffer.alloc(32))
   await new DiskJournal(join(home, `kvctl-journal-${small.workerId}.jsonl`)).rewrite(entries)

@@ -1,4 +1,4 @@
-import {mkdir, open, readdir, rename, rm, writeFile} from 'node:fs/promises'
+import {mkdir, open, readdir, rename, rm} from 'node:fs/promises'
 
 /** What a tier asks of a file system; tests put faults here. */
 export interface ChunkFiles {
@@ -23,10 +23,6 @@ export const chunkFiles: ChunkFiles = {
   names: async folder => readdir(folder),
   async write(path, parts) {
     try {
-      if (parts.length === 1) {
-        await writeFile(path, parts[0]!)
-        return
-      }
       const file = await open(path, 'w')
       try {
         const bytes = parts.reduce((sum, part) => sum + part.length, 0)

@@ -8,8 +8,8 @@ import type {ChunkKey} from './storage-backend.js'
 export interface DiskEntry {
   readonly key: ChunkKey
   readonly layout: ChunkLayout
-  /** CRC-32 of the bytes; null for files of others, which have none. */
-  readonly crc: number | null
+  /** Of the bytes; null for files of others, which have none. */
+  readonly checksum: string | null
 }
 
 /**
@@ -75,9 +75,9 @@ export class DiskJournal {
   }
 }
 
-function lineOf({key, layout, crc}: DiskEntry): string {
+function lineOf({key, layout, checksum}: DiskEntry): string {
   const tensors = layout.tensors.map(({dtype, shape}) => [dtype, shape])
-  return `${JSON.stringify({key: key.text, hash: key.hash, tokens: key.tokens, format: layout.format, tensors, crc})}\n`
+  return `${JSON.stringify({key: key.text, hash: key.hash, tokens: key.tokens, format: layout.format, tensors, checksum})}\n`
 }
 
 function parseLine(line: string): {key: ChunkKey; entry: DiskEntry | null} | null {
@@ -89,7 +89,7 @@ function parseLine(line: string): {key: ChunkKey; entry: DiskEntry | null} | nul
     // Torn by the end of its process.
     return null
   }
-  const {key: added, gone, hash, tokens, format, tensors, crc} = read
+  const {key: added, gone, hash, tokens, format, tensors, checksum} = read
   const text = added ?? gone
   if (typeof text !== 'string' || typeof hash !== 'string' || typeof tokens !== 'number') return null
   const key = {text, hash, tokens}
@@ -102,7 +102,7 @@ function parseLine(line: string): {key: ChunkKey; entry: DiskEntry | null} | nul
     entry: {
       key,
       layout: {format: format as MemoryFormat, tensors: layouts},
-      crc: typeof crc === 'number' ? crc : null,
+      checksum: typeof checksum === 'string' ? checksum : null,
     },
   }
 }

@@ -174,12 +174,12 @@ export class EmbeddedWorker {
     const keys = chunks.map(({key}) => key)
     const known = leastTokens > 0 ? await this.#find(keys, null) : keys.length
     const isWorthIt = (chunks[known - 1]?.chunk.end ?? 0) >= leastTokens
-    const objects = isWorthIt ? await this.store.retrieve(keys) : []
-    objects.forEach((object, index) => {
+    const intoSlots = ({bytes}: MemoryObject, index: number): void => {
       const {start, end} = chunks[index]!.chunk
-      this.kv.scatter(slots.slice(start, end), object.bytes)
-      object.release()
-    })
+      this.kv.scatter(slots.slice(start, end), bytes)
+    }
+    const objects = isWorthIt ? await this.store.retrieve(keys, intoSlots) : []
+    for (const object of objects) object.release()
     const hitTokens = chunks[objects.length - 1]?.chunk.end ?? 0
     this.#count({retrieveRequests: 1, requestedTokens: tokens.length, hitTokens})
     const seconds = (performance.now() - before) / 1000

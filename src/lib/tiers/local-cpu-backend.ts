@@ -107,8 +107,12 @@ export class LocalCpuBackend implements StorageBackend {
     return this.#residents.countPrefix(keys)
   }
 
-  async load(keys: readonly ChunkKey[]): Promise<(MemoryObject | null)[]> {
-    return keys.map(key => this.peek(key))
+  async *load(keys: readonly ChunkKey[]): AsyncIterable<MemoryObject> {
+    for (const key of keys) {
+      const object = this.peek(key)
+      if (object === null) return
+      yield object
+    }
   }
 
   put(key: ChunkKey, object: MemoryObject): boolean {

@@ -1,12 +1,13 @@
 import {join} from 'node:path'
 import {isSystemError, type Logger} from '../foundation/index.js'
-import {checksum, readChecked} from './checksum.js'
+import {checksumOf, readChecked} from './checksum.js'
 import type {ChunkFiles} from './chunk-files.js'
 import type {EvictionPolicyName} from './core/eviction/eviction-policy.js'
 import {diskFileName} from './core/file-names.js'
 import {layoutBytes, type ChunkLayout} from './core/memory-format.js'
 import {physicalBytes, type MemoryObject} from './cpu-pool.js'
 import {DiskJournal, type DiskEntry} from './disk-journal.js'
+import {readAhead} from './read-ahead.js'
 import {Residents, type Resident} from './residents.js'
 import {
   NO_FIGURES,
@@ -33,7 +34,6 @@ export interface LocalDiskOptions {
 }
 
 const QUEUE = {maxChunks: 4096, maxBytes: 2 ** 30, concurrency: 4}
-const READS_AT_ONCE = 8
 
 type ChunkOnDisk = DiskEntry & Resident
 
@@ -96,13 +96,8 @@ export class LocalDiskBackend implements StorageBackend {
     return this.#health.degraded === null ? this.#residents.countPrefix(keys) : 0
   }
 
-  async load(keys: readonly ChunkKey[]): Promise<(MemoryObject | null)[]> {
-    const objects: (MemoryObject | null)[] = []
-    for (let at = 0; at < keys.length; at += READS_AT_ONCE) {
-      const some = keys.slice(at, at + READS_AT_ONCE)
-      objects.push(...(await Promise.all(some.map(async key => this.#read(key)))))
-    }
-    return objects
+  load(keys: readonly ChunkKey[]): AsyncIterable<MemoryObject> {
+    return readAhead(keys, async key => this.#read(key))
   }
 
   put(key: ChunkKey, object: MemoryObject): boolean {
@@ -168,7 +163,7 @@ export class LocalDiskBackend implements StorageBackend {
         if (found === null) continue
         const bytes = await files.read(join(folder, name), async size => size)
         if (bytes === layoutBytes(found.layout)) {
-          this.#add({...found, crc: null})
+          this.#add({...found, checksum: null})
           isStale = true
         } else
           logger.warn(
@@ -196,8 +191,8 @@ export class LocalDiskBackend implements StorageBackend {
     try {
       const problem = await this.#options.files.read(this.#pathOf(key), async (bytes, readInto) => {
         if (bytes !== object.bytes.length) return `it has ${bytes} bytes, not ${object.bytes.length}`
-        if (resident.crc === null) await readInto(object.bytes, 0)
-        else if ((await readChecked(object.bytes, readInto)) !== resident.crc)
+        if (resident.checksum === null) await readInto(object.bytes, 0)
+        else if ((await readChecked(object.bytes, readInto)) !== resident.checksum)
           return 'its checksum is another'
         return null
       })
@@ -223,9 +218,9 @@ export class LocalDiskBackend implements StorageBackend {
     const {files, folder} = this.#options
     const temporary = join(folder, `${this.#temporaryPrefix}${this.#temporaries++}.tmp`)
     try {
-      const [crc] = await Promise.all([checksum(object.bytes), files.write(temporary, [object.bytes])])
+      const [checksum] = await Promise.all([checksumOf(object.bytes), files.write(temporary, [object.bytes])])
       await files.rename(temporary, this.#pathOf(key))
-      const entry = {key, layout: object.layout, crc}
+      const entry = {key, layout: object.layout, checksum}
       await this.#journal.added(entry)
       this.#reservedBytes -= object.physicalBytes
       this.#add(entry)

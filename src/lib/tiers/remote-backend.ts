@@ -3,6 +3,7 @@ import {RefusedChunk, type Connector} from './connectors/connector.js'
 import {parseKey} from './core/cache-key.js'
 import type {ChunkLayout} from './core/memory-format.js'
 import type {MemoryObject} from './cpu-pool.js'
+import {readAhead} from './read-ahead.js'
 import {
   NO_FIGURES,
   type ChunkKey,
@@ -26,7 +27,6 @@ export interface RemoteBackendOptions {
 }
 
 const QUEUE = {maxChunks: 4096, maxBytes: 2 ** 30, concurrency: 8}
-const READS_AT_ONCE = 8
 const LOOK_AT_ONCE = 1024
 
 /**
@@ -89,13 +89,8 @@ export class RemoteBackend implements StorageBackend {
     return count
   }
 
-  async load(keys: readonly ChunkKey[]): Promise<(MemoryObject | null)[]> {
-    const objects: (MemoryObject | null)[] = []
-    for (let at = 0; at < keys.length; at += READS_AT_ONCE) {
-      const some = keys.slice(at, at + READS_AT_ONCE)
-      objects.push(...(await Promise.all(some.map(async key => this.#read(key)))))
-    }
-    return objects
+  load(keys: readonly ChunkKey[]): AsyncIterable<MemoryObject> {
+    return readAhead(keys, async key => this.#read(key))
   }
 
   put(key: ChunkKey, object: MemoryObject): boolean {

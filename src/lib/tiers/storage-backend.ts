@@ -46,8 +46,8 @@ export interface StorageBackend {
   knows(key: ChunkKey): boolean
   /** How many of `keys`, from the first one on, it holds. */
   countPrefix(keys: readonly ChunkKey[]): Promise<number>
-  /** Each chunk held once for the caller, or null. */
-  load(keys: readonly ChunkKey[]): Promise<(MemoryObject | null)[]>
+  /** Chunks in the order of their keys, each held once for the caller, until one is missing. */
+  load(keys: readonly ChunkKey[]): AsyncIterable<MemoryObject>
   /** Takes a chunk, now or in the background; the object stays the caller's. @returns whether it was accepted or is there */
   put(key: ChunkKey, object: MemoryObject): boolean
   /** These were used, in this order. */

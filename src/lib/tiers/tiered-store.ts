@@ -174,26 +174,37 @@ export class TieredStore {
     this.#pins.delete(pinId)
   }
 
-  /** The longest prefix that can be loaded, each chunk held once for the caller. */
-  async retrieve(keys: readonly ChunkKey[]): Promise<MemoryObject[]> {
+  /**
+   * The longest prefix that can be loaded, each chunk held once for the caller.
+   *
+   * @param arrived is told of each chunk as soon as all before it are there, while the next ones are read; what it throws is thrown
+   */
+  async retrieve(
+    keys: readonly ChunkKey[],
+    arrived?: (object: MemoryObject, index: number) => void,
+  ): Promise<MemoryObject[]> {
     const objects: MemoryObject[] = []
-    for (const tier of this.#reading('retrieve')) {
-      if (objects.length === keys.length) break
-      const rest = keys.slice(objects.length)
-      const count = await tier.countPrefix(rest)
-      if (count === 0) continue
-      const some = rest.slice(0, count)
-      const loaded = await tier.load(some)
-      const missing = loaded.indexOf(null)
-      const good = (missing < 0 ? loaded : loaded.slice(0, missing)) as MemoryObject[]
-      // What comes behind a hole is of no use.
-      for (const object of loaded.slice(good.length)) object?.release()
-      // Suffix first, so that the head of a prompt is the last to be evicted.
-      tier.touch(some.slice(0, good.length).toReversed())
-      if (tier !== this.cpu && missing < 0 && takesPart(this.cpu.name, 'write-back', this.#switches))
-        good.forEach((object, index) => this.cpu.put(some[index]!, object))
-      objects.push(...good)
-      if (missing >= 0) break
+    try {
+      for (const tier of this.#reading('retrieve')) {
+        if (objects.length === keys.length) break
+        const first = objects.length
+        const count = await tier.countPrefix(keys.slice(first))
+        if (count === 0) continue
+        const some = keys.slice(first, first + count)
+        for await (const object of tier.load(some)) {
+          objects.push(object)
+          arrived?.(object, objects.length - 1)
+        }
+        const loaded = objects.slice(first)
+        // Suffix first, so that the head of a prompt is the last to be evicted.
+        tier.touch(some.slice(0, loaded.length).toReversed())
+        if (loaded.length < count) break
+        if (tier !== this.cpu && takesPart(this.cpu.name, 'write-back', this.#switches))
+          loaded.forEach((object, index) => this.cpu.put(some[index]!, object))
+      }
+    } catch (error) {
+      for (const object of objects) object.release()
+      throw error
     }
     return objects
   }

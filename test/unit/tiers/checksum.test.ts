@@ -1,6 +1,6 @@
-import {crc32} from 'node:zlib'
+import {randomBytes} from 'node:crypto'
 import {expect} from 'chai'
-import {readChecked} from '../../../src/lib/tiers/checksum.js'
+import {checksumOf, readChecked} from '../../../src/lib/tiers/checksum.js'
 import {rejection} from '../../support/rejection.js'
 
 const PIECE = 4 * 2 ** 20
@@ -9,12 +9,32 @@ describe('a chunk that is checked while it is read', () => {
   it('has the checksum of all of it', async () => {
     const source = Buffer.alloc(2 * PIECE + 5, 'kv')
     const into = Buffer.alloc(source.length)
-    const crc = await readChecked(into, (piece, at) => {
+    const checksum = await readChecked(into, (piece, at) => {
       piece.set(source.subarray(at, at + piece.length))
       return Promise.resolve()
     })
-    expect(crc).to.equal(crc32(source))
+    expect(checksum).to.equal(await checksumOf(source))
     expect(into.equals(source)).to.equal(true)
+  })
+
+  it('is another when one bit is, wherever it is, and when two words change places', async () => {
+    const bytes = randomBytes(PIECE + 77)
+    const seen = new Set([await checksumOf(bytes)])
+    for (const at of [0, 15, 16, PIECE - 1, PIECE, PIECE + 76]) {
+      const changed = Buffer.from(bytes)
+      changed[at]! ^= 1
+      seen.add(await checksumOf(changed))
+    }
+    const [head, next] = [bytes.subarray(0, 16), bytes.subarray(16, 32)]
+    seen.add(await checksumOf(Buffer.concat([next, head, bytes.subarray(32)])))
+    seen.add(await checksumOf(bytes.subarray(0, -1)))
+    seen.add(await checksumOf(Buffer.concat([bytes, Buffer.alloc(1)])))
+    expect(seen.size).to.equal(10)
+  })
+
+  it("is the tag of NIST's first case of AES-GCM for no bytes, and the same for ever", async () => {
+    expect(await checksumOf(Buffer.alloc(0))).to.equal('58e2fccefa7e3061367f1d57a4e7455a')
+    expect(await checksumOf(Buffer.from('kv'))).to.equal('54a63b2d21e33a4f5bce95ad18e2f513')
   })
 
   it('fails once when a later piece fails before an earlier one is there', async () => {

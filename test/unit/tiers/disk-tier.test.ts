@@ -228,7 +228,7 @@ describe('the disk tier', () => {
     await store(16)
     await reopen()
     const lines = readFileSync(join(folder(), 'kvctl-journal-0.jsonl'), 'utf8').trimEnd().split('\n')
-    expect(lines.filter(line => line.includes('"crc":')).length).to.equal(2)
+    expect(lines.filter(line => line.includes('"checksum":')).length).to.equal(2)
     expect(await retrieve(16)).to.equal(16)
   })
 
@@ -263,12 +263,12 @@ describe('the disk tier', () => {
     await journal.rewrite(
       Array.from({length: 100_000}, (_, index) => ({
         key: {text: `m@1@0@${index.toString(16)}@bfloat16`, hash: index.toString(16), tokens: 256},
-        ...{layout, crc: index},
+        ...{layout, checksum: String(index)},
       })),
     )
     const entries = await journal.read()
     expect(entries.size).to.equal(100_000)
-    expect(entries.get('m@1@0@ff@bfloat16')?.crc).to.equal(255)
+    expect(entries.get('m@1@0@ff@bfloat16')?.checksum).to.equal('255')
     await open()
   })
 })

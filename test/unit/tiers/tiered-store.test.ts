@@ -13,6 +13,7 @@ import {
   SMALL_IDENTITY,
   wipe,
 } from '../../support/cache-worker.js'
+import {rejection} from '../../support/rejection.js'
 import {temporaryFolder} from '../../support/temporary.js'
 
 const range = (start: number, end: number): number[] => slotsUpTo(end - start).map(slot => start + slot)
@@ -75,6 +76,22 @@ describe('a worker with a CPU tier alone', () => {
     worker.storeTokens(from, from, 'r')
     await worker.retrieveTokens(from, to, 'r')
     expect(bytesOf(worker, to)).to.equal(before)
+  })
+
+  it('keeps no memory where pages cannot be written', async () => {
+    await open()
+    worker.storeTokens(range(0, 24), slotsUpTo(24), 'r')
+    await worker.store.settle()
+    const chunks = worker.store.cpu.pool.objects
+    const scatter = worker.kv.scatter.bind(worker.kv)
+    worker.kv.scatter = () => {
+      throw new Error('read-only')
+    }
+    const error = await rejection(worker.retrieveTokens(range(0, 24), slotsUpTo(24), 'r'))
+    worker.kv.scatter = scatter
+    expect(error).to.have.property('message', 'read-only')
+    await worker.clear(null)
+    expect([chunks, worker.store.cpu.pool.objects]).to.deep.equal([3, 0])
   })
 
   it('knows the longest prefix, and nothing behind the first difference', async () => {
