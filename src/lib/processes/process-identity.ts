@@ -1,5 +1,6 @@
 import {readFile, readlink} from 'node:fs/promises'
 import {join} from 'node:path'
+import {readQuick} from './read-quick.js'
 import {originOfCgroup, type ProcessOrigin} from './process-origin.js'
 
 /** Who a process is. */
@@ -23,28 +24,20 @@ export async function readProcessIdentity(
   pid: number,
   procFolder = '/proc',
 ): Promise<ProcessIdentity | null> {
-  const read = async (file: string): Promise<string> => readFile(join(procFolder, String(pid), file), 'utf8')
-  try {
-    const [comm, cmdline, status, stat, cgroup] = await Promise.all([
-      read('comm'),
-      read('cmdline'),
-      read('status'),
-      read('stat'),
-      read('cgroup').catch(() => ''),
-    ])
-    const command = cmdline.replace(/\0+$/, '').replaceAll('\0', ' ').trim()
-    const userId = /^Uid:\s+(\d+)/m.exec(status)?.[1]
-    // The name in parentheses may hold blanks and parentheses; the fields after it begin with the third.
-    const startTicks = Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19])
-    return {
-      name: comm.trimEnd(),
-      command: command === '' ? null : command,
-      userId: userId === undefined ? null : Number(userId),
-      startTicks,
-      ...originOfCgroup(cgroup),
-    }
-  } catch {
-    return null
+  const folder = join(procFolder, String(pid))
+  const cmdline = await readFile(join(folder, 'cmdline'), 'utf8').catch(() => null)
+  const [comm, status, stat] = ['comm', 'status', 'stat'].map(file => readQuick(join(folder, file)))
+  if (cmdline === null || comm == null || status == null || stat == null) return null
+  const command = cmdline.replace(/\0+$/, '').replaceAll('\0', ' ').trim()
+  const userId = /^Uid:\s+(\d+)/m.exec(status)?.[1]
+  // The name in parentheses may hold blanks and parentheses; the fields after it begin with the third.
+  const startTicks = Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19])
+  return {
+    name: comm.trimEnd(),
+    command: command === '' ? null : command,
+    userId: userId === undefined ? null : Number(userId),
+    startTicks,
+    ...originOfCgroup(readQuick(join(folder, 'cgroup')) ?? ''),
   }
 }
 
