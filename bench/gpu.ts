@@ -9,7 +9,7 @@
  */
 import {spawn} from 'node:child_process'
 import {once} from 'node:events'
-import {mkdtempSync, readFileSync, rmSync} from 'node:fs'
+import {mkdtempSync, rmSync} from 'node:fs'
 import {Agent, get} from 'node:http'
 import {tmpdir} from 'node:os'
 import {join} from 'node:path'
@@ -22,6 +22,7 @@ import {bareDriver, fullGpu} from '../test/support/nvml/driver-facts.js'
 import {standInDriver, type Facts} from '../test/support/nvml/stand-in.js'
 import {median} from './support/median.js'
 import {readStream, type StreamReader} from './support/read-stream.js'
+import {useOf} from './support/process-figures.js'
 
 const GPUS = 8
 const ROUNDS = 5
@@ -42,12 +43,7 @@ const rank = (times: readonly number[], share: number): number =>
 const show = (what: string, times: readonly number[]): void =>
   console.log(`${what.padEnd(30)} p50 ${rank(times, 0.5).toFixed(2)}  p99 ${rank(times, 0.99).toFixed(2)} ms`)
 
-/** CPU seconds of a process so far. */
-function cpuSeconds(pid: number): number {
-  const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
-  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
-  return (Number(fields[11]) + Number(fields[12])) / 100
-}
+const cpuSeconds = async (pid: number): Promise<number> => (await useOf(pid)).cpuSeconds
 
 async function benchSampler(): Promise<void> {
   let pid = 0
@@ -68,12 +64,12 @@ async function benchSampler(): Promise<void> {
     times.push(performance.now() - startMs)
   }
   show(`fresh look, ${GPUS} GPUs`, times)
-  const [startMs, startCpu] = [performance.now(), cpuSeconds(pid)]
+  const [startMs, startCpu] = [performance.now(), await cpuSeconds(pid)]
   for (let second = 0; second < 10; second++) {
     await sampler.look()
     await sleep(1000)
   }
-  const share = (cpuSeconds(pid) - startCpu) / ((performance.now() - startMs) / 1000)
+  const share = ((await cpuSeconds(pid)) - startCpu) / ((performance.now() - startMs) / 1000)
   console.log(`sampler's process at 1 Hz      ${(100 * share).toFixed(2)} % of a core (aim below 1 %)`)
   sampler.close()
 }
@@ -127,13 +123,13 @@ async function benchStream(url: string, pid: number): Promise<void> {
   const sum = (read: (reader: StreamReader) => number): number =>
     readers.reduce((total, reader) => total + read(reader), 0)
   await sleep(1500)
-  const [startMs, startCpu] = [performance.now(), cpuSeconds(pid)]
+  const [startMs, startCpu] = [performance.now(), await cpuSeconds(pid)]
   const before = {bytes: sum(({bytes}) => bytes()), events: sum(({arrivedMs}) => arrivedMs.length)}
   await sleep(STREAM_MS)
   const seconds = (performance.now() - startMs) / 1000
   const bytes = sum(reader => reader.bytes()) - before.bytes
   const events = sum(({arrivedMs}) => arrivedMs.length) - before.events
-  const share = (cpuSeconds(pid) - startCpu) / seconds
+  const share = ((await cpuSeconds(pid)) - startCpu) / seconds
   for (const {socket} of readers) socket.destroy()
   console.log(
     `/vram/stream, ${STREAMS} readers      ${(events / seconds).toFixed(0)} events/s of ${Math.round(bytes / events)} bytes, ${(100 * share).toFixed(1)} % of a core`,

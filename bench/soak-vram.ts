@@ -10,7 +10,7 @@
  */
 import {spawn, type ChildProcess} from 'node:child_process'
 import {once} from 'node:events'
-import {mkdtempSync, readFileSync, rmSync} from 'node:fs'
+import {mkdtempSync, rmSync} from 'node:fs'
 import {Agent, get} from 'node:http'
 import {tmpdir} from 'node:os'
 import {join} from 'node:path'
@@ -20,6 +20,7 @@ import {engineServer} from '../test/support/engine-page.js'
 import {bareDriver, fullGpu} from '../test/support/nvml/driver-facts.js'
 import {standInDriver, type Facts} from '../test/support/nvml/stand-in.js'
 import {readStream} from './support/read-stream.js'
+import {useOf} from './support/process-figures.js'
 
 const [seconds = 60, streams = 200, rate = 100] = process.argv.slice(2).map(Number)
 const isTimed = process.env['KVCTL_SOAK_TIMING'] !== 'report'
@@ -64,11 +65,6 @@ async function serve(name: string, engineUrl: string): Promise<Server> {
   return JSON.parse(line) as Server
 }
 
-/** Resident memory, MiB. */
-function residentMib(pid: number): number {
-  return Number(/^VmRSS:\s*(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))![1]) / 1024
-}
-
 const sleep = (ms: number): Promise<void> => new Promise(resolve => setTimeout(resolve, ms))
 const rank = (sorted: readonly number[], share: number): number =>
   sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? NaN
@@ -78,9 +74,9 @@ async function soakStreams({url, pid}: Server): Promise<string[]> {
   const stopped = readStream(url)
   await sleep(3000)
   stopped.socket.pause()
-  const early = residentMib(pid)
+  const early = (await useOf(pid)).rssMib
   await sleep(seconds * 1000 - 3000)
-  const late = residentMib(pid)
+  const late = (await useOf(pid)).rssMib
   // The first second is that of 200 connections.
   const arrivals = readers.map(({arrivedMs}) => arrivedMs)
   const gaps = arrivals.flatMap(times => times.slice(2).map((time, index) => time - times[index + 1]!))

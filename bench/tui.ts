@@ -15,17 +15,11 @@ import {recordBytes} from '../test/support/segments.js'
 import {Tmux} from '../test/support/tmux.js'
 import {until} from '../test/support/until.js'
 import {median} from './support/median.js'
+import {useOf} from './support/process-figures.js'
 
 const [starts, seconds] = [Number(process.argv[2] ?? 5), Number(process.argv[3] ?? 10)]
-const CLOCK_TICKS = 100
 const root = mkdtempSync(join(tmpdir(), 'kvctl-bench-tui-'))
 process.on('exit', () => rmSync(root, {recursive: true}))
-
-/** CPU seconds that a process has used, in user and system. */
-function cpuSeconds(pid: number): number {
-  const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]!.split(' ')
-  return (Number(fields[11]) + Number(fields[12])) / CLOCK_TICKS
-}
 
 /** A program with its children. */
 function family(pid: number): number[] {
@@ -72,11 +66,12 @@ async function measure(
         // What starting costs is over then.
         await new Promise(resolve => setTimeout(resolve, 3000))
         const pids = family(pid)
-        const used = (): number => pids.reduce((sum, one) => sum + cpuSeconds(one), 0)
-        const [before, beforeMs] = [used(), performance.now()]
+        const used = async (): Promise<number> =>
+          (await Promise.all(pids.map(useOf))).reduce((sum, {cpuSeconds}) => sum + cpuSeconds, 0)
+        const [before, beforeMs] = [await used(), performance.now()]
         await new Promise(resolve => setTimeout(resolve, seconds * 1000))
-        share = (used() - before) / ((performance.now() - beforeMs) / 1000)
-        residentMib = Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))![1]) / 1024
+        share = ((await used()) - before) / ((performance.now() - beforeMs) / 1000)
+        residentMib = (await useOf(pid)).rssMib
       }
       const pressedMs = performance.now()
       tmux.press('q')

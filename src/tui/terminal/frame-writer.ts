@@ -1,3 +1,5 @@
+import {BEGIN_UPDATE, END_UPDATE, ERASE_BELOW, ERASE_LINE} from './escapes.js'
+
 /** The part of a terminal that frames are written to. */
 export interface TerminalOutput {
   readonly columns: number
@@ -7,11 +9,6 @@ export interface TerminalOutput {
   on(event: 'resize' | 'drain', listener: () => void): unknown
   off(event: 'resize' | 'drain', listener: () => void): unknown
 }
-
-const BEGIN_UPDATE = '\u001B[?2026h'
-const END_UPDATE = '\u001B[?2026l'
-const ERASE_LINE = '\u001B[2K'
-const ERASE_BELOW = '\u001B[J'
 
 /**
  * Sends the terminal only the lines of a frame that changed, each to its place: no flicker, little to send, and nothing that

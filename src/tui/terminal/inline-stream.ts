@@ -1,10 +1,6 @@
 import {Writable} from 'node:stream'
+import {BEGIN_UPDATE, END_UPDATE, ERASE_BELOW, ERASE_LINE} from './escapes.js'
 import type {TerminalOutput} from './frame-writer.js'
-
-const BEGIN_UPDATE = '\u001B[?2026h'
-const END_UPDATE = '\u001B[?2026l'
-const ERASE_LINE = '\u001B[2K'
-const ERASE_BELOW = '\u001B[J'
 
 /**
  * Takes whole frames, one a write, and keeps the newest below what the terminal shows already: lines that stay go above it, and
