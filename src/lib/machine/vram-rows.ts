@@ -42,11 +42,6 @@ function processJson(row: GpuTenant, index: number, uuid: string | null): VramPr
 export function deviceOf({gpu, part}: SelectedGpu, {shares}: MachineLook): VramDevice {
   const device = part ?? gpu
   const own = part === null ? shares.find(({index}) => index === gpu.index) : undefined
-  const {unavailable} = device
-  const why = (...names: readonly [field: string, figure: string][]): Record<string, string> =>
-    Object.fromEntries(
-      names.flatMap(([field, figure]) => (figure in unavailable ? [[field, unavailable[figure]!]] : [])),
-    )
   return {
     index: gpu.index,
     uuid: device.uuid,
@@ -75,35 +70,44 @@ export function deviceOf({gpu, part}: SelectedGpu, {shares}: MachineLook): VramD
       : null,
     mig_devices: part === null ? gpu.migDevices.map(migJson) : [],
     unavailable: {
-      ...why(
-        ['uuid', 'uuid'],
-        ['name', 'name'],
-        ['total_bytes', 'memoryTotalBytes'],
-        ['used_bytes', 'memoryUsedWithReservedBytes'],
-        ['free_bytes', 'memoryFreeBytes'],
-        ['reserved_bytes', 'memoryUsedWithReservedBytes'],
-        ['program_used_bytes', 'memoryUsedBytes'],
-        ['driver_reserved_bytes', 'memoryReservedBytes'],
-      ),
-      ...whyOfGpu(gpu, part !== null),
+      ...reasonsOf(device.unavailable, FIGURES_OF_ANY),
+      // NVML has no utilisation of a part.
+      ...(part !== null && {utilization_percent: 'not_supported'}),
+      ...reasonsOf(gpu.unavailable, FIGURES_OF_GPU),
     },
   }
 }
 
-function whyOfGpu({unavailable}: SelectedGpu['gpu'], isPart: boolean): Record<string, string> {
-  const figures = [
-    ['utilization_percent', 'utilizationPercent'],
-    ['temperature_c', 'temperatureCelsius'],
-    ['power_draw_w', 'powerWatts'],
-    ['enforced_power_limit_w', 'enforcedPowerLimitWatts'],
-    ['throttle_reasons', 'throttleReasons'],
-    ['xid', 'xids'],
-  ] as const
-  const reasons = figures.flatMap(([field, figure]) =>
-    figure in unavailable ? [[field, unavailable[figure]!]] : [],
+/** Fields, and the figures they come from: those that a part has too, and those of a whole GPU. */
+const FIGURES_OF_ANY = {
+  uuid: 'uuid',
+  name: 'name',
+  total_bytes: 'memoryTotalBytes',
+  used_bytes: 'memoryUsedWithReservedBytes',
+  free_bytes: 'memoryFreeBytes',
+  reserved_bytes: 'memoryUsedWithReservedBytes',
+  program_used_bytes: 'memoryUsedBytes',
+  driver_reserved_bytes: 'memoryReservedBytes',
+}
+const FIGURES_OF_GPU = {
+  utilization_percent: 'utilizationPercent',
+  temperature_c: 'temperatureCelsius',
+  power_draw_w: 'powerWatts',
+  enforced_power_limit_w: 'enforcedPowerLimitWatts',
+  throttle_reasons: 'throttleReasons',
+  xid: 'xids',
+}
+
+/** Why fields are null. */
+function reasonsOf(
+  unavailable: Readonly<Record<string, string>>,
+  figures: Readonly<Record<string, string>>,
+): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(figures).flatMap(([field, figure]) =>
+      figure in unavailable ? [[field, unavailable[figure]!]] : [],
+    ),
   )
-  // NVML has no utilisation of a part.
-  return {...(isPart && {utilization_percent: 'not_supported'}), ...(Object.fromEntries(reasons) as object)}
 }
 
 function migJson(part: NonNullable<SelectedGpu['part']>): VramDevice['mig_devices'][number] {
