@@ -65,6 +65,7 @@ export default {
     home('echarts', '^src/lib/report'),
     home('csv-(parse|stringify)', '^src/lib/runs'),
     home('ioredis', '^src/lib/tiers'),
+    home('tar-stream', '^src/lib/bundle'),
   ],
   options: {
     tsPreCompilationDeps: true,

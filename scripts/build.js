@@ -58,6 +58,7 @@ await build({
     'execa',
     'yaml',
     'ioredis',
+    'tar-stream',
     'csv-*',
   ],
   banner: {

@@ -24,6 +24,27 @@ export interface AskedPrometheus {
 const SETTLE_MS = 35_000
 
 /**
+ * Asks for nothing, to find out before a run whether somebody will answer after it.
+ *
+ * @throws NetworkError `PROMETHEUS_UNAVAILABLE`, `PROMETHEUS_REFUSED`
+ */
+export async function requirePrometheus(
+  url: string,
+  isInsecure: boolean,
+  signal: AbortSignal,
+): Promise<void> {
+  const {createHttpClient} = await import('../lib/http/index.js')
+  const {createPrometheus} = await import('../lib/prometheus/index.js')
+  const http = createHttpClient({isInsecure})
+  try {
+    const prometheus = createPrometheus(http, url, process.env['PROMETHEUS_TOKEN'] || null)
+    await prometheus.query('up[1s]', Date.now() / 1000, signal)
+  } finally {
+    await http.close()
+  }
+}
+
+/**
  * Writes into a run what Prometheus knows of its window, for every later analysis.
  *
  * @returns what to tell of it, one line each

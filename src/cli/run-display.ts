@@ -9,7 +9,7 @@ export interface RunDisplay {
   end(): void
 }
 
-const REDRAW_MS = 250
+const [REDRAW_MS, SAY_MS] = [250, 1000]
 
 /**
  * A live screen on a terminal, lines elsewhere, on stderr either way.
@@ -26,10 +26,13 @@ export async function openRunDisplay(total: number, isPlain: boolean): Promise<R
   const nowMs = (): number => performance.now()
   let live = createLiveRun(total, nowMs())
   let facts = {title: 'waiting for the load processes'}
+  let isUnderWay = false
+  // However often the load processes report: a look costs time that the measurement may need.
   const draw = (): void => {
     if (screen !== null) screen.show(live.look(nowMs()), facts)
+    else if (isUnderWay) line.show(progressLine(live.look(nowMs())))
   }
-  const timer = screen === null ? null : setInterval(draw, REDRAW_MS)
+  const timer = setInterval(draw, screen === null ? SAY_MS : REDRAW_MS)
   return {
     watcher: {
       note: text => (screen ?? line).note(text),
@@ -38,14 +41,16 @@ export async function openRunDisplay(total: number, isPlain: boolean): Promise<R
         live = createLiveRun(total, nowMs())
       },
       progress(counts) {
+        isUnderWay = true
         live.progress(counts, nowMs())
-        if (screen === null) line.show(progressLine(live.look(nowMs())))
       },
       answered: records => live.answered(records, nowMs()),
       looked: sample => live.looked(sample),
     },
     end() {
-      if (timer !== null) clearInterval(timer)
+      clearInterval(timer)
+      // A run that is shorter than the time between two lines shows one too.
+      if (screen === null) draw()
       screen?.end()
       line.end()
     },

@@ -6,16 +6,26 @@ import {LoadCommand} from '../cli/load-command.js'
 import {planText} from '../cli/plan-summary.js'
 import {runSummary} from '../cli/run-summary.js'
 import {missedObjectives, sloLines} from '../cli/slo-verdict.js'
+import {promUrlFlag, promUrlOf, recordPrometheus, requirePrometheus} from '../cli/prometheus-flags.js'
 import {missedRules, validationLines} from '../cli/validation-lines.js'
 import type {BenchOutcome, PlanJson} from '../lib/bench/index.js'
 import type {GateJson, GateVerdict} from '../lib/gate/index.js'
-import {ConfigurationError} from '../lib/foundation/index.js'
+import {ConfigurationError, formatSize, NetworkError} from '../lib/foundation/index.js'
 import type {Pricing, RunDirectory, RunResults} from '../lib/runs/index.js'
 
 interface BenchResult extends RunResults {
   readonly run_dir: string
   /** How the run stands to its `--slo`; null without. */
   readonly slo: GateJson | null
+}
+
+/** What is to be done with a run once it is measured. */
+interface Wishes {
+  readonly pricing: Pricing | null
+  readonly allowsInconclusive: boolean
+  readonly bundlePath: string | null
+  readonly prometheus: string | null
+  readonly isInsecure: boolean
 }
 
 interface BenchFlags {
@@ -57,6 +67,12 @@ export default class Bench extends LoadCommand {
     }),
     'model-uri': Flags.string({description: 'model to deploy first'}),
     'skip-deploy': Flags.boolean({description: 'measure what is deployed already'}),
+    'prom-url': promUrlFlag,
+    bundle: Flags.string({
+      description:
+        'pack the run with what reproduces it: its files, workload, command and seeds, as one tar.gz',
+      helpValue: 'FILE',
+    }),
   }
 
   async run(): Promise<BenchResult | PlanJson | readonly string[]> {
@@ -84,8 +100,14 @@ export default class Bench extends LoadCommand {
       this.log(planText(shown))
       return shown
     }
+    const wishes = {
+      ...{pricing, allowsInconclusive: flags['allow-inconclusive'], bundlePath: flags.bundle ?? null},
+      prometheus: promUrlOf(flags['prom-url']),
+      isInsecure: flags.insecure,
+    }
+    await this.#prepare(wishes, flags['prom-url'] !== undefined)
     const outcome = await this.measure(ask, flags['output-dir'] ?? null, flags.plain)
-    return this.#conclude(outcome, pricing, flags['allow-inconclusive'])
+    return this.#conclude(outcome, wishes)
   }
 
   /** With `--service` and no address: that of the service in its cluster, which `--model-uri` deploys first. */
@@ -112,18 +134,25 @@ export default class Bench extends LoadCommand {
     return {...parsed, flags: {...flags, url: flags.url ?? [url]}}
   }
 
+  /** What would fail after the run fails before it; a Prometheus that only a variable names is not insisted on. */
+  async #prepare({bundlePath, prometheus, isInsecure}: Wishes, isPrometheusAsked: boolean): Promise<void> {
+    if (bundlePath !== null) {
+      const {requireBundlePath} = await import('../lib/bundle/index.js')
+      await requireBundlePath(bundlePath)
+    }
+    if (prometheus !== null && isPrometheusAsked) await requirePrometheus(prometheus, isInsecure, this.signal)
+  }
+
   /** Analysis and report follow even when the run was stopped: what was measured is worth reading. */
-  async #conclude(
-    outcome: BenchOutcome,
-    pricing: Pricing | null,
-    allowsInconclusive: boolean,
-  ): Promise<BenchResult> {
+  async #conclude(outcome: BenchOutcome, wishes: Wishes): Promise<BenchResult> {
+    const {pricing, allowsInconclusive} = wishes
     const {run, url, wasStopped, outcomes} = outcome
     if (outcomes.size === 0) this.tellStop(outcome)
     const {RUN_FILES, writePricing} = await import('../lib/runs/index.js')
     const {analyzeRun} = await import('../lib/analysis/index.js')
     const {runVerdict} = await import('../lib/bench/index.js')
     if (pricing !== null) await writePricing(run, pricing)
+    if (outcomes.size > 0 && !wasStopped) await this.#askPrometheus(run, wishes)
     const {results} = await analyzeRun(run)
     const report = await this.#report(run)
     this.log(runSummary(results))
@@ -133,6 +162,7 @@ export default class Bench extends LoadCommand {
     for (const line of judged === null ? [] : sloLines(judged)) this.note(line)
     this.note(`Run: ${run.path}`)
     this.note(`Report: ${report} (open it in a browser)`)
+    await this.#bundle(run, wishes.bundlePath)
     this.tellStop(outcome)
     if (wasStopped) this.signal.throwIfAborted()
     const missedGoals = judged && missedObjectives(judged, allowsInconclusive)
@@ -143,6 +173,31 @@ export default class Bench extends LoadCommand {
     const {results: file} = RUN_FILES
     const path = join(run.path, file)
     return {...results, run_dir: run.path, slo: judged && gateJson(judged, {runId: results.run_id, path})}
+  }
+
+  /** A run that was measured is not lost because nobody answers any more, or waits. */
+  async #askPrometheus(run: RunDirectory, {prometheus, isInsecure}: Wishes): Promise<void> {
+    if (prometheus === null) return
+    const {readMeta} = await import('../lib/runs/index.js')
+    const {namespace, service} = await readMeta(run)
+    const of = service === null ? null : {namespace: namespace ?? 'default', service}
+    this.note('Waiting for the next scrape of Prometheus')
+    try {
+      const lines = await recordPrometheus(run, {url: prometheus, isInsecure, of}, this.signal)
+      for (const line of lines) this.note(`Warning: ${line}`)
+    } catch (error) {
+      const why = error instanceof NetworkError ? error.message : 'Prometheus was not waited for'
+      if (!(error instanceof NetworkError || this.signal.aborted)) throw error
+      this.note(`Warning: ${why}; kvctl analyze --run-dir ${run.path} --prom-url asks again`)
+    }
+  }
+
+  async #bundle(run: RunDirectory, path: string | null): Promise<void> {
+    if (path === null) return
+    const {writeBundle} = await import('../lib/bundle/index.js')
+    const bundle = await writeBundle(run, path)
+    for (const warning of bundle.warnings) this.note(`Warning: ${warning}`)
+    this.note(`Bundle: ${bundle.path} (${formatSize(bundle.bytes)})`)
   }
 
   async #report(run: RunDirectory): Promise<string> {

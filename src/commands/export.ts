@@ -24,13 +24,14 @@ export default class Export extends KvctlCommand {
     '<%= config.bin %> <%= command.id %> --format vllm > result.json',
     '<%= config.bin %> <%= command.id %> --format vllm --detailed --percentile 50 --percentile 99 --output result.json',
     '<%= config.bin %> <%= command.id %> --run-dir runs/2026-01-31_14-30-15 --format aiperf --output-dir artifacts',
+    '<%= config.bin %> <%= command.id %> --format bundle --output experiment1.tar.gz',
   ]
   static override enableJsonFlag = true
   static override flags = {
     'run-dir': runDirFlag,
     format: Flags.option({
-      options: ['vllm', 'guidellm', 'aiperf'] as const,
-      description: 'whose files to write',
+      options: ['vllm', 'guidellm', 'aiperf', 'bundle'] as const,
+      description: 'whose files to write; bundle packs the run with what reproduces it as one tar.gz',
       required: true,
       helpValue: 'TOOL',
     })(),
@@ -58,6 +59,7 @@ export default class Export extends KvctlCommand {
     const {flags} = await this.parse(Export)
     const {openRunDirectory, writeFileAtomic} = await import('../lib/runs/index.js')
     const {exportRun} = await import('../lib/export/index.js')
+    if (flags.format === 'bundle') return this.#bundle(flags)
     const reading = createReadingLine()
     const run = await reading.watch(await openRunDirectory(runDirOf(flags['run-dir'])))
     const percentiles = flags.percentile ?? [99]
@@ -79,5 +81,17 @@ export default class Export extends KvctlCommand {
       this.log(path)
     }
     return {run_id: run.runId, run_dir: run.path, format: flags.format, files: written.map(({path}) => path)}
+  }
+
+  async #bundle(flags: {'run-dir': string | undefined; output: string | undefined}): Promise<ExportResult> {
+    const {openRunDirectory} = await import('../lib/runs/index.js')
+    const {requireBundlePath, writeBundle} = await import('../lib/bundle/index.js')
+    const run = await openRunDirectory(runDirOf(flags['run-dir']))
+    const output = flags.output ?? `${run.runId}.tar.gz`
+    await requireBundlePath(output)
+    const {path, warnings} = await writeBundle(run, output)
+    for (const warning of warnings) this.note(`Warning: ${warning}`)
+    this.log(path)
+    return {run_id: run.runId, run_dir: run.path, format: 'bundle', files: [path]}
   }
 }

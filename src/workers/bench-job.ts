@@ -1,15 +1,12 @@
 /** A process that runs one benchmark for a service. It does not outlive its parent. */
 import {createLogger} from '../lib/foundation/index.js'
 import {runJob, type JobOrder, type JobReport} from '../lib/jobs/index.js'
+import {serveParent} from '../lib/processes/index.js'
 import {benchParts} from '../wiring.js'
 
 const abort = new AbortController()
-const report = (message: JobReport): void => {
-  if (process.connected) process.send!(message)
-}
 
-process.on('disconnect', () => process.exit(0))
-process.on('message', (order: JobOrder) => {
+const report: (report: JobReport) => void = serveParent((order: JobOrder) => {
   if (order.kind === 'cancel') abort.abort(new Error('cancelled'))
   else void run(order)
 })

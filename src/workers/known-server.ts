@@ -1,14 +1,10 @@
 /** A process that answers at known times, for `--calibrate`. It does not outlive its parent. */
 import {KnownServer, type KnownServerOrder, type KnownServerReport} from '../lib/bench/index.js'
+import {serveParent} from '../lib/processes/index.js'
 
-// A parent that has left hears nothing; without the callback that would be an error of this process.
-const report = (message: KnownServerReport): void => {
-  if (process.connected) process.send!(message, undefined, undefined, () => undefined)
-}
 let server: KnownServer | null = null
 
-process.on('disconnect', () => process.exit(0))
-process.on('message', (order: KnownServerOrder) => {
+const report: (report: KnownServerReport) => void = serveParent((order: KnownServerOrder) => {
   if (order.kind === 'serve') {
     server = new KnownServer(order.times)
     void server.listen().then(port => report({kind: 'listening', port}))

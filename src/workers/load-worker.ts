@@ -1,15 +1,11 @@
 /** A process that sends and measures. It takes orders from its parent only, and does not outlive it. */
 import {runLoadJob, type LoadOrder, type LoadReport} from '../lib/bench/index.js'
+import {serveParent} from '../lib/processes/index.js'
 
 const abort = new AbortController()
-// A parent that has left hears nothing; without the callback that would be an error of this process.
-const report = (message: LoadReport): void => {
-  if (process.connected) process.send!(message, undefined, undefined, () => undefined)
-}
 const [begin, measure] = [gate(), gate()]
 
-process.on('disconnect', () => process.exit(0))
-process.on('message', (order: LoadOrder) => {
+const report: (report: LoadReport) => void = serveParent((order: LoadOrder) => {
   switch (order.kind) {
     case 'prepare':
       // The parent closes the channel when it has the last report; a failure ends the process and is the parent's to tell.

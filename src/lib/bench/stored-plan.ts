@@ -9,14 +9,17 @@ import type {BenchOptions, PromptSource} from './bench-plan.js'
 
 const limit = z.number().positive().nullable()
 
-/** The `plan` of `meta.json`: everything that decides which bytes are sent when, the API key left out. */
-const storedPlanSchema = z.object({
+/**
+ * The `plan` of `meta.json`: everything that decides which bytes are sent when, the API key left out. What an older kvctl did
+ * not know yet has as default what it did.
+ */
+const storedPlanSchema = z.strictObject({
   model: z.string(),
   /** Words of a synthetic prompt that made the wanted tokens on this server. */
   prompt_words: z.int().nonnegative(),
   /** How texts of other lengths are made. */
-  tokens_per_word: z.number().positive(),
-  overhead_tokens: z.number(),
+  tokens_per_word: z.number().positive().default(NO_FIT.tokensPerWord),
+  overhead_tokens: z.number().default(NO_FIT.overheadTokens),
   pattern: z.enum(PATTERNS),
   requests: z.int().nullable(),
   concurrency: z.int(),
@@ -24,18 +27,18 @@ const storedPlanSchema = z.object({
   duration_seconds: z.number().nullable(),
   max_concurrency: z.int().nullable(),
   warmup_requests: z.int().nonnegative(),
-  cancel_share: z.number(),
-  cancel_after_ms: z.number(),
-  connections: z.enum(['kept', 'per-request']),
-  url_order: z.enum(['in-turn', 'random']),
+  cancel_share: z.number().default(0),
+  cancel_after_ms: z.number().default(1000),
+  connections: z.enum(['kept', 'per-request']).default('kept'),
+  url_order: z.enum(['in-turn', 'random']).default('in-turn'),
   burstiness: z.number(),
   ramp_from_per_second: z.number(),
   on_seconds: z.number(),
   off_seconds: z.number(),
-  off_rate_per_second: z.number(),
-  stages: z.array(z.object({rate_per_second: z.number(), seconds: z.number()})),
-  normalize_arrivals: z.boolean(),
-  ramp_up_ms: z.number(),
+  off_rate_per_second: z.number().default(0),
+  stages: z.array(z.object({rate_per_second: z.number(), seconds: z.number()})).default([]),
+  normalize_arrivals: z.boolean().default(false),
+  ramp_up_ms: z.number().default(0),
   api: z.enum(['chat', 'completions']),
   stream: z.boolean(),
   max_tokens: z.int(),
@@ -47,10 +50,10 @@ const storedPlanSchema = z.object({
     z.object({tokens: z.int()}),
     z.object({workload: workloadSpecSchema}),
   ]),
-  exact_itl: z.boolean(),
-  length_key: z.enum(['max_tokens', 'max_completion_tokens']),
-  session_header: z.string().nullable(),
-  headers: z.record(z.string(), z.string()),
+  exact_itl: z.boolean().default(false),
+  length_key: z.enum(['max_tokens', 'max_completion_tokens']).default('max_tokens'),
+  session_header: z.string().nullable().default(null),
+  headers: z.record(z.string(), z.string()).default({}),
   extra_body: z.record(z.string(), z.unknown()),
   timeout_ms: z.object({connect: limit, ttft: limit, idle: limit, total: limit}),
   arrival_seed: z.number(),
@@ -85,9 +88,16 @@ export function readStoredPlan(value: unknown, where: string): PlanRecord {
       suggestions: ['kvctl bench, which starts a new run'],
     })
   }
-  const {success, data} = sealedSchema.safeParse(value)
-  const {sha256, ...plan} = data ?? {sha256: '', model: ''}
-  if (success && digestOf(plan) === sha256) return fromStored(plan as StoredPlan)
+  const {data, error} = sealedSchema.safeParse(value)
+  const unknown = error?.issues.flatMap(issue => (issue.code === 'unrecognized_keys' ? issue.keys : [])) ?? []
+  if (unknown.length > 0) {
+    throw new ConfigurationError(
+      'PLAN_UNKNOWN',
+      `the plan in ${where} says more than this kvctl understands: ${unknown.join(', ')}`,
+      {suggestions: ['the kvctl that began the run, or a newer one', 'kvctl bench, which starts a new run']},
+    )
+  }
+  if (data !== undefined && digestOf(value as object) === data.sha256) return fromStored(data)
   throw new ConfigurationError(
     'PLAN_CHANGED',
     `the plan in ${where} is not the one that was sent: it was edited, or a secret in it was not stored`,
@@ -102,9 +112,10 @@ export function differencesOf(left: BenchOptions, right: BenchOptions): string[]
   )
 }
 
-/** Key order is that of the schema, so that the same plan has the same text. */
+/** Of a plan as it is written, its seal left out: what was not said stays unsaid. JSON keeps the order of keys. */
 function digestOf(plan: object): string {
-  return createHash('sha256').update(JSON.stringify(plan)).digest('hex')
+  const text = JSON.stringify({...plan, sha256: undefined})
+  return createHash('sha256').update(text).digest('hex')
 }
 
 function toStored({options, model, fit}: PlanRecord): StoredPlan {

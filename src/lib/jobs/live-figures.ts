@@ -23,7 +23,7 @@ export interface Observations {
 const RECENT_MS = 10_000
 
 /** Collects records while a run lasts. Warm-up is left out. */
-export class LiveRun {
+export class RecentRecords {
   #recent: {readonly atMs: number; readonly record: RequestRecord}[] = []
   #fresh: RequestRecord[] = []
 

@@ -12,7 +12,7 @@ import {errorDocument, EXIT, KvctlError, ValidationError} from '../foundation/in
 import {RUN_FILES, type RunResults} from '../runs/index.js'
 import type {JobProgress, JobReport} from './job.js'
 import type {JobRequest} from './job-request.js'
-import {LiveRun} from './live-figures.js'
+import {RecentRecords} from './live-figures.js'
 import {planJob} from './plan-job.js'
 
 /** What the process of a run is told. */
@@ -69,7 +69,7 @@ async function measure(
 ): ReturnType<typeof runBench> {
   const {plan} = ask
   const total = requestsIn(wholeList(plan))
-  const live = new LiveRun()
+  const live = new RecentRecords()
   let counts: LoadCounts = {sent: 0, done: 0, failed: 0, inFlight: 0, tokens: 0}
   let isWarm = plan.warmupRequests === 0
   report({kind: 'stage', stage: isWarm ? 'load' : 'warmup'})

@@ -1,5 +1,6 @@
 export {renderReport} from './render-report.js'
 export {
+  reportText,
   writeComparisonReport,
   writeReport,
   writeSweepReport,

@@ -33,7 +33,8 @@ export async function writeReport(
   await writeFileAtomic(outputPath, await reportText(run, style))
 }
 
-async function reportText(run: RunDirectory, {format, template}: ReportStyle): Promise<string> {
+/** A run's report as one text. @throws as `writeReport` */
+export async function reportText(run: RunDirectory, {format, template}: ReportStyle): Promise<string> {
   const data = await readReportData(run)
   switch (format) {
     case 'md':

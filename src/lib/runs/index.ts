@@ -18,6 +18,7 @@ export {
   type RunFile,
 } from './run-directory.js'
 export {strictJson, writeFileAtomic, writeJsonAtomic} from './atomic-write.js'
+export {writeFailure} from './write-failure.js'
 export {
   metaSchema,
   readMeta,

@@ -4,7 +4,7 @@ const tokens = z.int().nonnegative()
 /** As `parseLengths` reads them. */
 const lengths = z.string()
 /** What stands in a conversation as the answers to its earlier turns: made-up ones, or those of the server itself. */
-const history = z.enum(['fixed', 'live'])
+const history = z.enum(['fixed', 'live']).default('fixed')
 
 /** What a made-up workload is to be. `output` null takes the run's length of answers. */
 export const madeSpecSchema = z.discriminatedUnion('kind', [
@@ -19,14 +19,15 @@ export const madeSpecSchema = z.discriminatedUnion('kind', [
     input: lengths,
     output: lengths.nullable(),
   }),
+  // Defaults are for plans that an older kvctl wrote.
   z.object({
     kind: z.literal('multi-turn'),
     turns: z.int().positive(),
     /** System prompt that all sessions share, and what each has of its own behind it; 0 for none. */
     prefix_tokens: tokens,
-    private_tokens: tokens,
+    private_tokens: tokens.default(0),
     /** Of what a user says first; null is as in every turn. */
-    first_input: lengths.nullable(),
+    first_input: lengths.nullable().default(null),
     /** Of what a user says in a turn. */
     input: lengths,
     output: lengths.nullable(),
@@ -76,8 +77,8 @@ export const fileSpecSchema = z.object({
   /** Tokens that one of a trace's hash ids stands for. */
   block_tokens: z.int().positive(),
   /** The part of a trace to send, in its own time; null is to its end. */
-  start_ms: z.number().nonnegative(),
-  end_ms: z.number().nonnegative().nullable(),
+  start_ms: z.number().nonnegative().default(0),
+  end_ms: z.number().nonnegative().nullable().default(null),
   history,
   /** At most so many requests; null for all. */
   limit: z.int().positive().nullable(),

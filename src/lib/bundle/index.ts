@@ -1,0 +1,1 @@
+export {requireBundlePath, writeBundle, type BundleMade} from './write-bundle.js'
