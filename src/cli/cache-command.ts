@@ -1,6 +1,6 @@
 import {Flags} from '@oclif/core'
 import {ConfigurationError, NetworkError, ResourceError, type KvctlError} from '../lib/foundation/index.js'
-import type {CacheOperation, CacheReply, RemoteWorkers} from '../lib/tiers/index.js'
+import {complaintOf, type CacheOperation, type CacheReply, type RemoteWorkers} from '../lib/tiers/index.js'
 import {remoteCacheWorkers} from '../wiring.js'
 import {cacheUrlsOf, USUAL_CACHE_URLS} from './cache-urls.js'
 import {cacheLines} from './cache-lines.js'
@@ -102,14 +102,11 @@ async function theOnlyOne(token: string | null): Promise<string> {
 }
 
 function failureOf(status: number, body: unknown): KvctlError {
-  const {error, message, detail} =
-    typeof body === 'object' && body !== null ? (body as Record<string, unknown>) : {}
-  const said = [error, message ?? detail]
-    .filter(part => part !== undefined)
-    .map(part => (typeof part === 'string' ? part : JSON.stringify(part)))
-  const text =
-    said.length > 0 ? said.join(': ') : typeof body === 'string' && body !== '' ? body : JSON.stringify(body)
-  if (status === 504) return new NetworkError('ENDPOINT_UNREACHABLE', text)
+  const text = complaintOf(body)
+  if (status === 504)
+    return new NetworkError('ENDPOINT_UNREACHABLE', text, {
+      suggestions: ['kvctl cache workers --url URL tells who answers'],
+    })
   if (status >= 500 && status !== 503) return new NetworkError('CACHE_WORKER_FAILED', text)
   if ([404, 409, 503].includes(status)) return new ResourceError('CACHE_UNAVAILABLE', text)
   return new ConfigurationError('CACHE_REQUEST_REFUSED', text)

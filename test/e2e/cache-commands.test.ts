@@ -2,10 +2,12 @@ import {expect} from 'chai'
 import {cacheFigures, embeddedCacheWorker, type EmbeddedWorker} from '../../src/lib/tiers/index.js'
 import {identityOf} from '../../src/lib/tiers/worker-identity.js'
 import {serveStore, type ApiServer} from '../support/api-server.js'
-import {openSmallWorker} from '../support/cache-worker.js'
+import {openSmallWorker, slotsUpTo} from '../support/cache-worker.js'
 import {runCli, type CliResult} from '../support/cli.js'
+import {describeWith} from '../support/requires.js'
 import {startScriptedWorker, type ScriptedCacheWorker} from '../support/scripted-cache-worker.js'
 import {segmentFolder, type SegmentFolder} from '../support/segments.js'
+import {Tmux} from '../support/tmux.js'
 
 type Document = Record<string, unknown> & {error?: {code: string; message: string; exit_code: number}}
 
@@ -49,8 +51,9 @@ describe('the commands of topic cache', function () {
 
     it('store, retrieve, check and clear', async () => {
       const check = ['kv', 'check', '--slots', '[0,1023]']
-      const [, before] = await json([server], ...check)
-      expect(await json([server], 'store', '0', '1024')).to.deep.equal([
+      const [code, before] = await json([server], ...check)
+      expect([code, (before['chunk_checksums'] as string[]).length]).to.deep.equal([0, 4])
+      expect(await json([server], 'store', '0,1024')).to.deep.equal([
         0,
         {status: 'success', num_tokens: 1024, num_stored: 1024},
       ])
@@ -80,6 +83,59 @@ describe('the commands of topic cache', function () {
         expect(document).to.include(expected)
       })
     }
+
+    for (const [args, status, message] of [
+      [['store', '5', '1'], 2, "'5 1' is no range of tokens"],
+      [['store', 'a', '1'], 2, "'a 1' is no range of tokens"],
+      [['retrieve', '1024'], 2, "'1024' is no range of tokens"],
+      [['retrieve', '0,1,2'], 2, "'0 1,2' is no range of tokens"],
+      [['store', '0', '9999'], 2, 'Too many tokens: 9999 tokens, but the paged buffer has 4096 slots'],
+      [['kv', 'check', '--slots', '[3,1]'], 2, 'Invalid slot_mapping format: slot_mapping must be'],
+      [['kv', 'check', '--slots', '9999'], 2, 'Invalid slot indices: Slot indices out of bounds: [9999]'],
+      [['kv', 'check'], 2, 'check needs --slots, such as [0,1023]'],
+      [['conf', 'set', 'chunk_size=1'], 2, 'chunk_size: Config is not mutable at runtime'],
+      [['conf', 'set', 'nonsense'], 2, "set takes KEY=VALUE pairs, not 'nonsense'"],
+      [
+        ['load-fs-chunks', '/nowhere.yaml'],
+        2,
+        'Failed to load chunks from FSConnector: Configuration file not found',
+      ],
+    ] as const) {
+      it(`${args.join(' ')}: one line, and ${status}`, async () => {
+        const {code, stderr} = await kvctl([server], ...args)
+        expect(code).to.equal(status)
+        expect(stderr.split('\n')[0])
+          .to.match(/^Error: /)
+          .and.contain(message)
+        expect(stderr).not.to.contain('{')
+      })
+    }
+
+    describeWith(['tmux'], 'on a terminal, clear asks first', () => {
+      for (const [answer, keys, says, status, left] of [
+        ['y', ['y', 'Enter'], /num_removed +256/, 0, 0],
+        ['n', ['n', 'Enter'], /Nothing was cleared\./, 0, 256],
+        ['nothing', ['Enter'], /Nothing was cleared\./, 0, 256],
+        ['Ctrl-D', ['C-d'], /Nothing was cleared\./, 0, 256],
+        ['Ctrl-C', ['C-c'], /stopped by SIGINT/, 130, 256],
+      ] as const) {
+        it(`${answer}: ${left === 0 ? 'clears' : 'keeps everything'}, and leaves with ${status}`, async () => {
+          await worker.clear(null)
+          await json([server], 'store', '0', '256')
+          const tmux = new Tmux({columns: 160})
+          try {
+            await tmux.start('cache', 'clear', '--url', server.url, ';', 'echo', 'left with $?')
+            await tmux.shows('Clear every tier? [y/N]')
+            tmux.press(...keys)
+            await tmux.shows(`left with ${status}`)
+            expect(tmux.screen).to.match(says)
+          } finally {
+            tmux.close()
+          }
+          expect(await worker.retrieveTokens(slotsUpTo(256), slotsUpTo(256), 'test', 0)).to.equal(left)
+        })
+      }
+    })
 
     it('conf set says what was refused, and leaves with 2', async () => {
       expect(
@@ -135,7 +191,9 @@ describe('the commands of topic cache', function () {
     it('a rank that cannot be reached makes it a failure that names the rank', async () => {
       const [code, {error}] = await json([await start(), {url: 'http://127.0.0.1:1'}], 'clear', '--yes')
       expect([code, error?.code]).to.deep.equal([3, 'ENDPOINT_UNREACHABLE'])
-      expect(error?.message).to.match(/^1 of 2 cache workers failed: http:\/\/127\.0\.0\.1:1: /)
+      expect(error?.message).to.match(
+        /^1 of 2 cache workers failed: http:\/\/127\.0\.0\.1:1\/cache\/clear cannot be reached/,
+      )
     })
 
     it('a clear that hangs ends at --timeout', async () => {
@@ -162,6 +220,16 @@ describe('the commands of topic cache', function () {
         ['unreachable', null, null],
       ])
       expect((await kvctl(all, 'workers')).stdout).to.match(/^WORKER +STATE +RANK +MODEL, TIERS\n/)
+    })
+
+    it('workers marks the tiers that are left out', async () => {
+      const backends = {LocalCPUBackend: {degraded: 'no room'}}
+      const one = await start({
+        answers: {'GET /backends/figures': [200, JSON.stringify({status: 'success', backends})]},
+      })
+      expect((await kvctl([one], 'workers')).stdout).to.contain('LocalCPUBackend (degraded)')
+      const rows = (await json([one, await start()], 'workers'))[1] as unknown as Document[]
+      expect(rows.map(({degraded_tiers: tiers}) => tiers)).to.deep.equal([{LocalCPUBackend: 'no room'}, null])
     })
   })
 
@@ -195,7 +263,7 @@ describe('the commands of topic cache', function () {
 
     for (const [what, args, code, message] of [
       ['503 without an engine', ['freeze', 'status'], 4, 'LMCache engine not configured.'],
-      ['a list in detail', ['kv', 'check', '--slots', '0'], 2, 'not an integer'],
+      ['a list in detail', ['kv', 'check', '--slots', '0'], 2, 'chunk_size: not an integer'],
       ['a text in detail', ['load-fs-chunks', 'a.yaml'], 2, 'Invalid configuration file: gone'],
       ['404 for its buffers', ['kv', 'info'], 4, 'kv_caches is empty or not initialized'],
     ] as const) {

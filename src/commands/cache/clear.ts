@@ -25,15 +25,24 @@ export default class CacheClear extends CacheCommand {
   async run(): Promise<unknown> {
     const {flags} = await this.parse(CacheClear)
     const what = flags.location?.join(' and ') ?? 'every tier'
-    if (!flags.yes && !this.jsonEnabled() && process.stdin.isTTY) await this.#askFirst(what)
+    if (!flags.yes && !this.jsonEnabled() && process.stdin.isTTY && !(await this.#isConfirmed(what))) {
+      this.logToStderr('Nothing was cleared.')
+      return undefined
+    }
     return this.ask(flags, 'clear', {query: {...(flags.location && {locations: flags.location})}})
   }
 
-  async #askFirst(what: string): Promise<void> {
+  async #isConfirmed(what: string): Promise<boolean> {
     const prompt = createInterface({input: process.stdin, output: process.stderr})
+    const interrupt = new AbortController()
+    // The terminal is in raw mode while it is asked, so that Ctrl-C is a key.
+    prompt.once('SIGINT', () => interrupt.abort())
+    const signal = AbortSignal.any([this.signal, interrupt.signal])
     try {
-      const answer = await prompt.question(`Clear ${what}? [y/N] `, {signal: this.signal})
-      if (!/^y(es)?$/i.test(answer.trim())) throw new InterruptedError('SIGINT')
+      return /^y(es)?$/i.test((await prompt.question(`Clear ${what}? [y/N] `, {signal})).trim())
+    } catch (error) {
+      if (!signal.aborted) return false // Ctrl-D
+      throw interrupt.signal.aborted ? new InterruptedError('SIGINT') : error
     } finally {
       prompt.close()
     }

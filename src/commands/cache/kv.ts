@@ -23,7 +23,7 @@ info: layers with shape, dtype and device. record-slot: switches the log of slot
   static override flags = {
     slots: Flags.string({description: 'check: slots, such as 1,2,3,[9,12]', helpValue: 'SLOTS'}),
     'chunk-size': countFlag({description: 'check: slots a checksum', min: 1, default: 256}),
-    layerwise: Flags.boolean({description: 'check: a checksum for each layer'}),
+    layerwise: Flags.boolean({description: 'check: a checksum for each layer', default: false}),
     on: Flags.boolean({description: 'record-slot: log slots', exclusive: ['off']}),
     off: Flags.boolean({description: 'record-slot: log them no more'}),
   }

@@ -64,17 +64,20 @@ export async function openRedisLink(options: RedisLinkOptions): Promise<RedisLin
       failoverDetector: true,
     })
   }
-  // Each failed command says what went wrong; without a listener the client would print it.
-  client.on('error', () => undefined)
   return new IoRedisLink(client)
 }
 
 class IoRedisLink implements RedisLink {
   readonly #client: Redis | Cluster
   #connecting: Promise<void> | null = null
+  /** Why there was no connection the last time; null since there is one. */
+  #trouble: string | null = null
 
   constructor(client: Redis | Cluster) {
     this.#client = client
+    // Without a listener the client would print it.
+    client.on('error', (error: Error) => (this.#trouble = error.message))
+    client.on('ready', () => (this.#trouble = null))
   }
 
   async exist(names: readonly string[]): Promise<boolean[]> {
@@ -123,11 +126,15 @@ class IoRedisLink implements RedisLink {
 
   async #ready(): Promise<Redis | Cluster> {
     const client = this.#client
-    if (client.status === 'wait' || client.status === 'end') {
-      this.#connecting ??= client.connect().finally(() => (this.#connecting = null))
-      await this.#connecting
-    } else if (this.#connecting !== null) await this.#connecting
-    return client
+    if (client.status === 'wait' || client.status === 'end')
+      this.#connecting ??= client
+        .connect()
+        // What went wrong was told before.
+        .catch(() => undefined)
+        .finally(() => (this.#connecting = null))
+    await this.#connecting
+    if (client.status === 'ready') return client
+    throw new Error(`no connection to Redis: ${this.#trouble ?? 'it was closed'}`)
   }
 }
 

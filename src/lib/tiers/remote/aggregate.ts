@@ -58,16 +58,21 @@ export function aggregate(operation: CacheOperation, replies: readonly TargetRep
 function failed(bad: readonly TargetReply[], all: readonly TargetReply[]): Record<string, unknown> {
   return {
     error: `${bad.length} of ${all.length} cache workers failed`,
-    message: bad.map(reply => `${reply.url}: ${complaintIn(reply)}`).join('; '),
+    message: bad.map(reply => whoAndWhat(reply)).join('; '),
     targets: all.map(targetJson),
   }
+}
+
+/** Why nothing came already names the address. */
+function whoAndWhat(reply: TargetReply): string {
+  return reply.status === null ? complaintIn(reply) : `${reply.url}: ${complaintIn(reply)}`
 }
 
 /** What went wrong there. */
 export function complaintIn({status, body}: TargetReply): string {
   if (status === null) return String(body)
-  const settings = Object.entries(refusedSettings(body)).map(([name, why]) => `${name}: ${String(why)}`)
-  return settings.length > 0 ? settings.join(', ') : `HTTP ${status}, ${complaintOf(body)}`
+  const isPartial = Object.keys(refusedSettings(body)).length > 0
+  return isPartial ? complaintOf(body) : `HTTP ${status}, ${complaintOf(body)}`
 }
 
 function targetJson({url, status, body}: TargetReply): Record<string, unknown> {
