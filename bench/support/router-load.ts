@@ -3,8 +3,11 @@
  *
  *   node router-load.js '{"port":8000,"connections":64,"requests":256,"events":16,"gapMs":10}'
  *
- * Every connection sends one request after another. Prints `{"firstByteMs":[…],"seconds"}`. With a negative gap each opens one
- * stream and holds it; `{"open"}` is printed when all have begun, and stdin ends them.
+ * Every connection sends one request after another. Prints `{"firstByteMs":[…],"seconds"}`. Streams start at moments of their own:
+ * before each its connection rests a random while, up to the time that a stream takes before the first, up to 40 ms before
+ * the others, and streams have half to one and a half times the events. With `isBurst` all connections send at one instant
+ * instead, and again when the last answer is over. With a negative gap each opens one stream and holds it; `{"open"}` is
+ * printed when all have begun, and stdin ends them.
  */
 import {once} from 'node:events'
 import {connect, type Socket} from 'node:net'
@@ -14,23 +17,35 @@ export interface RouterLoad {
   readonly connections: number
   /** Of all connections together. */
   readonly requests: number
+  /** Of these, those that each connection sends first and that are not counted: this process is new. */
+  readonly unmeasured?: number
   /** null asks for whole answers. */
   readonly events: number | null
   readonly gapMs: number
+  readonly isBurst?: boolean
 }
 
-/** Between two requests of a connection with streams: else all of them would go in step. */
-const THINK_MS = 40
+/** Between two requests of a connection with streams. */
+const REST_MS = 40
 
 const load = JSON.parse(process.argv[2]!) as RouterLoad
-const body = JSON.stringify({
-  ...{model: 'm', prompt: 'Once upon a time'},
-  ...(load.events !== null && {stream: true, max_tokens: load.events, gap_ms: load.gapMs}),
-})
-const request = `POST /v1/completions HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: ${body.length}\r\n\r\n${body}`
+/** @param events of a stream; null for a whole answer */
+function requestFor(events: number | null): string {
+  const body = JSON.stringify({
+    ...{model: 'm', prompt: 'Once upon a time'},
+    ...(events !== null && {stream: true, max_tokens: events, gap_ms: load.gapMs}),
+  })
+  return `POST /v1/completions HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: ${body.length}\r\n\r\n${body}`
+}
+
+/** As many events as asked for on the average, so that connections do not go in step. */
+function nextRequest(): string {
+  if (load.events === null || load.isBurst === true || load.gapMs < 0) return requestFor(load.events)
+  return requestFor(Math.max(1, Math.round(load.events * (0.5 + Math.random()))))
+}
 
 /** @returns ms to the first byte, when the answer is over; at once for streams that are held */
-async function ask(socket: Socket): Promise<number> {
+async function ask(socket: Socket, request: string): Promise<number> {
   return new Promise((resolve, reject) => {
     const sentAt = performance.now()
     let firstMs = -1
@@ -58,16 +73,35 @@ function isWhole(text: string): boolean {
 }
 
 const firstByteMs: number[] = []
-const perConnection = load.requests / load.connections
-async function client(): Promise<void> {
+const {unmeasured = 0} = load
+const turns = load.requests / load.connections
+
+async function open(): Promise<Socket> {
   const socket = connect({port: load.port, host: '127.0.0.1', noDelay: true})
   await once(socket, 'connect')
-  for (let turn = 0; turn < perConnection; turn++) {
-    if (load.events !== null && load.gapMs >= 0)
-      await new Promise(resolve => setTimeout(resolve, Math.random() * THINK_MS))
-    firstByteMs.push(await ask(socket))
+  return socket
+}
+
+async function client(): Promise<void> {
+  const socket = await open()
+  const isStream = load.events !== null && load.gapMs >= 0
+  for (let turn = 0; turn < turns; turn++) {
+    const longestMs = turn === 0 ? Math.max(REST_MS, (load.events ?? 0) * load.gapMs) : REST_MS
+    if (isStream) await new Promise(resolve => setTimeout(resolve, Math.random() * longestMs))
+    const ms = await ask(socket, nextRequest())
+    if (turn >= unmeasured) firstByteMs.push(ms)
   }
   if (load.gapMs >= 0) socket.destroy()
+}
+
+async function bursts(): Promise<void> {
+  const sockets = await Promise.all(Array.from({length: load.connections}, open))
+  for (let turn = 0; turn < turns; turn++) {
+    const answers = await Promise.all(sockets.map(socket => ask(socket, nextRequest())))
+    if (turn >= unmeasured) firstByteMs.push(...answers)
+    await new Promise(resolve => setTimeout(resolve, REST_MS))
+  }
+  for (const socket of sockets) socket.destroy()
 }
 
 const started = performance.now()
@@ -78,6 +112,6 @@ if (load.gapMs < 0) {
   process.stdout.write('{"open":true}\n')
   process.stdin.resume().on('end', () => process.exit(0))
 } else {
-  await Promise.all(Array.from({length: load.connections}, client))
+  await (load.isBurst === true ? bursts() : Promise.all(Array.from({length: load.connections}, client)))
   process.stdout.write(`${JSON.stringify({firstByteMs, seconds: (performance.now() - started) / 1000})}\n`)
 }
