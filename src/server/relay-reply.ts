@@ -80,7 +80,12 @@ export function relayReply(
       if (showsServed) lines.push(SERVED_HEADER, endpointOf(story.decision.url))
       isEvents = isEventStream(lines)
       raw.writeHead(status, reason, lines)
-      if (isEvents) raw.flushHeaders()
+      // The first event often comes with it, and then leaves with it.
+      if (isEvents) {
+        process.nextTick(() => {
+          if (last === null && !isOver) raw.flushHeaders()
+        })
+      }
     },
     data(chunk) {
       if (isOver) return true

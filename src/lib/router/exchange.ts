@@ -108,7 +108,6 @@ export class Exchange {
     }
     this.#attempts++
     this.#url = decision.url
-    observer.forwarded(door.config.name, decision)
     const sentMs = nowMs()
     let status = 0
     let hasMoved = false
@@ -121,9 +120,10 @@ export class Exchange {
           return
         }
         status = code
-        observer.firstByte(door.config.name, code, nowMs() - sentMs)
+        const tookMs = nowMs() - sentMs
         const {waitedMs, attempts} = {waitedMs: this.#waitedMs, attempts: this.#attempts}
         this.#sink.head(code, reason, headers, {decision, attempts, waitedMs})
+        observer.firstByte(door.config.name, code, tookMs)
       },
       data: chunk => hasMoved || this.#sink.data(chunk),
       end: () => {
@@ -140,6 +140,8 @@ export class Exchange {
         else this.#move(decision.url, failure)
       },
     })
+    // Counted while the engine works.
+    observer.forwarded(door.config.name, decision)
   }
 
   /** Whether an engine is left that has not been asked. */

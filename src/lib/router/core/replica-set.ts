@@ -61,9 +61,11 @@ class Replica {
   }
 
   candidate(hashes: readonly number[], nowMs: number): Candidate {
-    const {url, weight, kvUsage, credit} = this
     return {
-      ...{url, weight, kvUsage, credit},
+      url: this.url,
+      weight: this.weight,
+      kvUsage: this.kvUsage,
+      credit: this.credit,
       load: this.inFlight + this.foreign,
       recent: this.recent(nowMs),
       matched: this.prefixes.match(hashes),
