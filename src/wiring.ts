@@ -167,23 +167,40 @@ export async function routerFor(config: ControllerConfig, logger: Logger): Promi
   })
 }
 
-/** What `kvctl launch` starts programs with; `close` ends its connections. */
-export async function launchParts(logger: Logger): Promise<LaunchParts & {close(): Promise<void>}> {
+/**
+ * What `kvctl launch` starts programs with; `close` ends its connections. Programs end with this process even where it is
+ * killed: another one sees to it.
+ *
+ * @param stopMs between SIGTERM and SIGKILL in that case
+ */
+export async function launchParts(
+  logger: Logger,
+  stopMs: number,
+): Promise<LaunchParts & {close(): Promise<void>}> {
   const {systemClock} = await import('./lib/foundation/index.js')
   const {createHttpClient} = await import('./lib/http/index.js')
   const {checkHealth} = await import('./lib/inference/index.js')
   const {engineSegments} = await import('./lib/launch/index.js')
-  const {startProgram, whoListens} = await import('./lib/processes/index.js')
+  const {startGroupGuard, startProgram, whoListens} = await import('./lib/processes/index.js')
   const http = createHttpClient()
   const segments = engineSegments(await segmentStore(logger))
+  const guard = startGroupGuard()
   return {
-    start: ({file, args, env}, onLine) => startProgram(file, args, {env, onLine}),
+    start({file, args, env}, onLine) {
+      const program = startProgram(file, args, {env, onLine})
+      const {pid} = program
+      guard.watch(pid, stopMs)
+      void program.ended.then(() => guard.forget(pid))
+      return program
+    },
     isHealthy: url => checkHealth(http, url, null),
     clearSegment: (command, pid) => segments.clear(command, pid),
     findSegment: (command, pid) => segments.find(command, pid),
     whoListens,
     clock: systemClock,
-    close: () => http.close(),
+    async close() {
+      await Promise.all([guard.close(), http.close()])
+    },
   }
 }
 

@@ -27,7 +27,7 @@ export default class Launch extends KvctlCommand {
 kvcached switched on; an instance whose engine is kvctl is kvctl's own engine. With router.enable_router kvctl serve is started too. Each engine
 is awaited until it answers and shows its kvcached segment: one that shows none runs without kvcached, holds its whole KV
 cache, and is stopped. One that ends is started again, after 1 s, 2 s, 4 s and so on. What they say comes line by line behind their
-names. Ctrl-C ends the router, then the engines. No shell and no tmux takes part. With --json each event is a line.`
+names. Ctrl-C ends the router, then the engines; they also end when kvctl itself is killed. No shell and no tmux takes part. With --json each event is a line.`
   static override examples = [
     '<%= config.bin %> <%= command.id %> -f controller.yaml --dry-run',
     '<%= config.bin %> <%= command.id %> -f controller.yaml',
@@ -76,7 +76,7 @@ names. Ctrl-C ends the router, then the engines. No shell and no tmux takes part
       this.jsonEnabled() ? process.stdin : null,
     )
     void waiting.then(() => end.abort())
-    const parts = await launchParts(this.logger)
+    const parts = await launchParts(this.logger, flags['stop-timeout'])
     const rules = {
       ...DEFAULT_RESTARTS,
       restarts: flags.restarts,

@@ -1,6 +1,6 @@
 import type {ChildProcess} from 'node:child_process'
 import {once} from 'node:events'
-import {existsSync, mkdirSync, readdirSync, writeFileSync} from 'node:fs'
+import {existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync} from 'node:fs'
 import {join} from 'node:path'
 import {createInterface} from 'node:readline'
 import {expect} from 'chai'
@@ -10,6 +10,15 @@ import {freePort} from '../support/free-port.js'
 import {standInPython} from '../support/stand-in-python.js'
 import {temporaryFolder} from '../support/temporary.js'
 import {until} from '../support/until.js'
+
+/** Whether a process has not ended; who else should have asked for its status may not have done so yet. */
+function runs(pid: number): boolean {
+  try {
+    return !/\) [ZX] /.test(readFileSync(`/proc/${pid}/stat`, 'utf8'))
+  } catch {
+    return false
+  }
+}
 
 interface Told {
   readonly name: string
@@ -147,6 +156,32 @@ instances:
     ])
     expect(await end(child)).to.equal(0)
     expect(of('a', 'log').at(-1)!.line).to.equal('bye')
+    expect(readdirSync(segments())).to.deep.equal([])
+  })
+
+  it('ends its engines also when it is killed, and they remove their segments', async () => {
+    standInPython(folder())
+    const [a, b] = await Promise.all([freePort(), freePort()])
+    writeFileSync(
+      file(),
+      `instances:
+  - {model: org/a, engine: vllm, args: "--port ${a}"}
+  - {model: org/b, engine: sglang, args: "--port ${b}"}
+`,
+    )
+    const child = start({PATH: `${folder()}:${process.env['PATH']}`})
+    await Promise.all([seen('a', 'ready'), seen('b', 'ready')])
+    expect(readdirSync(segments())).to.have.length(2)
+    const killed = once(child, 'close')
+    child.kill('SIGKILL')
+    await killed
+    for (const name of ['a', 'b']) {
+      const {pid} = of(name, 'started')[0]!
+      await until(
+        () => !runs(pid!),
+        () => `pid ${pid} of '${name}' runs`,
+      )
+    }
     expect(readdirSync(segments())).to.deep.equal([])
   })
 

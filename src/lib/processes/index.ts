@@ -1,4 +1,5 @@
 export {whoListens, type ListeningPort} from './listening-ports.js'
+export {guardGroups, startGroupGuard, type GroupGuard} from './group-guard.js'
 export {originOfCgroup, type ProcessOrigin} from './process-origin.js'
 export {createIdentityWatch, type IdentityWatch} from './identity-watch.js'
 export {readProcessIdentity, seesHostPids, type ProcessIdentity} from './process-identity.js'
