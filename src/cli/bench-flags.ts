@@ -13,7 +13,7 @@ import {countFlag, decimalFlag, durationFlag, urlFlag} from './flags.js'
 
 const [TARGET, LOAD, REQUEST, LIMITS] = ['TARGET', 'LOAD', 'REQUEST', 'TIME LIMIT']
 
-const stagesFlag = Flags.custom<Stage[]>({parse: async text => parseStages(text), helpValue: 'RATE:TIME,…'})
+const stagesFlag = Flags.custom<Stage[]>({parse: async text => parseStages(text), helpValue: 'LOAD:TIME,…'})
 
 /** Whom to measure. */
 export const targetFlags = {
@@ -115,7 +115,8 @@ export const loadFlags = {
     exclusive: ['rate'],
   }),
   stages: stagesFlag({
-    description: 'stages: rates and how long each lasts, as 2:30s,10:1m',
+    description:
+      'stages: rates and how long each lasts, as 2:30s,10:1m; or requests in flight, as 4c:30s,16c:1m',
     helpGroup: LOAD,
   }),
   'normalize-arrivals': Flags.boolean({

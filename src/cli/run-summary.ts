@@ -29,9 +29,17 @@ export function runSummary(results: RunResults): string {
   if (concurrency !== null) lines.push(`In flight    ${decimals(concurrency)} on average`)
   const server = serverLine(results)
   if (server !== null) lines.push(`Server       ${server}`)
-  lines.push(...tenantLines(results))
+  lines.push(...stageLines(results), ...tenantLines(results))
   if (results.server?.cause) lines.push(`First token  ${results.server.cause.message}`)
   return lines.join('\n')
+}
+
+/** What each stage was to send, and how that went. */
+function stageLines({stages}: RunResults): string[] {
+  return stages.map(
+    ({rate_per_second: rate, concurrency, seconds, requests, successes, throughput_rps: rps, ttft, e2e}) =>
+      `Stage        ${rate === null ? `${concurrency} at a time` : `${rate}/s`} for ${formatDurationMs(seconds * 1000)}: ${successes} of ${requests} requests, ${decimals(rps)}/s, TTFT p95 ${decimals(ttft.p95)} ms, E2E p95 ${decimals(e2e.p95)} ms`,
+  )
 }
 
 /** What each tenant got, and how even that is. */

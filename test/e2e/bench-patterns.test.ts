@@ -3,6 +3,7 @@ import {tmpdir} from 'node:os'
 import {join} from 'node:path'
 import {expect} from 'chai'
 import {arrivalTimesMs, type ArrivalProcess} from '../../src/lib/bench/arrivals.js'
+import type {RunResults} from '../../src/lib/runs/index.js'
 import {runCli} from '../support/cli.js'
 import {readRows, type Row} from '../support/run-files.js'
 import {startTruthServer} from '../support/truth.js'
@@ -14,6 +15,11 @@ interface Request {
   /** Planned and real, ms since the first plan; the latter by the server's own clock. */
   readonly scheduledMs: number
   readonly receivedMs: number
+}
+
+interface Meta {
+  readonly origin_epoch_ms: number
+  readonly parts: readonly [{readonly origin_monotonic_ms: number; readonly measure_start_ms: number}]
 }
 
 const [REQUESTS, RATE] = [40, 200]
@@ -70,10 +76,7 @@ describe('kvctl load-test sends as its pattern says,', function () {
     const entries = await server.stop()
     expect(code, stderr).to.equal(0)
     const log = new Map(entries.map(entry => [entry.requestId, entry]))
-    const meta = JSON.parse(await readFile(join(run, 'meta.json'), 'utf8')) as {
-      origin_epoch_ms: number
-      parts: readonly [{origin_monotonic_ms: number; measure_start_ms: number}]
-    }
+    const meta = JSON.parse(await readFile(join(run, 'meta.json'), 'utf8')) as Meta
     const [{origin_monotonic_ms: originMs, measure_start_ms: startMs}] = meta.parts
     const rows = (await readRows(run)).sort((left, right) => Number(left['id']) - Number(right['id']))
     expect(rows).to.have.length(REQUESTS)
@@ -162,8 +165,48 @@ describe('kvctl load-test sends as its pattern says,', function () {
   )
 })
 
+describe('kvctl bench in stages', function () {
+  this.timeout(60_000)
+  let folder = ''
+  before(async () => (folder = await mkdtemp(join(tmpdir(), 'kvctl-stages-'))))
+  after(() => rm(folder, {recursive: true}))
+
+  it('of requests in flight: so many at a time in each, from two processes too, and a result for each', async () => {
+    const server = await startTruthServer({ttftMs: 20, gapMs: 1, tokens: 2})
+    const run = join(folder, 'run')
+    const load = ['--pattern', 'stages', '--stages', '6c:500ms,2c:500ms', '--workers', '2', '--warmup', '2']
+    const {code, stdout, stderr} = await runCli([
+      'bench',
+      '--url',
+      server.url,
+      ...load,
+      '--run-dir',
+      run,
+      '--json',
+    ])
+    const truth = await server.stop()
+    expect(code, stderr).to.equal(0)
+    const {stages, requests} = JSON.parse(stdout) as RunResults
+    expect(stages.map(({concurrency, seconds}) => [concurrency, seconds])).to.deep.equal([
+      [6, 0.5],
+      [2, 0.5],
+    ])
+    expect(stages[0]!.requests + stages[1]!.requests).to.equal(requests.total)
+    const meta = JSON.parse(await readFile(join(run, 'meta.json'), 'utf8')) as Meta
+    const log = new Map(truth.map(entry => [entry.requestId, entry]))
+    const edgeMs = meta.origin_epoch_ms + meta.parts[0].measure_start_ms + 500
+    const rows = (await readRows(run)).map(row => ({
+      sentAfterEdgeMs: Number(row['start_ms']) - edgeMs,
+      truth: log.get(row['request_id']!)!,
+    }))
+    expect(mostAtOnce(rows.filter(({sentAfterEdgeMs: ms}) => ms < 0))).to.be.within(3, 6)
+    // Each process has its own edge, a little after the first one's.
+    expect(mostAtOnce(rows.filter(({sentAfterEdgeMs: ms}) => ms > 150))).to.be.within(1, 2)
+  })
+})
+
 /** By the server's log: from the reading of a request to its last token. */
-function mostAtOnce(requests: readonly Request[]): number {
+function mostAtOnce(requests: readonly Pick<Request, 'truth'>[]): number {
   const events = requests.flatMap(({truth}) => [
     {at: truth.receivedMs, step: 1},
     {at: truth.writtenMs.at(-1)!, step: -1},

@@ -55,6 +55,13 @@ export function reportFixture(options: FixtureOptions): ReportData {
       metric('E2E', 640),
     ],
     measures: [['Requests per second, measured window', '15.9']],
+    groups: [
+      {
+        ...{kind: 'Tenant', name: options.hostile ?? 'team-a', requests: 100, errorRate: 0.035},
+        ...{requestsPerSecond: 7.9, tokensPerSecond: 509, ttftP50Ms: 80, ttftP95Ms: 141},
+        ...{tpotP50Ms: 8.8, e2eP95Ms: 1040},
+      },
+    ],
     failures:
       failed === 0
         ? []

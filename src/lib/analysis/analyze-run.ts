@@ -32,6 +32,7 @@ import {rounded} from './rounding.js'
 import {measureWindows} from './measure-windows.js'
 import {lengthMs, tokenTotals, wholeSpan, windowFigures} from './run-figures.js'
 import {seedBlocks} from './seed-blocks.js'
+import {stageGroups} from './stage-groups.js'
 import {serverFigures} from './server-figures.js'
 import {readServerSeries} from './server-series.js'
 import {stabilityOf} from './stability.js'
@@ -191,6 +192,7 @@ export async function computeRunFigures(
     phases: phaseGroups(measured, windows, isOpen),
     tenants,
     fairness,
+    stages: stageGroups(measured, meta),
     cold_spans:
       coldSpans?.map(({fromMs, toMs, kind}) => ({
         start_seconds: rounded(fromMs / 1000)!,

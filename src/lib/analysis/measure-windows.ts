@@ -35,7 +35,9 @@ function windowOf(measured: MeasuredRequests, meta: RunMeta, span: PartSpan): Me
     const {firstMs, lastMs} = scheduledSpan(table, span)
     return openLoopWindow(firstMs, lastMs) ?? wholeRunWindow(sent)
   }
-  if (meta.mode !== 'closed' || meta.concurrency === null) return wholeRunWindow(sent)
+  // Slots that change in number are all busy only for a part of the time.
+  if (meta.mode !== 'closed' || meta.concurrency === null || meta.pattern === 'stages')
+    return wholeRunWindow(sent)
   return closedLoopWindow(sent, meta.concurrency)
 }
 

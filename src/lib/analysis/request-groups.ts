@@ -85,7 +85,7 @@ function put(groups: Map<string, number[]>, name: string, row: number): void {
 }
 
 /** @param seconds over which rates are; null takes the group's own span, from its first send to its last end */
-function groupJson(
+export function groupJson(
   table: RequestTable,
   rowList: readonly number[],
   seconds: number | null,

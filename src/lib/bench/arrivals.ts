@@ -25,9 +25,26 @@ export const PATTERNS = [
 export type Pattern = (typeof PATTERNS)[number]
 
 /** A stretch of a schedule at one mean rate. */
-export interface Stage {
+export interface RateStage {
   readonly ratePerSecond: number
   readonly seconds: number
+}
+
+/** A stretch of a closed loop with so many requests in flight. */
+export interface SlotStage {
+  readonly concurrency: number
+  readonly seconds: number
+}
+
+export type Stage = RateStage | SlotStage
+
+export function isRateStage(stage: Stage): stage is RateStage {
+  return 'ratePerSecond' in stage
+}
+
+/** The stages of a closed loop; none of a schedule's. */
+export function slotStages(stages: readonly Stage[]): SlotStage[] {
+  return stages.flatMap(stage => (isRateStage(stage) ? [] : [stage]))
 }
 
 /** What an open-loop schedule is drawn from. Times in seconds, rates in requests per second. */
@@ -48,7 +65,7 @@ export interface ArrivalProcess {
   /** The rate of the off phases; 0 is silence. */
   readonly offRatePerSecond: number
   /** `stages` only. */
-  readonly stages: readonly Stage[]
+  readonly stages: readonly RateStage[]
 }
 
 /**
@@ -156,7 +173,7 @@ function endOfExponentialRamp(from: number, mean: number): number {
 }
 
 /** How many requests each stage sends. */
-export function stageCounts(stages: readonly Stage[]): number[] {
+export function stageCounts(stages: readonly RateStage[]): number[] {
   return stages.map(({ratePerSecond, seconds}) => Math.round(ratePerSecond * seconds))
 }
 

@@ -1,7 +1,7 @@
 import {createHash} from 'node:crypto'
 import {ConfigurationError} from '../foundation/index.js'
 import {sessionLengths, type Workload, type WorkloadSpec} from '../workloads/index.js'
-import {arrivalTimesMs, type Pattern, type Stage} from './arrivals.js'
+import {arrivalTimesMs, isRateStage, slotStages, type Pattern, type Stage} from './arrivals.js'
 
 /** Limits of one request, milliseconds; null is no limit. */
 export interface TimeLimits {
@@ -168,6 +168,8 @@ export function planBench(options: BenchOptions, workload: Workload | null = nul
       scheduleSha256: null,
     }
   }
+  if (pattern === 'stages' && slotStages(options.stages).length > 0)
+    return {...common, ...slotStagesPlan(options, starts)}
   if (pattern === 'users') return {...common, ...usersPlan(options, Math.min(concurrency, starts))}
   if (pattern === 'inf') {
     const timesMs = new Float64Array(starts)
@@ -206,7 +208,7 @@ export function planBench(options: BenchOptions, workload: Workload | null = nul
     onSeconds: options.onSeconds,
     offSeconds: options.offSeconds,
     offRatePerSecond: options.offRatePerSecond,
-    stages: options.stages,
+    stages: options.stages.filter(isRateStage),
   })
   const timesMs = options.isNormalized ? stretchedTo(drawnMs, seconds * 1000) : drawnMs
   return {
@@ -218,6 +220,23 @@ export function planBench(options: BenchOptions, workload: Workload | null = nul
     durationMs: seconds * 1000,
     timesMs,
     scheduleSha256: digestOf(timesMs),
+  }
+}
+
+/** A closed loop whose slots change in number. */
+function slotStagesPlan(
+  {stages}: BenchOptions,
+  starts: number,
+): ReturnType<typeof traceSchedule> & Pick<BenchPlan, 'concurrency'> {
+  const slots = slotStages(stages)
+  return {
+    mode: 'closed',
+    concurrency: Math.min(Math.max(...slots.map(({concurrency}) => concurrency)), starts),
+    maxInFlight: null,
+    ratePerSecond: null,
+    durationMs: slots.reduce((sum, {seconds}) => sum + seconds * 1000, 0),
+    timesMs: null,
+    scheduleSha256: null,
   }
 }
 

@@ -1,6 +1,7 @@
 import type {InferenceTarget} from '../inference/index.js'
 import type {WorkItem} from '../workloads/index.js'
 import type {BenchAsk} from './bench-ask.js'
+import {isRateStage, slotStages} from './arrivals.js'
 import type {BenchPlan} from './bench-plan.js'
 import type {TransportTarget} from './load-transport.js'
 import type {LoadJob} from './load-worker.js'
@@ -19,7 +20,7 @@ export interface JobFacts {
 export function loadJobs(ask: BenchAsk, facts: JobFacts): LoadJob[] {
   const {plan, isInsecure, apiKey, transport} = ask
   const {targets, runId, fit, list} = facts
-  const places = plan.mode === 'closed' ? plan.concurrency : (plan.maxInFlight ?? Infinity)
+  const places = leastPlaces(plan)
   const workers = Math.max(1, Math.min(ask.workers, list.ids.length, places))
   const [first] = targets
   const common = {
@@ -50,6 +51,12 @@ export function loadJobs(ask: BenchAsk, facts: JobFacts): LoadJob[] {
   }))
 }
 
+/** Slots that every process must have at least one of. */
+function leastPlaces({mode, concurrency, maxInFlight, options}: BenchPlan): number {
+  if (mode === 'open') return maxInFlight ?? Infinity
+  return Math.min(concurrency, ...slotStages(options.stages).map(stage => stage.concurrency))
+}
+
 /** What the requests of a list are, by id. */
 function itemsOf(
   {workload, warmupRequests}: BenchPlan,
@@ -78,6 +85,12 @@ function shareOf(plan: BenchPlan, worker: number, workers: number): BenchPlan {
   const share = (whole: number): number => Math.floor(whole / workers) + (worker < whole % workers ? 1 : 0)
   return {
     ...plan,
+    options: {
+      ...plan.options,
+      stages: plan.options.stages.map(stage =>
+        isRateStage(stage) ? stage : {...stage, concurrency: share(stage.concurrency)},
+      ),
+    },
     timesMs: null,
     workload: null,
     sessions: null,

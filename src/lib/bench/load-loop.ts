@@ -1,5 +1,6 @@
 import {mixBits} from '../foundation/index.js'
 import {isFailure, type RequestRecord} from '../runs/index.js'
+import {slotStages, type SlotStage} from './arrivals.js'
 import type {BenchPlan} from './bench-plan.js'
 import {ExchangeRecorder, type RequestIdentity} from './exchange-recorder.js'
 import type {InstrumentMeter} from './instrument.js'
@@ -90,9 +91,12 @@ export class LoadLoop {
   async run(originMs: number): Promise<void> {
     const {plan, list} = this.#parts
     this.#originMs = originMs
+    const stages = slotStages(plan.options.stages)
     if (plan.userGapMs !== null) {
       await this.#runClosed(Math.min(plan.concurrency, list.warmups), list.warmups)
       if (!this.#isStopped) await this.#runUsers(plan.userGapMs)
+    } else if (stages.length > 0) {
+      await this.#runStages(stages, list.ids.length)
     } else if (list.timesMs === null) {
       await this.#runClosed(plan.concurrency, list.ids.length)
     } else {
@@ -123,6 +127,53 @@ export class LoadLoop {
       this.#settle = resolve
       const startMs = performance.now()
       for (let slot = 0; slot < slots; slot++) this.#later(startMs + (slot * rampUpMs) / slots, next)
+      this.#settleIfIdle()
+    })
+  }
+
+  /**
+   * A closed loop whose slots change in number: what is too many ends with its answer, what is missing begins at once. The
+   * warm-up has the slots of the first stage.
+   *
+   * @param end place in the list before which it stops
+   */
+  async #runStages(stages: readonly SlotStage[], end: number): Promise<void> {
+    let [open, wanted] = [0, stages[0]!.concurrency]
+    let isFollowed = false
+    const fill = (): void => {
+      const missing = Math.max(0, wanted - open)
+      open += missing
+      for (let slot = 0; slot < missing; slot++) next()
+    }
+    const follow = (startMs: number): void => {
+      const totalMs = stages.reduce((sum, {seconds}) => sum + seconds * 1000, 0)
+      // A resumed run has what is left of the stages.
+      let atMs = startMs - (totalMs - (this.#parts.list.durationMs ?? totalMs))
+      for (const {concurrency, seconds} of stages) {
+        if (atMs <= startMs) wanted = concurrency
+        else {
+          this.#later(atMs, () => {
+            wanted = concurrency
+            fill()
+          })
+        }
+        atMs += seconds * 1000
+      }
+      fill()
+    }
+    const next = (): void => {
+      const nowMs = performance.now()
+      const isOver = this.#isStopped || this.#next >= end || this.#isOver(nowMs)
+      if (!isFollowed && this.#measureStartMs !== null) {
+        isFollowed = true
+        follow(this.#measureStartMs)
+      }
+      if (isOver || open > wanted) open--
+      else this.#begin(nowMs, nowMs, next)
+    }
+    await new Promise<void>(resolve => {
+      this.#settle = resolve
+      fill()
       this.#settleIfIdle()
     })
   }

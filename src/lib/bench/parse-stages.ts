@@ -1,21 +1,36 @@
 import {ConfigurationError, parseDurationMs} from '../foundation/index.js'
-import type {Stage} from './arrivals.js'
+import {isRateStage, type Stage} from './arrivals.js'
 
 /**
- * Rates and how long each lasts: `2:30s,10:1m`.
+ * Rates, or requests in flight with a `c` behind them, and how long each lasts: `2:30s,10:1m` or `4c:30s,16c:1m`.
  *
  * @throws ConfigurationError `STAGES_INVALID`
  */
 export function parseStages(text: string): Stage[] {
-  return text.split(',').map(part => {
-    const [rate = '', time = '', ...rest] = part.trim().split(':')
-    const [ratePerSecond, ms] = [Number(rate), durationMs(time)]
-    if (rest.length === 0 && rate !== '' && ratePerSecond > 0 && Number.isFinite(ratePerSecond) && ms > 0)
-      return {ratePerSecond, seconds: ms / 1000}
-    throw new ConfigurationError('STAGES_INVALID', `'${part}' is no rate and time of a stage`, {
-      suggestions: ['2:30s,10:1m'],
-    })
+  const stages = text.split(',').map(parseStage)
+  const rates = stages.filter(isRateStage).length
+  if (rates === 0 || rates === stages.length) return stages
+  throw new ConfigurationError('STAGES_INVALID', `'${text}' mixes rates with requests in flight`, {
+    suggestions: ['4c:30s,16c:1m', '2:30s,10:1m'],
   })
+}
+
+function parseStage(part: string): Stage {
+  const [load = '', time = '', ...rest] = part.trim().split(':')
+  const seconds = durationMs(time) / 1000
+  if (rest.length === 0 && seconds > 0) {
+    const slots = Number(/^(\d+)c$/.exec(load)?.[1] ?? 0)
+    if (slots > 0) return {concurrency: slots, seconds}
+    const rate = Number(load)
+    if (load !== '' && rate > 0 && Number.isFinite(rate)) return {ratePerSecond: rate, seconds}
+  }
+  throw new ConfigurationError(
+    'STAGES_INVALID',
+    `'${part}' is no rate, or requests in flight, and time of a stage`,
+    {
+      suggestions: ['2:30s,10:1m', '4c:30s,16c:1m'],
+    },
+  )
 }
 
 function durationMs(text: string): number {

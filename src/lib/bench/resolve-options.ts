@@ -1,6 +1,6 @@
 import {randomInt} from 'node:crypto'
 import type {WorkloadSpec} from '../workloads/index.js'
-import {meanOfRamp, stageCounts, type Pattern, type Stage} from './arrivals.js'
+import {isRateStage, meanOfRamp, slotStages, stageCounts, type Pattern, type Stage} from './arrivals.js'
 import type {ApiKind, BenchOptions, PromptSource, RequestShape} from './bench-plan.js'
 
 /** What one place (the command line, a profile) says about a load; absent or null means it says nothing. */
@@ -109,7 +109,8 @@ export function resolveBenchOptions(
   const profileSeconds = hasOwnPattern ? null : profile.durationSeconds
   const isCountedByTime = ratePerSecond !== null && flags.durationSeconds != null
   const off = (ms: number): number | null => (ms === 0 ? null : ms)
-  const staged = pattern === 'stages' && flags.stages.length > 0 ? sumOf(stageCounts(flags.stages)) : null
+  const hasWorkload = flags.workload != null || profile.workload != null
+  const staged = pattern === 'stages' ? requestsOfStages(flags.stages, hasWorkload) : null
   const requests =
     isCountedByTime || staged !== null
       ? (flags.requests ?? staged)
@@ -157,6 +158,18 @@ export function resolveBenchOptions(
     arrivalSeed: flags.seed ?? ARRIVAL_SEED,
     promptSeed: flags.seed ?? drawSeed(),
   }
+}
+
+/** More than a slot gets answered in a second: stages of a closed loop end by their time. */
+const [MOST_PER_SLOT_SECOND, MOST_STAGED] = [100, 1_000_000]
+
+/** How many requests stages may need; null where they do not say. */
+function requestsOfStages(stages: readonly Stage[], hasWorkload: boolean): number | null {
+  const slots = slotStages(stages)
+  if (stages.length === 0 || (slots.length > 0 && hasWorkload)) return null
+  if (slots.length === 0) return sumOf(stageCounts(stages.filter(isRateStage)))
+  const slotSeconds = sumOf(slots.map(({concurrency, seconds}) => concurrency * seconds))
+  return Math.min(MOST_STAGED, Math.ceil(slotSeconds * MOST_PER_SLOT_SECOND))
 }
 
 function sumOf(counts: readonly number[]): number {

@@ -4,7 +4,7 @@ import {z} from 'zod'
 import {ConfigurationError} from '../foundation/index.js'
 import {workloadSpecSchema} from '../workloads/index.js'
 import {NO_FIT, type TokenFit} from './prompts.js'
-import {PATTERNS} from './arrivals.js'
+import {isRateStage, PATTERNS} from './arrivals.js'
 import type {BenchOptions, PromptSource} from './bench-plan.js'
 
 const limit = z.number().positive().nullable()
@@ -36,7 +36,14 @@ const storedPlanSchema = z.strictObject({
   on_seconds: z.number(),
   off_seconds: z.number(),
   off_rate_per_second: z.number().default(0),
-  stages: z.array(z.object({rate_per_second: z.number(), seconds: z.number()})).default([]),
+  stages: z
+    .array(
+      z.union([
+        z.strictObject({rate_per_second: z.number(), seconds: z.number()}),
+        z.strictObject({concurrency: z.int().positive(), seconds: z.number()}),
+      ]),
+    )
+    .default([]),
   normalize_arrivals: z.boolean().default(false),
   ramp_up_ms: z.number().default(0),
   api: z.enum(['chat', 'completions']),
@@ -142,7 +149,9 @@ function toStored({options, model, fit}: PlanRecord): StoredPlan {
     on_seconds: options.onSeconds,
     off_seconds: options.offSeconds,
     off_rate_per_second: options.offRatePerSecond,
-    stages: options.stages.map(({ratePerSecond, seconds}) => ({rate_per_second: ratePerSecond, seconds})),
+    stages: options.stages.map(stage =>
+      isRateStage(stage) ? {rate_per_second: stage.ratePerSecond, seconds: stage.seconds} : stage,
+    ),
     normalize_arrivals: options.isNormalized,
     ramp_up_ms: options.rampUpMs,
     api: request.api,
@@ -194,7 +203,9 @@ function fromStored(plan: StoredPlan): PlanRecord {
       onSeconds: plan.on_seconds,
       offSeconds: plan.off_seconds,
       offRatePerSecond: plan.off_rate_per_second,
-      stages: plan.stages.map(({rate_per_second: ratePerSecond, seconds}) => ({ratePerSecond, seconds})),
+      stages: plan.stages.map(stage =>
+        'concurrency' in stage ? stage : {ratePerSecond: stage.rate_per_second, seconds: stage.seconds},
+      ),
       isNormalized: plan.normalize_arrivals,
       rampUpMs: plan.ramp_up_ms,
       request: {

@@ -45,7 +45,7 @@ export async function warmUpCode(
       ...plan,
       userGapMs: null,
       concurrency: STREAMS,
-      options: {...plan.options, rampUpMs: 0, cancelShare: 0},
+      options: {...plan.options, rampUpMs: 0, cancelShare: 0, stages: []},
     },
     list: {
       ids: Uint32Array.from({length: REQUESTS}, (_, index) => index + 1),

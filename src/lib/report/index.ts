@@ -11,6 +11,7 @@ export {renderTemplate} from './template.js'
 export type {
   FailureRow,
   Figure,
+  GroupRow,
   GapsReader,
   Interval,
   MemorySample,

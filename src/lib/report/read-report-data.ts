@@ -14,6 +14,7 @@ import {
 } from '../runs/index.js'
 import {configurationPairs, environmentPairs, runFacts} from './facts-of-meta.js'
 import {keyFigures, measureRows, metricRows, otherFigures, rawKeys} from './figures-of-results.js'
+import {groupRows} from './group-rows.js'
 import {readServerSamples, serverPairs} from './server-samples.js'
 import type {FailureRow, MemorySample, ReportData, ReportRequest} from './report-data.js'
 
@@ -39,6 +40,7 @@ export async function readReportData(run: RunDirectory): Promise<ReportData> {
     otherFigures: otherFigures(results),
     metrics: metricRows(results),
     measures: measureRows(results),
+    groups: groupRows(results),
     failures: failureRows(table, measured),
     warnings: results.warnings,
     configuration: configurationPairs(meta),

@@ -9,7 +9,7 @@ import {chartFigure} from './page/charts-section.js'
 import {definitionList} from './page/definitions.js'
 import {htmlFile, pageSection} from './page/document.js'
 import {figureCards} from './page/figures.js'
-import {failuresTable, metricsTable, pairsTable, warningList} from './page/tables.js'
+import {failuresTable, groupsTable, metricsTable, pairsTable, warningList} from './page/tables.js'
 import {loadSvgRenderer} from './render-svg.js'
 import type {ReportData} from './report-data.js'
 import {buildTimeline, type Timeline} from './timeline.js'
@@ -45,6 +45,7 @@ export async function renderReport(data: ReportData): Promise<string> {
           data.metrics.length === 0 ? null : metricsTable(data.metrics),
         )}
         ${pageSection('time', 'Over time', timeline === null ? nothingMeasured() : html`<div class="pair">${timeFigures(data, timeline).map(figure)}</div>`, data.measures.length === 0 ? null : pairsTable('Rates and concurrency', data.measures, 'pairs'), data.serverFigures.length === 0 ? null : pairsTable('What the server counted', data.serverFigures, 'pairs'))}
+        ${data.groups.length === 0 ? null : pageSection('parts', 'Parts of the run', groupsTable(data.groups))}
         ${pageSection('failures', 'Failures', failuresTable(data.failures))}
         ${pageSection('cost', 'Cost, energy and resources', figureCards(data.otherFigures))}
         ${pageSection('setup', 'What was run', html`<div class="columns">${pairsTable('Configuration', data.configuration, 'pairs')}${pairsTable('Environment', data.environment, 'pairs')}</div>`)}
@@ -75,6 +76,7 @@ function masthead(data: ReportData): Markup {
     ['summary', 'Summary'],
     ['latency', 'Latency'],
     ['time', 'Over time'],
+    ...(data.groups.length === 0 ? [] : [['parts', 'Parts of the run'] as const]),
     ['failures', 'Failures'],
     ['cost', 'Cost and energy'],
     ['setup', 'What was run'],

@@ -1,4 +1,5 @@
 import type {RunResults} from '../runs/index.js'
+import {formatMs, formatNumber, formatPercent} from './format.js'
 import type {ReportData} from './report-data.js'
 import {leadSentence} from './render-report.js'
 
@@ -53,6 +54,34 @@ export function renderMarkdown(data: ReportData, results: RunResults): string {
       ]),
     ),
     '',
+    ...(data.groups.length === 0
+      ? []
+      : [
+          '## Parts of the run',
+          '',
+          ...table(
+            [
+              'Part',
+              'Requests',
+              'Errors',
+              'Requests/s',
+              'Tokens/s',
+              'TTFT p50',
+              'TTFT p95',
+              'TPOT p50',
+              'E2E p95',
+            ],
+            data.groups.map(one => [
+              `${one.kind} ${one.name}`,
+              String(one.requests),
+              formatPercent(one.errorRate),
+              formatNumber(one.requestsPerSecond),
+              formatNumber(one.tokensPerSecond),
+              ...[one.ttftP50Ms, one.ttftP95Ms, one.tpotP50Ms, one.e2eP95Ms].map(formatMs),
+            ]),
+          ),
+          '',
+        ]),
     ...(data.failures.length === 0
       ? []
       : [

@@ -59,6 +59,20 @@ export interface MetricRow {
   readonly p95Interval: Interval | null
 }
 
+/** How a part of a run's requests went: of a phase, a stage or a tenant. */
+export interface GroupRow {
+  readonly kind: 'Phase' | 'Stage' | 'Tenant'
+  readonly name: string
+  readonly requests: number
+  readonly errorRate: number | null
+  readonly requestsPerSecond: number | null
+  readonly tokensPerSecond: number | null
+  readonly ttftP50Ms: number | null
+  readonly ttftP95Ms: number | null
+  readonly tpotP50Ms: number | null
+  readonly e2eP95Ms: number | null
+}
+
 export interface FailureRow {
   readonly type: string
   readonly count: number
@@ -95,6 +109,8 @@ export interface ReportData {
   readonly metrics: readonly MetricRow[]
   /** Rates and concurrency of the run, by name. */
   readonly measures: readonly (readonly [string, string])[]
+  /** Phases, stages, tenants. */
+  readonly groups: readonly GroupRow[]
   readonly failures: readonly FailureRow[]
   readonly warnings: readonly Warning[]
   readonly configuration: readonly (readonly [string, string])[]

@@ -339,6 +339,17 @@ const ownKeys = {
     })
     .nullable()
     .default(null),
+  /** In their order, what each was to send beside what it did; empty for a load without stages. */
+  stages: z
+    .array(
+      groupSchema.extend({
+        /** One of the two is null. */
+        rate_per_second: figure,
+        concurrency: z.int().nullable(),
+        seconds: z.number(),
+      }),
+    )
+    .default([]),
   /** When the server could not begin an answer, as its own metrics show it, seconds of run time; null when nobody looked. */
   cold_spans: z
     .array(z.object({start_seconds: z.number(), end_seconds: z.number(), kind: z.enum(['restart', 'wake'])}))

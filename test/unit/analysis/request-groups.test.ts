@@ -123,6 +123,27 @@ describe('parts of a run', () => {
     expect(results).to.deep.include({tenant_p95_ms: 400, throughput_share_diff: 0.5})
   })
 
+  it('are stages, each over its own time: by the schedule, in a closed loop by the moment of sending', async () => {
+    const records = [
+      answer(1, 100, 150, {phase: 'warmup'}),
+      ...[answer(2, 1000, 1100), answer(3, 1900, 2100), answer(4, 2100, 2150, {scheduledAtMs: 1950})],
+      ...[answer(5, 2200, 2260), answer(6, 2900, 2990, {outcome: 'http_5xx'})],
+    ]
+    const stagesOf = async (mode: 'open' | 'closed', key: string) => {
+      const [slow, fast] = [{[key]: 2, seconds: 1}, {[key]: 4, seconds: 2}] // prettier-ignore
+      const plan = {pattern: 'stages', stages: [slow, fast]}
+      const parts = [{origin_epoch_ms: ORIGIN, run_ms: 0, rows_before: 0, measure_start_ms: 1000}]
+      return (await resultsOf(records, {mode, concurrency: 4, pattern: 'stages', plan, parts})).stages
+    }
+    const [first, second] = await stagesOf('closed', 'concurrency')
+    expect(first).to.deep.include({concurrency: 2, rate_per_second: null, requests: 2, throughput_rps: 2})
+    expect(second).to.deep.include({concurrency: 4, requests: 3, successes: 2, throughput_rps: 2 / 2})
+    expect(second!.ttft).to.deep.include({count: 2, min: 50, max: 60})
+    const [early, late] = await stagesOf('open', 'rate_per_second')
+    expect(early).to.deep.include({concurrency: null, rate_per_second: 2, requests: 3, seconds: 1})
+    expect(late).to.deep.include({requests: 2, successes: 1, throughput_rps: 1 / 2})
+  })
+
   it('without tenants have no fairness', async () => {
     const {tenants, fairness} = await resultsOf([answer(1, 0, 100)], {mode: 'closed', concurrency: 1})
     expect([tenants, fairness]).to.deep.equal([{}, null])

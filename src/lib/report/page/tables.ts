@@ -1,6 +1,6 @@
 import {formatCount, formatMs, formatMsRange, formatNumber, formatPercent} from '../format.js'
 import {html, type Markup} from '../html.js'
-import type {FailureRow, Interval, MetricRow, Warning} from '../report-data.js'
+import type {FailureRow, GroupRow, Interval, MetricRow, Warning} from '../report-data.js'
 
 /** Every measured distribution: one row a metric, confidence intervals below the figures that have one. */
 export function metricsTable(metrics: readonly MetricRow[]): Markup {
@@ -38,6 +38,43 @@ function metricRow(metric: MetricRow): Markup {
     <td class="number">${formatCount(metric.count)}</td>
     ${cell(metric.mean)} ${cell(metric.p50, metric.p50Interval)} ${cell(metric.p90)}
     ${cell(metric.p95, metric.p95Interval)} ${cell(metric.p99)} ${cell(metric.max)}
+  </tr>`
+}
+
+/** How phases, stages and tenants went beside each other. */
+export function groupsTable(groups: readonly GroupRow[]): Markup {
+  const columns = [
+    'Requests',
+    'Errors',
+    'Requests/s',
+    'Tokens/s',
+    'TTFT p50',
+    'TTFT p95',
+    'TPOT p50',
+    'E2E p95',
+  ]
+  return html`<div class="scroll" tabindex="0" role="region" aria-label="Parts of the run">
+    <table>
+      <thead>
+        <tr>
+          <th scope="col">Part</th>
+          ${columns.map(name => html`<th scope="col" class="number">${name}</th>`)}
+        </tr>
+      </thead>
+      <tbody>
+        ${groups.map(groupRow)}
+      </tbody>
+    </table>
+  </div>`
+}
+
+function groupRow(group: GroupRow): Markup {
+  const cell = (text: string): Markup => html`<td class="number">${text}</td>`
+  return html`<tr>
+    <th scope="row">${group.kind} ${group.name}</th>
+    ${cell(formatCount(group.requests))} ${cell(formatPercent(group.errorRate))}
+    ${cell(formatNumber(group.requestsPerSecond))} ${cell(formatNumber(group.tokensPerSecond))}
+    ${[group.ttftP50Ms, group.ttftP95Ms, group.tpotP50Ms, group.e2eP95Ms].map(ms => cell(formatMs(ms)))}
   </tr>`
 }
 
