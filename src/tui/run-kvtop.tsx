@@ -1,6 +1,6 @@
 import {Writable} from 'node:stream'
 import {render} from 'ink'
-import {Kvtop, type KvtopProps} from './kvtop.js'
+import {Kvtop, type KvtopProps, type LookSource} from './kvtop.js'
 import {FrameWriter, type TerminalOutput} from './terminal/frame-writer.js'
 import {takeScreen} from './terminal/full-screen.js'
 
@@ -13,13 +13,24 @@ export interface KvtopOptions extends Omit<KvtopProps, 'terminal' | 'frames'> {
 }
 
 /** Draws until `q`, Ctrl-C or the signal; the terminal is then as before. @throws what the looks or the screen threw */
-export async function runKvtop({stdin, stdout, hasMouse, signal, ...props}: KvtopOptions): Promise<void> {
+export async function runKvtop({
+  stdin,
+  stdout,
+  hasMouse,
+  signal,
+  looks,
+  ...props
+}: KvtopOptions): Promise<void> {
   if (signal.aborted) return
+  // React ends what a component began some time after it is gone; who returns from here closes what the looks need.
+  const left = new AbortController()
+  const looksUntilLeft: LookSource = async (onLook, gone) =>
+    looks(onLook, AbortSignal.any([gone, left.signal]))
   const frames = new FrameWriter(stdout)
   const giveBack = takeScreen(stdout, hasMouse, () => frames.close())
   try {
     // Ink reads the keys; what it would write goes nowhere. In its debug mode it leaves the terminal alone, also where CI is set.
-    const screen = render(<Kvtop {...props} terminal={stdout} frames={frames} />, {
+    const screen = render(<Kvtop {...props} looks={looksUntilLeft} terminal={stdout} frames={frames} />, {
       stdin,
       stdout: nowhere(stdout),
       debug: true,
@@ -30,6 +41,7 @@ export async function runKvtop({stdin, stdout, hasMouse, signal, ...props}: Kvto
     signal.addEventListener('abort', leave, {once: true})
     await screen.waitUntilExit().finally(() => signal.removeEventListener('abort', leave))
   } finally {
+    left.abort()
     giveBack()
   }
 }

@@ -19,7 +19,7 @@ export interface GpuSampler {
   /**
    * One look; callers at the same time share it. Never fails because of a driver: the look says what is wrong.
    *
-   * @throws the signal's reason when aborted first
+   * @throws the signal's reason when aborted first; after `close`
    */
   look(signal?: AbortSignal): Promise<GpusLook>
   /** How often the driver was asked so far. */
@@ -53,6 +53,7 @@ export function createGpuSampler(options: GpuSamplerOptions): GpuSampler {
   let current: Promise<GpusLook> | null = null
   let trouble: {look: GpusLook; untilMs: number} | null = null
   let rounds = 0
+  let isClosed = false
   const grudges = new Map<number, Grudge>()
   const lastSeen = new Map<number, GpuLook>()
   const nowMs = (): number => clock.nowNs() / 1e6
@@ -64,6 +65,8 @@ export function createGpuSampler(options: GpuSamplerOptions): GpuSampler {
 
   const open = (): NonNullable<typeof process> => {
     if (process) return process
+    // A process that nobody ends would keep this one alive.
+    if (isClosed) throw new Error('the GPU sampler is closed')
     const worker = startProcess()
     const {libraryPath, healthMs, pciFolder} = options
     worker.send({kind: 'open', options: {libraryPath, healthMs, retryMs, pciFolder}})
@@ -146,7 +149,10 @@ export function createGpuSampler(options: GpuSamplerOptions): GpuSampler {
       }
     },
     rounds: () => rounds,
-    close: abandon,
+    close() {
+      isClosed = true
+      abandon()
+    },
   }
 }
 

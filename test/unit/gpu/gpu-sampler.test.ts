@@ -173,4 +173,13 @@ describe('the GPU sampler', () => {
     expect(await rejection(look)).to.have.property('message', 'enough')
     expect(await rejection(sampler.look(abort.signal))).to.have.property('message', 'enough')
   })
+
+  it('starts no process once it is closed, also when that ended a look', async () => {
+    script = answering(2, {1: 'hang'})
+    const look = rejection(sampler.look())
+    sampler.close()
+    expect(String(await look)).to.equal('Error: the GPU sampler is closed')
+    expect(String(await rejection(sampler.look()))).to.equal('Error: the GPU sampler is closed')
+    expect(started).to.equal(1)
+  })
 })
