@@ -8,7 +8,7 @@ import type {Logger} from './lib/foundation/index.js'
 import type {GpuSampler, ProbeOrder, ProbeReport} from './lib/gpu/index.js'
 import type {Device, PageReserve} from './lib/memory/index.js'
 import type {BalanceConfig, ControllerConfig, Router} from './lib/router/index.js'
-import type {Cluster} from './lib/kube/index.js'
+import type {Cluster, Kubectl} from './lib/kube/index.js'
 import type {LaunchParts} from './lib/launch/index.js'
 import type {Machine} from './lib/machine/index.js'
 import type {HttpClient} from './lib/http/index.js'
@@ -207,8 +207,13 @@ export async function launchParts(
 /** The cluster of the kubeconfig, through the `kubectl` of PATH. */
 export async function kubernetesCluster(context: string | null): Promise<Cluster> {
   const {createCluster} = await import('./lib/kube/index.js')
-  const {runCaptured} = await import('./lib/processes/index.js')
-  return createCluster(async (args, options) => runCaptured('kubectl', args, options), context)
+  const {followProgram, runCaptured, startProgram} = await import('./lib/processes/index.js')
+  const kubectl: Kubectl = {
+    run: async (args, options) => runCaptured('kubectl', args, options),
+    follow: async (args, options) => followProgram('kubectl', args, options),
+    start: args => startProgram('kubectl', args),
+  }
+  return createCluster(kubectl, context)
 }
 
 /** A device for KV memory of the library. @throws ResourceError `CUDA_UNAVAILABLE` */

@@ -1,11 +1,13 @@
 import {join, resolve} from 'node:path'
 import {Flags} from '@oclif/core'
+import {namespaceOf} from '../cli/cluster-flags.js'
 import {runDirFlag, runDirOf} from '../cli/flags.js'
 import {KvctlCommand} from '../cli/kvctl-command.js'
 import {promUrlFlag, promUrlOf, recordPrometheus} from '../cli/prometheus-flags.js'
 import {createReadingLine} from '../cli/reading-line.js'
 import {sloFlag, sloOf} from '../cli/slo-flag.js'
 import {validationLines} from '../cli/validation-lines.js'
+import {KvctlError} from '../lib/foundation/index.js'
 import type {RunDirectory, RunResults} from '../lib/runs/index.js'
 
 export default class Analyze extends KvctlCommand {
@@ -26,8 +28,10 @@ files give the same bytes. Also reads requests.csv of kserve-vllm-mini. With --j
       helpValue: 'FILE',
     }),
     slo: sloFlag,
-    namespace: Flags.string({description: "the service's Kubernetes namespace, for the run's metadata"}),
-    service: Flags.string({description: "the InferenceService that was measured, for the run's metadata"}),
+    namespace: Flags.string({
+      description: "the service's Kubernetes namespace (also KVMINI_NAMESPACE; default default)",
+    }),
+    service: Flags.string({description: 'the InferenceService that was measured: its pods tell cold starts'}),
     'prom-url': promUrlFlag,
     insecure: Flags.boolean({description: 'take any TLS certificate of --prom-url', dependsOn: ['prom-url']}),
   }
@@ -40,6 +44,7 @@ files give the same bytes. Also reads requests.csv of kserve-vllm-mini. With --j
     const run = await reading.watch(await openRunDirectory(runDirOf(flags['run-dir'])))
     const analysisPath = resolve(flags.output ?? join(run.path, RUN_FILES.analysis))
     const {namespace, service} = flags
+    if (service !== undefined) await this.#askCluster(run, namespaceOf(namespace), service)
     await this.#askPrometheus(run, flags)
     const {results} = await analyzeRun(run, {
       analysisPath,
@@ -47,15 +52,25 @@ files give the same bytes. Also reads requests.csv of kserve-vllm-mini. With --j
       service,
       slo: sloOf(flags.slo) ?? undefined,
     }).finally(() => reading.end())
-    if (namespace !== undefined || service !== undefined) {
-      this.note('Warning: no cluster is asked; cold starts and resources come from the run directory alone')
-    }
     for (const {message} of results.warnings) this.note(`Warning: ${message}`)
     if (results.requests.total === 0) throw new EmptyRunError(run.path)
     if (results.validation) for (const line of validationLines(results.validation)) this.note(line)
     const {runSummary} = await import('../cli/run-summary.js')
     this.log(`${runSummary(results)}\n\n${join(run.path, RUN_FILES.results)}\n${analysisPath}`)
     return results
+  }
+
+  /** Pods of a run that nobody watched: those that are there now tell when they were ready. */
+  async #askCluster(run: RunDirectory, namespace: string, service: string): Promise<void> {
+    const {readClusterRecord} = await import('../lib/runs/index.js')
+    if ((await readClusterRecord(run)) !== null) return
+    const {recordPodsOf} = await import('../cli/cluster-service.js')
+    try {
+      await recordPodsOf(run, namespace, service, this.signal)
+    } catch (error) {
+      if (!(error instanceof KvctlError)) throw error
+      this.note(`Warning: pods of ${service} are not seen, nor cold starts: ${error.message}`)
+    }
   }
 
   /** What is recorded stays with the run, so that later analyses need no Prometheus; `PROMETHEUS_URL` alone asks once. */

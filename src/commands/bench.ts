@@ -8,6 +8,7 @@ import {runSummary} from '../cli/run-summary.js'
 import {missedObjectives, sloLines} from '../cli/slo-verdict.js'
 import {promUrlFlag, promUrlOf, recordPrometheus, requirePrometheus} from '../cli/prometheus-flags.js'
 import {missedRules, validationLines} from '../cli/validation-lines.js'
+import type {FoundService} from '../cli/cluster-service.js'
 import type {BenchOutcome, PlanJson} from '../lib/bench/index.js'
 import type {GateJson, GateVerdict} from '../lib/gate/index.js'
 import {ConfigurationError, formatSize, NetworkError} from '../lib/foundation/index.js'
@@ -75,6 +76,8 @@ export default class Bench extends LoadCommand {
     }),
   }
 
+  #found: FoundService | null = null
+
   async run(): Promise<BenchResult | PlanJson | readonly string[]> {
     const parsed = await this.parse(Bench)
     const {flags} = parsed
@@ -106,7 +109,7 @@ export default class Bench extends LoadCommand {
       isInsecure: flags.insecure,
     }
     await this.#prepare(wishes, flags['prom-url'] !== undefined)
-    const outcome = await this.measure(ask, flags['output-dir'] ?? null, flags.plain)
+    const outcome = await this.#withPods(() => this.measure(ask, flags['output-dir'] ?? null, flags.plain))
     return this.#conclude(outcome, wishes)
   }
 
@@ -130,8 +133,28 @@ export default class Bench extends LoadCommand {
       ...{service: flags.service, namespace, modelUri, profile: flags.profile ?? 'standard'},
       url: flags.url?.[0] ?? null,
     }
-    const url = await findService(measured, apiKey, line => this.note(line), this.signal)
-    return {...parsed, flags: {...flags, url: flags.url ?? [url]}}
+    this.#found = await findService(measured, apiKey, line => this.note(line), this.signal)
+    return {...parsed, flags: {...flags, url: flags.url ?? [this.#found.url]}}
+  }
+
+  /** Watches the pods of a service of the cluster while it is measured, and keeps what became of them in the run. */
+  async #withPods(measure: () => Promise<BenchOutcome>): Promise<BenchOutcome> {
+    if (this.#found === null) return measure()
+    const {keepPods} = await import('../cli/cluster-service.js')
+    const recording = this.#found.watchPods()
+    await recording.seen
+    try {
+      const outcome = await measure()
+      for (const line of await keepPods(recording, outcome.run)) this.note(`Warning: ${line}`)
+      return outcome
+    } finally {
+      await recording.end()
+    }
+  }
+
+  protected override async finally(error: Error | undefined): Promise<void> {
+    await this.#found?.close()
+    await super.finally(error)
   }
 
   /** What would fail after the run fails before it; a Prometheus that only a variable names is not insisted on. */

@@ -1,9 +1,12 @@
+import {existsSync, readFileSync} from 'node:fs'
 import {join} from 'node:path'
 import {expect} from 'chai'
 import {endedAfterEach} from '../support/children.js'
 import {runCli, type CliResult} from '../support/cli.js'
 import {startEngine} from '../support/engine-process.js'
 import {startKubeApi, type KubeApi, type KubeObject} from '../support/kube/api-server.js'
+import {forwardingKubectl} from '../support/kube/forwarding-kubectl.js'
+import {rulesOf} from '../support/kube/rules.js'
 import {describeWith} from '../support/requires.js'
 import {temporaryFolder} from '../support/temporary.js'
 
@@ -17,12 +20,13 @@ describeWith(['kubectl'], 'kvctl bench of a service in a cluster', () => {
   beforeEach(async () => {
     api = await startKubeApi()
     api.kubeconfig(join(folder(), 'config'))
+    api.allowed = rulesOf('examples/kubernetes/rbac.yaml')
   })
   afterEach(() => api.close())
 
   let runs = 0
-  const bench = async (...args: string[]): Promise<CliResult> => {
-    const env = {KUBECONFIG: join(folder(), 'config'), HOME: folder(), KUBERNETES_SERVICE_HOST: ''}
+  const benchWith = async (more: NodeJS.ProcessEnv, ...args: string[]): Promise<CliResult> => {
+    const env = {KUBECONFIG: join(folder(), 'config'), HOME: folder(), KUBERNETES_SERVICE_HOST: '', ...more}
     const where = [
       '--namespace',
       'ml',
@@ -34,6 +38,7 @@ describeWith(['kubectl'], 'kvctl bench of a service in a cluster', () => {
     ]
     return runCli(['bench', ...where, ...LOAD, ...args], {env})
   }
+  const bench = async (...args: string[]): Promise<CliResult> => benchWith({}, ...args)
   const serves = (service: KubeObject, url: string): void => {
     service['status'] = {
       ...{url, address: {url: 'http://demo.ml.svc.cluster.local'}},
@@ -62,11 +67,37 @@ describeWith(['kubectl'], 'kvctl bench of a service in a cluster', () => {
     expect(JSON.parse(first.stdout)).to.deep.include({requests: {total: 4, success: 4}})
     const {metadata} = JSON.parse(first.stdout) as {metadata: object}
     expect(metadata).to.include({namespace: 'ml', service: 'demo'})
+    expect(existsSync(join(folder(), `run-${runs}`, 'cluster.json'))).to.equal(true)
     const applied = api.requests.filter(line => line.startsWith('PATCH')).length
 
     const again = await bench('--skip-deploy', '--model-uri', 'hf://Qwen/Qwen3-8B')
     expect(again.code, again.stderr).to.equal(0)
     expect(api.requests.filter(line => line.startsWith('PATCH'))).to.have.length(applied)
+  })
+
+  it('reaches a service that answers nowhere from here through a port of kubectl, which ends with it', async () => {
+    const engine = await startEngine('--no-segment', '--served-model-name', 'demo', '--itl-ms', '1')
+    children.push(engine.child)
+    const service: KubeObject = {kind: 'InferenceService', metadata: {name: 'demo', namespace: 'ml'}}
+    api.objects.push(service, {
+      kind: 'Pod',
+      metadata: {
+        name: 'demo-predictor-1',
+        namespace: 'ml',
+        labels: {'serving.kserve.io/inferenceservice': 'demo'},
+      },
+      status: {phase: 'Running', conditions: [{type: 'Ready', status: 'True'}]},
+    })
+    serves(service, 'http://127.0.0.1:1')
+    const bin = forwardingKubectl(folder(), engine.url)
+    const {code, stderr} = await benchWith({PATH: `${bin}:${process.env['PATH']}`})
+    expect(code, stderr).to.equal(0)
+    expect(stderr).to.contain(
+      'No address of demo answers from here: requests go through kubectl port-forward to demo-predictor-1\n',
+    )
+    const [words, pid] = readFileSync(join(bin, 'forwarded'), 'utf8').split('\n')
+    expect(words).to.equal('port-forward pod/demo-predictor-1 :8080 -n ml --address 127.0.0.1')
+    expect(existsSync(`/proc/${pid}`)).to.equal(false)
   })
 
   it('says with 3 what does not answer from here, and with 4 what is not there', async () => {
@@ -79,7 +110,7 @@ describeWith(['kubectl'], 'kvctl bench of a service in a cluster', () => {
     const {code, stdout} = await bench()
     expect(code).to.equal(3)
     expect(stdout).to.contain(
-      "Connection timeout: 'demo' cannot be reached: http://127.0.0.1:1 and http://demo.ml.svc.cluster.local do not answer",
+      "Connection timeout: 'demo' cannot be reached: http://127.0.0.1:1 and http://demo.ml.svc.cluster.local do not answer from here, and no pod of it either",
     )
   })
 })

@@ -3,6 +3,7 @@ import {clientAdvice} from './client-advice.js'
 import {clientLimits, niceBins, percentile, type MeasureWindow, type SloLimits} from '../metrics/index.js'
 import {
   metaSchema,
+  readClusterRecord,
   readPricing,
   readPrometheusWindow,
   readRequests,
@@ -26,6 +27,7 @@ import {measuredRequests, type MeasuredRequests} from './measured-requests.js'
 import {mostBatches, rateIntervalOf} from './mean-intervals.js'
 import {metricsBlock} from './metrics-block.js'
 import {fairnessOf, phaseGroups, tenantGroups} from './request-groups.js'
+import {coldSpansOf} from './pod-cold-spans.js'
 import {prometheusBlock, withPrometheus} from './prometheus-figures.js'
 import {readResources} from './resources.js'
 import {rounded} from './rounding.js'
@@ -88,7 +90,8 @@ export async function computeRunFigures(
   const slices = slicesOf(read)
   const series = await readServerSeries(run, slices)
   // What the file itself says counts first.
-  const coldSpans = read.hasColdStarts || series.engineLooks < 2 ? null : series.coldSpans
+  const cluster = await readClusterRecord(run)
+  const coldSpans = read.hasColdStarts ? null : coldSpansOf(read, series, cluster)
   const table = coldSpans === null ? read : markCold(read, coldSpans)
   const measured = measuredRequests(table)
   const windows = measureWindows(measured, meta)

@@ -1,11 +1,11 @@
 import type {RequestTable} from '../runs/index.js'
 
-/** A time in which the server could not begin an answer, as its own metrics show it. Milliseconds of run time. */
+/** A time in which the server could not begin an answer, as its own metrics or its cluster show it. Milliseconds of run time. */
 export interface ColdSpan {
   readonly fromMs: number
   readonly toMs: number
-  /** Its counters began anew; or it slept and woke. */
-  readonly kind: 'restart' | 'wake'
+  /** Its counters began anew; it slept and woke; or no pod of it was ready and one was starting. */
+  readonly kind: 'restart' | 'wake' | 'pod'
 }
 
 interface EngineMoment {

@@ -3,6 +3,7 @@ import type {DeployPlan} from './deploy-plan.js'
 import {applyAll, untilServiceReady, type ServiceLook} from './deploy.js'
 import {findFormat} from './find-format.js'
 import type {Cluster} from './kubectl.js'
+import {HUGGING_FACE} from './manifest.js'
 import {manifestsOf} from './manifests.js'
 
 export interface DeployOptions {
@@ -32,7 +33,9 @@ export async function deployService(
   if (!isFormatAsked && kind === 'InferenceService') {
     const found = await findFormat(cluster, namespace, signal)
     if (found === null) tell(`Warning: no serving runtime of the cluster declares the format ${format}`)
-    else format = found
+    else if (found === HUGGING_FACE)
+      tell('the cluster has no runtime of vLLM itself: its Hugging Face server runs vLLM')
+    format = found ?? format
   }
   const changedAtMs = await applyAll(
     cluster,

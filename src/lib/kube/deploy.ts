@@ -9,30 +9,14 @@ import {
   type ReadinessInput,
   type ServiceObject,
 } from './readiness.js'
-
-export const RESOURCE = {
-  InferenceService: 'inferenceservices.serving.kserve.io',
-  LLMInferenceService: 'llminferenceservices.serving.kserve.io',
-} as const
-export type ServiceKind = keyof typeof RESOURCE
-
-/** A service of one of the two kinds, by its name. */
-export interface ServiceName {
-  readonly kind: ServiceKind
-  readonly name: string
-  readonly namespace: string
-}
-
-const SELECTOR: Readonly<Record<ServiceKind, (name: string) => string>> = {
-  InferenceService: name => `serving.kserve.io/inferenceservice=${name}`,
-  LLMInferenceService: name => `app.kubernetes.io/part-of=llminferenceservice,app.kubernetes.io/name=${name}`,
-}
-const LOOK_MS = 1000
+import {podSelector, RESOURCE, type ServiceKind, type ServiceName} from './service-name.js'
+import {watchService} from './watch-service.js'
 
 /** Everything that a look at a service shows. */
 export interface ServiceLook {
   readonly service: ServiceObject
   readonly pods: readonly PodObject[]
+  /** By `pod/container`. */
   readonly logs: ReadonlyMap<string, string>
 }
 
@@ -42,20 +26,15 @@ export async function lookAtService(
   name: ServiceName,
   signal: AbortSignal,
 ): Promise<ServiceLook | null> {
-  const service = await cluster.get(RESOURCE[name.kind], name.name, name.namespace, signal)
+  const {kind, namespace} = name
+  const service = await cluster.get(RESOURCE[kind], name.name, namespace, signal)
   if (service === null) return null
-  const pods = (await cluster.list(
-    'pods',
-    SELECTOR[name.kind](name.name),
-    name.namespace,
-    signal,
-  )) as PodObject[]
-  const logs = new Map<string, string>()
-  for (const {pod, container, kind} of podTroubles(pods)) {
-    if (container === null || kind === 'image' || kind === 'unschedulable') continue
-    logs.set(`${pod}/${container}`, await cluster.logs(pod, container, name.namespace, signal))
+  const pods = (await cluster.list('pods', podSelector(name), namespace, signal)) as PodObject[]
+  return {
+    service: service as ServiceObject,
+    pods,
+    logs: await new CrashLogs(cluster, namespace).of(pods, signal),
   }
-  return {service: service as ServiceObject, pods, logs}
 }
 
 /**
@@ -91,8 +70,11 @@ export async function applyAll(
   return changedAtMs
 }
 
+/** What time alone decides, such as how long a pod may go on trying, is judged anew so often. */
+const JUDGE_MS = 1000
+
 /**
- * Waits until a service is ready.
+ * Watches a service and its pods until it is ready.
  *
  * @param progress one line, whenever it changes
  * @throws KvctlError the reason of the service or of its pods, at once where waiting would change nothing
@@ -109,19 +91,61 @@ export async function untilServiceReady(
   signal: AbortSignal,
 ): Promise<ServiceLook> {
   const startedNs = clock.nowNs()
+  const logs = new CrashLogs(cluster, name.namespace)
+  const watch = watchService(cluster, name, clock, signal)
   let told = ''
-  for (;;) {
-    const look = await lookAtService(cluster, name, signal)
-    const waitedMs = (clock.nowNs() - startedNs) / 1e6
-    const input: ReadinessInput = {
-      ...(look ?? {service: {kind: name.kind, metadata: name}, pods: [], logs: new Map()}),
-      ...{changedAtMs, waitedMs},
+  try {
+    for (;;) {
+      const {service = null, pods = []} = watch.now ?? {}
+      const look = {pods, logs: await logs.of(pods, signal)}
+      const waitedMs = (clock.nowNs() - startedNs) / 1e6
+      const nobody: ServiceObject = {kind: name.kind, metadata: name}
+      const input: ReadinessInput = {...look, service: service ?? nobody, changedAtMs, waitedMs}
+      const judged = judgeReadiness(input)
+      if (judged.is === 'ready' && service !== null) return {...look, service}
+      if (judged.is === 'failed') throw judged.error
+      if (waitedMs >= timeoutMs) throw notReady(input)
+      if (watch.now !== null && judged.is === 'waiting' && judged.because !== told)
+        progress((told = judged.because))
+      await watch.next(Math.min(JUDGE_MS, timeoutMs - waitedMs))
     }
-    const now = judgeReadiness(input)
-    if (now.is === 'ready' && look) return look
-    if (now.is === 'failed') throw now.error
-    if (waitedMs >= timeoutMs) throw notReady(input)
-    if (now.is === 'waiting' && now.because !== told) progress((told = now.because))
-    await clock.sleep(LOOK_MS, signal)
+  } finally {
+    await watch.stop()
   }
+}
+
+/** The last lines of containers that crash, asked for once a crash. */
+class CrashLogs {
+  readonly #known = new Map<string, {restarts: number; text: string}>()
+  readonly #cluster: Cluster
+  readonly #namespace: string
+
+  constructor(cluster: Cluster, namespace: string) {
+    this.#cluster = cluster
+    this.#namespace = namespace
+  }
+
+  /** @returns by `pod/container` */
+  async of(pods: readonly PodObject[], signal: AbortSignal): Promise<ReadonlyMap<string, string>> {
+    const logs = new Map<string, string>()
+    for (const {pod, container, kind} of podTroubles(pods)) {
+      if (container === null || kind === 'image' || kind === 'unschedulable') continue
+      const key = `${pod}/${container}`
+      const restarts = restartsOf(pods, pod, container)
+      let known = this.#known.get(key)
+      if (known?.restarts !== restarts || known.text === '') {
+        known = {restarts, text: await this.#cluster.logs(pod, container, this.#namespace, signal)}
+        this.#known.set(key, known)
+      }
+      logs.set(key, known.text)
+    }
+    return logs
+  }
+}
+
+function restartsOf(pods: readonly PodObject[], pod: string, container: string): number {
+  const {initContainerStatuses = [], containerStatuses = []} =
+    pods.find(({metadata}) => metadata.name === pod)?.status ?? {}
+  const status = [...initContainerStatuses, ...containerStatuses].find(({name}) => name === container)
+  return status?.restartCount ?? 0
 }

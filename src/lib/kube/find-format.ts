@@ -1,4 +1,5 @@
 import type {Cluster} from './kubectl.js'
+import {HUGGING_FACE} from './manifest.js'
 
 interface RuntimeObject {
   readonly spec?: {
@@ -8,10 +9,11 @@ interface RuntimeObject {
 }
 
 /**
- * How the runtimes of a cluster spell vLLM's format, which KServe compares letter by letter. The stock runtime says `vLLM`.
+ * The format that a cluster's runtimes serve with vLLM, spelled as they spell it, which KServe compares letter by letter: that of
+ * vLLM's own runtime, else of KServe's Hugging Face server.
  *
- * @returns null where none has it
- * @see kserve/kserve:config/runtimes/kserve-vllmserver.yaml
+ * @returns null where none has one
+ * @see kserve/kserve:config/runtimes/kserve-vllmserver.yaml, kserve-huggingfaceserver.yaml
  */
 export async function findFormat(
   cluster: Cluster,
@@ -25,6 +27,6 @@ export async function findFormat(
   const names = ([...own, ...shared] as RuntimeObject[])
     .filter(({spec}) => spec?.disabled !== true)
     .flatMap(({spec}) => spec?.supportedModelFormats?.map(({name}) => name) ?? [])
-    .filter(name => name.toLowerCase() === 'vllm')
-  return names.find(name => name === 'vLLM') ?? names[0] ?? null
+  const ofVllm = names.filter(name => name.toLowerCase() === 'vllm')
+  return names.find(name => name === 'vLLM') ?? ofVllm[0] ?? names.find(name => name === HUGGING_FACE) ?? null
 }

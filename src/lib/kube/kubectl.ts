@@ -1,13 +1,24 @@
 import {NetworkError, ResourceError, type KvctlError} from '../foundation/index.js'
-import type {CapturedProgram} from '../processes/index.js'
+import type {CapturedProgram, FollowedProgram, RunningProgram} from '../processes/index.js'
+import {JsonDocuments} from './json-documents.js'
 import type {Manifest} from './manifest.js'
 import {FIELD_MANAGER} from './manifests.js'
 
-/** Runs `kubectl` with an argument list; `input` is its stdin. */
-export type RunKubectl = (
-  args: readonly string[],
-  options: {readonly input?: string; readonly timeoutMs: number; readonly signal: AbortSignal},
-) => Promise<CapturedProgram>
+/** Ways to run `kubectl`, with an argument list. */
+export interface Kubectl {
+  /** Until it ends; `input` is its stdin. */
+  run(
+    args: readonly string[],
+    options: {readonly input?: string; readonly timeoutMs: number; readonly signal: AbortSignal},
+  ): Promise<CapturedProgram>
+  /** Hears what it says while it runs. */
+  follow(
+    args: readonly string[],
+    options: {readonly onText: (text: string) => void; readonly signal: AbortSignal},
+  ): Promise<FollowedProgram>
+  /** Beside us, until it is stopped. */
+  start(args: readonly string[]): RunningProgram
+}
 
 /** The oldest that knows server-side apply as it is now. */
 const OLDEST_MINOR = 20
@@ -31,17 +42,40 @@ export interface Cluster {
   remove(resource: string, name: string, namespace: string, signal: AbortSignal): Promise<boolean>
   /** The last lines of a container; empty where there are none. */
   logs(pod: string, container: string, namespace: string, signal: AbortSignal): Promise<string>
+  /** A document of the REST API, at its path. */
+  raw(path: string, signal: AbortSignal): Promise<object>
+  /** Hears a watch of the REST API until it ends. */
+  watch(path: string, heard: (event: object) => void, signal: AbortSignal): Promise<void>
+  /** `kubectl top pods`; null where the cluster measures nothing. */
+  usage(selector: string, namespace: string, signal: AbortSignal): Promise<PodUsage[] | null>
+  /** Forwards a free port of this machine to one of a pod. @throws ResourceError, NetworkError in kubectl's words */
+  forward(pod: string, port: number, namespace: string, signal: AbortSignal): Promise<Forwarding>
+}
+
+/** What a pod uses at the moment, as the cluster's metrics server says it. */
+export interface PodUsage {
+  readonly pod: string
+  /** Such as `250m`. */
+  readonly cpu: string
+  /** Such as `1024Mi`. */
+  readonly memory: string
+}
+
+/** A port of this machine that leads to a pod. */
+export interface Forwarding {
+  readonly url: string
+  stop(): Promise<void>
 }
 
 /** @param context of the kubeconfig; null takes the current one */
-export function createCluster(run: RunKubectl, context: string | null): Cluster {
+export function createCluster(kubectl: Kubectl, context: string | null): Cluster {
   const always = context === null ? [] : ['--context', context]
   const ask = async (
     args: readonly string[],
     signal: AbortSignal,
     input?: string,
   ): Promise<CapturedProgram> =>
-    run([...args, ...always], {timeoutMs: ASK_MS, signal, ...(input !== undefined && {input})})
+    kubectl.run([...args, ...always], {timeoutMs: ASK_MS, signal, ...(input !== undefined && {input})})
   const json = async (args: readonly string[], signal: AbortSignal, input?: string): Promise<object> => {
     const {code, stdout, stderr, isTimedOut} = await ask(args, signal, input)
     if (code !== 0) throw kubectlFailure(args, stderr, isTimedOut)
@@ -110,14 +144,52 @@ export function createCluster(run: RunKubectl, context: string | null): Cluster 
       }
       return ''
     },
+    raw: async (path, signal) => json(['get', '--raw', path], signal),
+    async watch(path, heard, signal) {
+      const args = ['get', '--raw', path, ...always]
+      const documents = new JsonDocuments()
+      const onText = (text: string): void => {
+        for (const event of documents.push(text)) heard(event as object)
+      }
+      const {code, stderr} = await kubectl.follow(args, {onText, signal})
+      if (code !== 0) throw kubectlFailure(args, stderr, false)
+    },
+    async usage(selector, namespace, signal) {
+      const args = ['top', 'pods', '-n', namespace, '-l', selector, '--no-headers']
+      const {code, stdout} = await ask(args, signal)
+      if (code !== 0) return null
+      return stdout
+        .split('\n')
+        .map(line => line.trim().split(/\s+/))
+        .flatMap(([pod = '', cpu = '', memory = '']) => (memory === '' ? [] : [{pod, cpu, memory}]))
+    },
+    async forward(pod, port, namespace, signal) {
+      const args = ['port-forward', `pod/${pod}`, `:${port}`, '-n', namespace, '--address', '127.0.0.1']
+      const program = kubectl.start([...args, ...always])
+      try {
+        const line = await program.firstLine(FORWARD_MS, signal)
+        const local = FORWARDING.exec(line)?.[1]
+        if (local !== undefined) return {url: `http://127.0.0.1:${local}`, stop: () => program.stop()}
+        throw new ResourceError('PORT_FORWARD_FAILED', `kubectl port-forward pod/${pod}: ${line}`)
+      } catch (error) {
+        await program.stop()
+        signal.throwIfAborted()
+        if (!(error instanceof ResourceError) || error.code === 'PORT_FORWARD_FAILED') throw error
+        throw kubectlFailure(args, error.message, false)
+      }
+    },
   }
 }
+
+const FORWARD_MS = 20_000
+const FORWARDING = /^Forwarding from 127\.0\.0\.1:(\d+) ->/
 
 const UNREACHABLE =
   /connection to the server .* was refused|unable to connect to the server|no such host|connection refused|no route to host|couldn't get current server API group list|context .* does not exist|no configuration has been provided|current-context must exist/i
 const TIMED_OUT = /i\/o timeout|context deadline exceeded|TLS handshake timeout|Client\.Timeout/i
 const FORBIDDEN = /\(Forbidden\)/
-const NO_KIND = /doesn't have a resource type "(\w+)"|no matches for kind "(\w+)"/
+const NO_KIND =
+  /doesn't have a resource type "(\w+)"|no matches for kind "(\w+)"|the server could not find the requested resource/
 const CONFLICT = /Apply failed with \d+ conflicts?: (.+)/
 
 /** Pure: what a failure of kubectl means, in the words of this toolkit's documentation where it has some. */
@@ -128,7 +200,13 @@ export function kubectlFailure(args: readonly string[], stderr: string, isTimedO
       .split('\n')
       .at(-1)
       ?.replace(/^(error|Error from server \(\w+\)): /i, '') ?? ''
-  const what = `kubectl ${args.slice(0, 2).join(' ')}`
+  const what = `kubectl ${
+    args
+      .filter(word => word !== '--raw')
+      .slice(0, 2)
+      .join(' ')
+      .split('?')[0]
+  }`
   if (isTimedOut || TIMED_OUT.test(stderr)) {
     return new NetworkError('KUBERNETES_TIMEOUT', `Connection timeout: ${what}: ${said || 'no answer'}`, {
       suggestions: ['check network connectivity', 'kubectl cluster-info'],
@@ -147,7 +225,7 @@ export function kubectlFailure(args: readonly string[], stderr: string, isTimedO
   if (kind) {
     return new ResourceError(
       'KSERVE_MISSING',
-      `the cluster does not know ${kind[1] ?? kind[2]}: KServe is not installed there`,
+      `the cluster does not know ${kind[1] ?? kind[2] ?? 'services of KServe'}: KServe is not installed there`,
       {
         suggestions: ['install KServe 0.20', 'kubectl api-resources --api-group serving.kserve.io'],
       },

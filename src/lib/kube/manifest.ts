@@ -18,3 +18,6 @@ export interface Resources {
   readonly requests: Quantities
   readonly limits: Quantities
 }
+
+/** The format of KServe's own server, which runs vLLM too. */
+export const HUGGING_FACE = 'huggingface'

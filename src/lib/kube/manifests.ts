@@ -1,5 +1,5 @@
 import type {DeployPlan, S3Access} from './deploy-plan.js'
-import type {Manifest} from './manifest.js'
+import {HUGGING_FACE, type Manifest} from './manifest.js'
 import {serverFlags} from './server-flags.js'
 
 /** The field manager under which everything is applied. */
@@ -33,6 +33,7 @@ export function manifestsOf(plan: DeployPlan): {
 function inferenceService(plan: DeployPlan, args: readonly string[]): Manifest {
   const {service, modelUri, features, resources, runtime, format, minReplicas, maxReplicas, s3} = plan
   const utilisation = features.gpu_memory_utilization
+  const flags = format === HUGGING_FACE ? [`--model_name=${service}`, '--backend=vllm', ...args] : args
   return {
     apiVersion: 'serving.kserve.io/v1beta1',
     kind: 'InferenceService',
@@ -46,7 +47,7 @@ function inferenceService(plan: DeployPlan, args: readonly string[]): Manifest {
           modelFormat: {name: format},
           ...(runtime !== null && {runtime}),
           storageUri: modelUri,
-          ...(args.length > 0 && {args}),
+          ...(flags.length > 0 && {args: flags}),
           env: [
             // The name that kserve-vllm-mini documents; vLLM itself reads the argument.
             ...(utilisation === undefined

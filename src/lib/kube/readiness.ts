@@ -23,6 +23,9 @@ export interface ServiceObject {
     readonly address?: {readonly url?: string}
     readonly addresses?: readonly {readonly url?: string}[]
     readonly deploymentMode?: string
+    readonly components?: {
+      readonly predictor?: {readonly latestCreatedRevision?: string; readonly latestReadyRevision?: string}
+    }
     readonly modelStatus?: {
       readonly transitionStatus?: string
       readonly states?: {readonly activeModelState?: string; readonly targetModelState?: string}
@@ -35,7 +38,13 @@ export interface ServiceObject {
 interface ContainerState {
   readonly waiting?: {readonly reason?: string; readonly message?: string}
   readonly running?: {readonly startedAt?: string}
-  readonly terminated?: {readonly reason?: string; readonly message?: string; readonly exitCode?: number}
+  readonly terminated?: {
+    readonly reason?: string
+    readonly message?: string
+    readonly exitCode?: number
+    readonly startedAt?: string
+    readonly finishedAt?: string
+  }
 }
 
 interface ContainerStatus {
@@ -47,10 +56,25 @@ interface ContainerStatus {
 }
 
 export interface PodObject {
-  readonly metadata: {readonly name: string; readonly creationTimestamp?: string}
-  readonly spec?: {readonly nodeName?: string}
+  readonly metadata: {
+    readonly name: string
+    readonly creationTimestamp?: string
+    /** Set while it is being removed. */
+    readonly deletionTimestamp?: string
+  }
+  readonly spec?: {
+    readonly nodeName?: string
+    readonly containers?: readonly {
+      readonly name: string
+      readonly resources?: {
+        readonly requests?: Readonly<Record<string, string | number>>
+        readonly limits?: Readonly<Record<string, string | number>>
+      }
+    }[]
+  }
   readonly status?: {
     readonly phase?: string
+    readonly startTime?: string
     readonly conditions?: readonly Condition[]
     readonly containerStatuses?: readonly ContainerStatus[]
     readonly initContainerStatuses?: readonly ContainerStatus[]
@@ -156,12 +180,8 @@ export function judgeReadiness(input: ReadinessInput): Readiness {
   const {conditions = [], modelStatus = {}} = service.status ?? {}
   const ready = conditions.find(({type}) => type === 'Ready')
   const {transitionStatus = 'UpToDate', lastFailureInfo: failure} = modelStatus
-  if (
-    ready?.status === 'True' &&
-    isOfThisSpec(ready, input.changedAtMs) &&
-    ['', 'UpToDate'].includes(transitionStatus)
-  )
-    return {is: 'ready'}
+  const isLoaded = ready?.status === 'True' && ['', 'UpToDate'].includes(transitionStatus)
+  if (isLoaded && (isOfThisSpec(ready, input.changedAtMs) || hasSettled(input))) return {is: 'ready'}
   const troubles = podTroubles(pods)
   const hard = hardFailure(input, troubles)
   if (hard !== null && waitedMs >= GRACE_MS) return {is: 'failed', error: hard}
@@ -235,6 +255,20 @@ function specFailure({metadata: {name}}: ServiceObject, reason: string, message 
       'name one with --runtime, and its format with --model-format',
     ],
   })
+}
+
+/** A change that no pod needs to be made anew for, such as another number of replicas, never turns the condition. */
+const SETTLE_MS = 15_000
+
+/** Whether nothing has begun to change for so long that nothing will. */
+function hasSettled({service, pods, waitedMs}: ReadinessInput): boolean {
+  const {latestCreatedRevision: made, latestReadyRevision: ready} =
+    service.status?.components?.predictor ?? {}
+  return waitedMs >= SETTLE_MS && made === ready && pods.every(pod => isPodReady(pod) && !isLeaving(pod))
+}
+
+function isLeaving({metadata}: PodObject): boolean {
+  return metadata.deletionTimestamp !== undefined
 }
 
 function isOfThisSpec({lastTransitionTime}: Condition, changedAtMs: number | null): boolean {

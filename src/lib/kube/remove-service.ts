@@ -1,5 +1,5 @@
 import {ResourceError, type Clock} from '../foundation/index.js'
-import {RESOURCE, type ServiceName} from './deploy.js'
+import {RESOURCE, type ServiceName} from './service-name.js'
 import type {Cluster} from './kubectl.js'
 import {FIELD_MANAGER} from './manifests.js'
 

@@ -1,4 +1,14 @@
-import type {ServiceObject} from './readiness.js'
+import {isPodReady, type PodObject, type ServiceObject} from './readiness.js'
+
+/** Of the container that serves an InferenceService. @see kserve/kserve:config/runtimes/kserve-vllmserver.yaml */
+export const SERVING_PORT = 8080
+
+/** The name of a pod that answers; null where none does. */
+export function readyPod(pods: readonly PodObject[]): string | null {
+  return (
+    pods.find(pod => isPodReady(pod) && pod.metadata.deletionTimestamp === undefined)?.metadata.name ?? null
+  )
+}
 
 /** Where a service answers; null for what it does not say. */
 export interface ServiceUrls {

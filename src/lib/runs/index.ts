@@ -32,6 +32,13 @@ export {
 export {readImported, writeImported} from './imported.js'
 export {pricingSchema, readPricing, writePricing, type Pricing} from './pricing.js'
 export {
+  clusterRecordSchema,
+  readClusterRecord,
+  writeClusterRecord,
+  type ClusterRecord,
+  type PodRecord,
+} from './cluster-record.js'
+export {
   prometheusWindowSchema,
   readPrometheusWindow,
   writePrometheusWindow,

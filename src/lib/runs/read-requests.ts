@@ -165,6 +165,7 @@ class TableBuilder {
       count: this.#count,
       originEpochMs: clock.originEpochMs,
       epochMs: runMs => clock.epochMs(runMs),
+      runMs: epochMs => clock.runMs(epochMs),
       outcomeNames: this.#outcomes.names,
       finishReasonNames: this.#finishReasons.names,
       tokensSourceNames: this.#tokensSources.names,

@@ -42,6 +42,8 @@ export interface RequestTable extends RequestColumns {
   readonly originEpochMs: number
   /** Wall-clock time of a moment of run time, both in milliseconds. */
   readonly epochMs: (runMs: number) => number
+  /** The other way round. */
+  readonly runMs: (epochMs: number) => number
   readonly outcomeNames: readonly string[]
   readonly finishReasonNames: readonly string[]
   readonly tokensSourceNames: readonly string[]

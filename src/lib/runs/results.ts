@@ -350,9 +350,15 @@ const ownKeys = {
       }),
     )
     .default([]),
-  /** When the server could not begin an answer, as its own metrics show it, seconds of run time; null when nobody looked. */
+  /** When the server could not begin an answer, as its own metrics or its pods show it, seconds of run time; null when nobody looked. */
   cold_spans: z
-    .array(z.object({start_seconds: z.number(), end_seconds: z.number(), kind: z.enum(['restart', 'wake'])}))
+    .array(
+      z.object({
+        start_seconds: z.number(),
+        end_seconds: z.number(),
+        kind: z.enum(['restart', 'wake', 'pod']),
+      }),
+    )
     .nullable()
     .default(null),
   /** The rules of the profile's `validation` block; null when it has none. A figure that the run lacks fails. */

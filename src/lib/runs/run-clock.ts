@@ -32,6 +32,14 @@ export class RunClock {
     return this.#originOf(part) + runMs
   }
 
+  /** The run time of a moment; one between two parts is the end of the first. @param epochMs wall-clock milliseconds */
+  runMs(epochMs: number): number {
+    let part = Math.max(0, this.#parts.length - 1)
+    while (part > 0 && this.#parts[part]!.origin_epoch_ms > epochMs) part--
+    const next = this.#parts[part + 1]?.run_ms ?? Infinity
+    return Math.min(epochMs - this.#originOf(part), next)
+  }
+
   /** The wall-clock time at which run time 0 would have been, had the part's clock run on since. */
   #originOf(part: number): number {
     const found = this.#parts[part]

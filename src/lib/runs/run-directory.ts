@@ -11,6 +11,7 @@ export const RUN_FILES = {
   timeSeries: 'timeseries.jsonl',
   pricing: 'pricing.json',
   prometheus: 'prometheus.json',
+  cluster: 'cluster.json',
   results: 'results.json',
   analysis: 'analysis.json',
   report: 'report.html',

@@ -4,6 +4,7 @@ import {createServer, type IncomingMessage, type ServerResponse} from 'node:http
 import type {AddressInfo} from 'node:net'
 import {isDeepStrictEqual} from 'node:util'
 import {parse} from 'yaml'
+import {Changes, type Watcher} from './changes.js'
 import {refusalOf} from './schemas.js'
 
 /** A Kubernetes object in the stand-in. */
@@ -30,8 +31,10 @@ interface Kind {
 }
 
 const SERVING = 'serving.kserve.io'
+const METRICS = 'metrics.k8s.io'
 const KINDS: readonly Kind[] = [
   {kind: 'Pod', plural: 'pods', group: '', version: 'v1', isNamespaced: true},
+  {kind: 'Node', plural: 'nodes', group: '', version: 'v1', isNamespaced: false},
   {kind: 'ConfigMap', plural: 'configmaps', group: '', version: 'v1', isNamespaced: true},
   {kind: 'Secret', plural: 'secrets', group: '', version: 'v1', isNamespaced: true},
   {kind: 'ServiceAccount', plural: 'serviceaccounts', group: '', version: 'v1', isNamespaced: true},
@@ -65,9 +68,14 @@ const KINDS: readonly Kind[] = [
     isNamespaced: true,
     short: 'llmisvc',
   },
+  // Of the metrics server; there as soon as it has one.
+  {kind: 'PodMetrics', plural: 'pods', group: METRICS, version: 'v1beta1', isNamespaced: true},
 ]
 
-/** An API server for tests of those who drive kubectl: real HTTP, discovery, server-side apply, and the refusals of a real one. */
+/**
+ * An API server for tests of those who drive kubectl: real HTTP, discovery, server-side apply, watch streams, and the refusals of
+ * a real one.
+ */
 export interface KubeApi {
   readonly url: string
   readonly objects: KubeObject[]
@@ -75,6 +83,8 @@ export interface KubeApi {
   readonly requests: readonly string[]
   /** `verb resource` that the user may not. */
   readonly denied: Set<string>
+  /** `verb resource` that the user may; null is everything. */
+  allowed: ReadonlySet<string> | null
   /** Fields that somebody else manages, by `Kind/name` and path. */
   readonly foreign: Map<string, string>
   /** By `pod/container`. */
@@ -85,6 +95,12 @@ export interface KubeApi {
   hasKserve: boolean
   /** Called after each apply, as a controller that reconciles. */
   onApply: (object: KubeObject) => void
+  /** How many watches are open. */
+  readonly watches: number
+  /** Ends all watches: properly, or in the middle of a document. */
+  endWatches(how: 'closed' | 'broken'): void
+  /** Forgets what has changed until now: open watches are told so (410), later ones of an older version are refused. */
+  forget(): void
   find(kind: string, name: string): KubeObject | undefined
   /** Writes a kubeconfig for it. */
   kubeconfig(path: string): void
@@ -93,10 +109,11 @@ export interface KubeApi {
 
 export async function startKubeApi(): Promise<KubeApi> {
   const requests: string[] = []
+  const changes = new Changes(() => api.objects)
   const server = createServer((request, response) => {
     let body = ''
     request.setEncoding('utf8').on('data', (text: string) => (body += text))
-    request.once('end', () => handle(api, request, response, body, requests))
+    request.once('end', () => handle({api, changes}, request, response, body, requests))
   })
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
@@ -106,11 +123,17 @@ export async function startKubeApi(): Promise<KubeApi> {
     objects: [],
     requests,
     denied: new Set(),
+    allowed: null,
     foreign: new Map(),
     logs: new Map(),
     throttled: 0,
     hasKserve: true,
     onApply: () => undefined,
+    get watches() {
+      return changes.watchers.size
+    },
+    endWatches: how => changes.end(how),
+    forget: () => changes.forget(),
     find: (kind, name) => api.objects.find(one => one.kind === kind && one.metadata.name === name),
     kubeconfig(path) {
       const config = {
@@ -122,6 +145,7 @@ export async function startKubeApi(): Promise<KubeApi> {
       writeFileSync(path, JSON.stringify(config))
     },
     async close() {
+      changes.stop()
       server.closeAllConnections()
       server.close()
       await once(server, 'close')
@@ -149,7 +173,7 @@ function refuse(response: ServerResponse, code: number, reason: string, message:
 }
 
 function handle(
-  api: KubeApi,
+  {api, changes}: {readonly api: KubeApi; readonly changes: Changes},
   request: IncomingMessage,
   response: ServerResponse,
   body: string,
@@ -172,13 +196,15 @@ function handle(
       url.pathname,
     )
   const kind = KINDS.find(({plural, group}) => plural === match?.[4] && group === (match[1] ?? ''))
-  if (!match || !kind || (kind.group === SERVING && !api.hasKserve)) {
+  if (!match || !kind || !isThere(api, kind)) {
     refuse(response, 404, 'NotFound', 'the server could not find the requested resource')
     return
   }
   const [, group = '', version = '', namespace, plural = '', name, part] = match
-  const verb = verbOf(request.method!, name)
-  if (api.denied.has(`${verb} ${plural}`)) {
+  const isWatch = ['1', 'true'].includes(url.searchParams.get('watch') ?? '')
+  const verb = isWatch ? 'watch' : verbOf(request.method!, name)
+  const right = `${verb} ${part === 'log' ? 'pods/log' : plural}`
+  if (api.denied.has(right) || api.allowed?.has(right) === false) {
     const what = `${plural}${group && `.${group}`}${name === undefined ? '' : ` "${name}"`}`
     const where = namespace === undefined ? 'at the cluster scope' : `in the namespace "${namespace}"`
     refuse(
@@ -202,16 +228,23 @@ function handle(
   }
   if (request.method === 'GET' && name === undefined) {
     const selector = url.searchParams.get('labelSelector')?.split(',') ?? []
-    const items = api.objects.filter(
-      one =>
-        isIt(one) &&
-        selector.every(term => one.metadata.labels?.[term.split('=')[0]!] === term.split('=').at(-1)),
-    )
+    const field = /^metadata\.name=(.+)$/.exec(url.searchParams.get('fieldSelector') ?? '')?.[1]
+    const isAsked = (one: KubeObject): boolean =>
+      isIt(one) &&
+      (field === undefined || one.metadata.name === field) &&
+      selector.every(term => one.metadata.labels?.[term.split('=')[0]!] === term.split('=').at(-1))
+    const version = changes.scan()
+    if (isWatch) {
+      const watcher: Watcher = {response, isAsked, apiVersion, kind: kind.kind}
+      const isKnown = changes.watch(watcher, Number(url.searchParams.get('resourceVersion')))
+      if (!isKnown) refuse(response, 410, 'Expired', 'too old resource version')
+      return
+    }
     send(response, {
       kind: `${kind.kind}List`,
       apiVersion,
-      metadata: {resourceVersion: '1'},
-      items: items.map(one => ({apiVersion, ...one})),
+      metadata: {resourceVersion: String(version)},
+      items: api.objects.filter(isAsked).map(one => ({apiVersion, ...changes.versioned(one)})),
     })
     return
   }
@@ -282,6 +315,11 @@ function apply(
   send(response, object, found ? 200 : 201)
 }
 
+function isThere(api: KubeApi, {group, kind}: Kind): boolean {
+  if (group === METRICS) return api.objects.some(one => one.kind === kind)
+  return group !== SERVING || api.hasKserve
+}
+
 function verbOf(method: string, name: string | undefined): string {
   if (method === 'PATCH') return 'patch'
   if (method === 'DELETE') return 'delete'
@@ -289,13 +327,15 @@ function verbOf(method: string, name: string | undefined): string {
 }
 
 function discover(api: KubeApi, path: string): object | null {
-  const kinds = KINDS.filter(({group}) => group === '' || api.hasKserve)
+  const kinds = KINDS.filter(kind => isThere(api, kind))
   if (path === '/version') return {major: '1', minor: '30', gitVersion: 'v1.30.0'}
   if (path === '/api') return {kind: 'APIVersions', versions: ['v1'], serverAddressByClientCIDRs: []}
   if (path === '/apis') {
-    const versions = [...new Set(kinds.filter(({group}) => group !== '').map(({version}) => version))]
-    const all = versions.map(version => ({groupVersion: `${SERVING}/${version}`, version}))
-    const groups = all.length === 0 ? [] : [{name: SERVING, versions: all, preferredVersion: all[0]}]
+    const groups = [SERVING, METRICS].flatMap(name => {
+      const versions = [...new Set(kinds.filter(({group}) => group === name).map(({version}) => version))]
+      const all = versions.map(version => ({groupVersion: `${name}/${version}`, version}))
+      return all.length === 0 ? [] : [{name, versions: all, preferredVersion: all[0]}]
+    })
     return {kind: 'APIGroupList', apiVersion: 'v1', groups}
   }
   const [, group = '', version] = /^\/(?:api|apis\/([^/]+))\/(v[^/]+)$/.exec(path) ?? []

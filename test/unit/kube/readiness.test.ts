@@ -31,9 +31,23 @@ const container = (state: object, lastState: object = {}): PodObject =>
 describe('whether a service is ready', () => {
   it('is told by a condition of this specification, not of the one before', () => {
     expect(judgeReadiness(input({service: service(ready('2026-01-01T00:00:10Z'))})).is).to.equal('ready')
-    expect(judgeReadiness(input({service: service(ready('2026-01-01T00:00:09Z'))})).is).to.equal('waiting')
+    const before = service(ready('2026-01-01T00:00:09Z'))
+    expect(judgeReadiness(input({service: before, waitedMs: 14_000})).is).to.equal('waiting')
     const unchanged = input({service: service(ready('2020-01-01T00:00:00Z')), changedAtMs: null})
     expect(judgeReadiness(unchanged).is).to.equal('ready')
+  })
+
+  it('is told by pods that stay as they are where a change turns no condition, such as another number of replicas', () => {
+    const readyPod = pod({conditions: [{type: 'Ready', status: 'True'}]})
+    const seen = {service: service(ready('2020-01-01T00:00:00Z')), pods: [readyPod], waitedMs: 15_000}
+    const is = (changes: Partial<ReadinessInput>): string => judgeReadiness(input({...seen, ...changes})).is
+    expect(is({})).to.equal('ready')
+    expect(is({waitedMs: 14_000})).to.equal('waiting')
+    expect(is({pods: [readyPod, pod({phase: 'Pending'})]})).to.equal('waiting')
+    const leaving = {...readyPod, metadata: {name: 'p', deletionTimestamp: '2026-01-01T00:00:11Z'}}
+    expect(is({pods: [leaving]})).to.equal('waiting')
+    const predictor = {latestCreatedRevision: 'demo-2', latestReadyRevision: 'demo-1'}
+    expect(is({service: service({...seen.service.status, components: {predictor}})})).to.equal('waiting')
   })
 
   it('waits for the model too', () => {

@@ -1,0 +1,38 @@
+import {execa} from 'execa'
+import {NetworkError} from '../foundation/index.js'
+
+/** How a program ended that was heard while it ran. */
+export interface FollowedProgram {
+  /** null when a signal ended it. */
+  readonly code: number | null
+  /** The end of what it said there. */
+  readonly stderr: string
+}
+
+const STDERR_TAIL_CHARS = 4000
+
+/**
+ * Runs a program and hears its stdout as it comes, with an argument list, never through a shell. It ends with `signal`, and
+ * with kvctl.
+ *
+ * @throws NetworkError `PROGRAM_MISSING`; the signal's reason when aborted
+ */
+export async function followProgram(
+  file: string,
+  args: readonly string[],
+  {onText, signal}: {readonly onText: (text: string) => void; readonly signal: AbortSignal},
+): Promise<FollowedProgram> {
+  signal.throwIfAborted()
+  const child = execa(file, args, {
+    ...{stdin: 'ignore', buffer: false, reject: false, cancelSignal: signal, forceKillAfterDelay: 2000},
+  })
+  let stderr = ''
+  child.stdout.setEncoding('utf8').on('data', onText)
+  child.stderr.setEncoding('utf8').on('data', (text: string) => {
+    stderr = (stderr + text).slice(-STDERR_TAIL_CHARS)
+  })
+  const {code, exitCode} = await child
+  signal.throwIfAborted()
+  if (code === 'ENOENT') throw new NetworkError('PROGRAM_MISSING', `${file} is not installed`)
+  return {code: exitCode ?? null, stderr}
+}

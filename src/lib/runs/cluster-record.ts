@@ -1,0 +1,57 @@
+import {join} from 'node:path'
+import * as z from 'zod'
+import {ResourceError} from '../foundation/index.js'
+import {writeJsonAtomic} from './atomic-write.js'
+import {readDocument} from './meta.js'
+import {RUN_FILES, type RunDirectory} from './run-directory.js'
+
+const instant = z.iso.datetime({offset: true})
+const quantities = z.record(z.string(), z.string())
+
+const podSchema = z.object({
+  name: z.string(),
+  node: z.string().nullable(),
+  created_at: instant.nullable(),
+  /** When its first container ran; before that nothing is held. */
+  started_at: instant.nullable(),
+  /** When its last container ended, or it was seen to be gone; null while it runs. */
+  finished_at: instant.nullable(),
+  /** When it was ready, in order; an open end lasts. */
+  ready: z.array(z.object({from: instant, to: instant.nullable()})),
+  /** Without init containers. */
+  containers: z.array(z.object({name: z.string(), requests: quantities, limits: quantities})),
+})
+export type PodRecord = z.output<typeof podSchema>
+
+/** `cluster.json`: the pods of the service that was measured, as its cluster showed them during the run, and their nodes. */
+export const clusterRecordSchema = z.object({
+  schema_version: z.literal(1),
+  namespace: z.string(),
+  service: z.string(),
+  /** True where pods were watched from before the run until after it; else they were listed afterwards. */
+  is_watched: z.boolean(),
+  pods: z.array(podSchema),
+  nodes: z.array(
+    z.object({
+      name: z.string(),
+      /** As the GPU operator labels it; null on a node without. */
+      gpu_product: z.string().nullable(),
+    }),
+  ),
+})
+export type ClusterRecord = z.output<typeof clusterRecordSchema>
+
+/** @throws ResourceError `DISK_FULL`, `NOT_WRITABLE` */
+export async function writeClusterRecord(run: RunDirectory, record: ClusterRecord): Promise<void> {
+  await writeJsonAtomic(join(run.path, RUN_FILES.cluster), record)
+}
+
+/** Null for a run whose pods nobody looked at. @throws ConfigurationError `RUN_UNREADABLE` */
+export async function readClusterRecord(run: RunDirectory): Promise<ClusterRecord | null> {
+  try {
+    return await readDocument(join(run.path, RUN_FILES.cluster), clusterRecordSchema)
+  } catch (error) {
+    if (error instanceof ResourceError) return null
+    throw error
+  }
+}
