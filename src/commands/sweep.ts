@@ -5,7 +5,7 @@ import {countFlag, decimalFlag, durationFlag} from '../cli/flags.js'
 import {apiKeyOf} from '../cli/api-key.js'
 import {LoadCommand, type ParsedLoad} from '../cli/load-command.js'
 import {kneeText, sweepText} from '../cli/sweep-summary.js'
-import {ConfigurationError} from '../lib/foundation/index.js'
+import {ConfigurationError, REMOVED, withoutSecretWords, withoutUrlSecrets} from '../lib/foundation/index.js'
 import type {Objective} from '../lib/gate/index.js'
 import type {Pricing, RunResults} from '../lib/runs/index.js'
 import type {Axis, KneeSearch, PointSummary, SweepFile, SweepPoint, SweepWatcher} from '../lib/sweep/index.js'
@@ -143,7 +143,7 @@ export default class Sweep extends LoadCommand {
       schema_version: 1,
       sweep_id: '',
       kind: isKnee ? 'knee' : 'grid',
-      args: withoutKeys(this.argv),
+      args: withoutSecretWords(withoutKeys(this.argv)),
       axes: axes.map(({name, values}) => ({name, values: [...values]})),
       repeat: flags.repeat,
       order_seed: seed,
@@ -179,7 +179,7 @@ export default class Sweep extends LoadCommand {
     this.note(
       `Resuming ${folder}: ${sweep.kind === 'grid' ? `${left} of ${sweep.points.length} runs are missing` : `${sweep.points.length} runs were made`}.`,
     )
-    return {folder: await realpath(folder), sweep, argv: sweep.args}
+    return {folder: await realpath(folder), sweep, argv: withSecrets(sweep.args, this.argv, folder)}
   }
 
   /** The flags of the command line with one point's values in their place, read and checked as if they were given. */
@@ -278,7 +278,13 @@ const WHOLE = new Set(['concurrency', 'requests', 'max-tokens', 'prompt-tokens',
 const NO_AXES = new Set(['output-dir', 'resume', 'dry-run', 'api-key', 'json', 'log-level'])
 
 function requireKnown(axes: readonly Axis[]): void {
-  for (const {name} of axes) {
+  for (const {name, values} of axes) {
+    if (values.some(value => withoutUrlSecrets(value) !== value)) {
+      throw new ConfigurationError(
+        'AXIS_INVALID',
+        `a value of --axis ${name} holds a password, and the values of a sweep are written down`,
+      )
+    }
     if (name in LoadCommand.runFlags && !NO_AXES.has(name)) continue
     throw new ConfigurationError('AXIS_INVALID', `--${name} is no flag of the load that could be varied`, {
       suggestions: [
@@ -302,5 +308,28 @@ function withoutKeys(argv: readonly string[]): string[] {
   return argv.filter((word, index) => {
     const isKey = /^--api-key(?:=|$)/.test(word) || argv[index - 1] === '--api-key'
     return !isKey && word !== '--json'
+  })
+}
+
+/**
+ * The command line of a sweep with what was removed from it: flags that held a secret are to be given again.
+ *
+ * @throws ConfigurationError `SECRET_NOT_KEPT`
+ */
+function withSecrets(stored: readonly string[], given: readonly string[], folder: string): string[] {
+  return stored.map((word, index) => {
+    if (!word.includes(REMOVED)) return word
+    const flag = /^--[\w-]+(?==)/.exec(word)?.[0] ?? stored[index - 1] ?? word
+    const at = given.indexOf(flag)
+    const again =
+      at >= 0 ? given[at + 1] : given.find(one => one.startsWith(`${flag}=`))?.slice(flag.length + 1)
+    if (again !== undefined) return word.startsWith(`${flag}=`) ? `${flag}=${again}` : again
+    throw new ConfigurationError(
+      'SECRET_NOT_KEPT',
+      `the ${flag} of this sweep held a secret, which is not kept`,
+      {
+        suggestions: [`give it again: kvctl sweep --resume --output-dir ${folder} ${flag} …`],
+      },
+    )
   })
 }

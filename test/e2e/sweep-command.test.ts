@@ -70,6 +70,28 @@ describe('kvctl sweep', function () {
     expect((await sweep(...args, '--output-dir', 'grid')).code).to.equal(4)
   })
 
+  it('keeps no password of an address, and wants it again to go on', async () => {
+    const secret = `http://reader:hunter2@${new URL(server.url).host}`
+    const axis = ['--axis', 'concurrency=1,2', '--requests', '2']
+    expect((await sweep('--url', secret, ...axis, '--output-dir', 'kept')).code).to.equal(0)
+    const text = readFileSync(join(folder(), 'kept', 'sweep.json'), 'utf8')
+    expect(text).to.not.contain('hunter2')
+    expect(text).to.contain('://[removed]@')
+    const refused = await sweep('--resume', '--output-dir', 'kept')
+    expect([refused.code, refused.stderr]).to.deep.equal([
+      2,
+      'Resuming kept: 0 of 2 runs are missing.\nError: the --url of this sweep held a secret, which is not kept\n  Try: give it again: kvctl sweep --resume --output-dir kept --url …\n',
+    ])
+    const again = await sweep('--resume', '--output-dir', 'kept', '--url', secret)
+    expect(again.code, again.stderr).to.equal(0)
+    const varied = await sweep('--axis', `url=${secret}`, '--requests', '2', '--output-dir', 'varied')
+    expect([varied.code, varied.stderr]).to.deep.equal([
+      2,
+      'Error: a value of --axis url holds a password, and the values of a sweep are written down\n',
+    ])
+    expect(existsSync(join(folder(), 'varied'))).to.equal(false)
+  })
+
   it('writes down what fails and sweeps on, and reads every point before the first', async () => {
     const down = await startTruthServer({modes: ['http_500']})
     const urls = `url=${server.url},${down.url}`

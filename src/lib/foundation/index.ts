@@ -31,3 +31,4 @@ export {
   type LogLevel,
 } from './logger.js'
 export {packageRoot, packageVersion} from './package-root.js'
+export {isSecretName, REMOVED, withoutSecrets, withoutSecretWords, withoutUrlSecrets} from './secrets.js'

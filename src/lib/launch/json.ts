@@ -1,5 +1,5 @@
 import type {EngineKind} from '../router/index.js'
-import {withoutSecrets} from './shell-line.js'
+import {shownCommand} from './shell-line.js'
 import type {LaunchCommand, LaunchPlan} from './plan-launch.js'
 import type {LaunchEvent} from './supervise.js'
 
@@ -27,7 +27,7 @@ export function launchPlanJson({delayMs, commands, skipped, warnings}: LaunchPla
     delay_seconds: delayMs / 1000,
     commands: commands.map(command => {
       const {name, engine, model, url, expectsSegment, segment} = command
-      const {words, env} = withoutSecrets(command)
+      const {words, env} = shownCommand(command)
       return {name, engine, model, command: words, env, url, expects_segment: expectsSegment, segment}
     }),
     skipped,

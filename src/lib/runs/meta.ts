@@ -1,9 +1,8 @@
 import {readFile} from 'node:fs/promises'
 import {join} from 'node:path'
 import * as z from 'zod'
-import {ConfigurationError, isSystemError, ResourceError} from '../foundation/index.js'
+import {ConfigurationError, isSystemError, ResourceError, withoutSecrets} from '../foundation/index.js'
 import {writeJsonAtomic} from './atomic-write.js'
-import {redact} from './redact.js'
 import {RUN_FILES, type RunDirectory} from './run-directory.js'
 
 export const RUN_STATUSES = ['running', 'complete', 'interrupted', 'failed'] as const
@@ -159,7 +158,7 @@ export type Instrument = z.output<typeof instrumentSchema>
  * @throws ResourceError `DISK_FULL`, `NOT_WRITABLE`
  */
 export async function writeMeta(run: RunDirectory, meta: z.input<typeof metaSchema>): Promise<void> {
-  await writeJsonAtomic(join(run.path, RUN_FILES.meta), redact(metaSchema.parse(meta)))
+  await writeJsonAtomic(join(run.path, RUN_FILES.meta), withoutSecrets(metaSchema.parse(meta)))
 }
 
 /**

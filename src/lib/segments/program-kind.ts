@@ -1,3 +1,5 @@
+import {withoutSecretWords} from '../foundation/index.js'
+
 const SHELLS_AND_STARTERS = new Set(
   'sh bash dash zsh fish ksh busybox tmux screen sudo su env nohup setsid timeout time nice taskset numactl tini dumb-init docker-init init systemd sleep tail tee cat'.split(
     ' ',
@@ -54,16 +56,7 @@ const LONGEST_COMMAND = 200
 
 /** A command line to be shown: without the values of flags that look secret, and of bounded length. */
 export function showCommand(command: string): string {
-  const isSecret = (flag: string): boolean =>
-    /^--?(.*[-_])?(key|token|secret|password|passwd|authorization)$/i.test(flag)
-  let isValue = false
-  const words = command.split(' ').map(word => {
-    const [flag, value] = word.split('=', 2)
-    if (word.startsWith('-')) isValue = isSecret(flag!) && value === undefined
-    else if (isValue) return '[removed]'
-    return word.startsWith('-') && value !== undefined && isSecret(flag!) ? `${flag}=[removed]` : word
-  })
-  const shown = words.join(' ')
+  const shown = withoutSecretWords(command.split(' ')).join(' ')
   return shown.length > LONGEST_COMMAND ? `${shown.slice(0, LONGEST_COMMAND - 1)}…` : shown
 }
 
