@@ -116,7 +116,7 @@ export const loadFlags = {
   }),
   stages: stagesFlag({
     description:
-      'stages: rates and how long each lasts, as 2:30s,10:1m; or requests in flight, as 4c:30s,16c:1m',
+      'stages: rates and how long each lasts, as 2:30s,10:1m; or requests in flight, as 4c:30s,16c:1m; implies --pattern stages',
     helpGroup: LOAD,
   }),
   'normalize-arrivals': Flags.boolean({

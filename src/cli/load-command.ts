@@ -92,7 +92,8 @@ export abstract class LoadCommand extends KvctlCommand {
     const {requestsIn, runBench} = await import('../lib/bench/index.js')
     const parts = await benchParts(this.logger, {outputDir, isInsecure: ask.isInsecure})
     const total = ask.resume === null ? requestsOf(ask.plan) : requestsIn(ask.resume.list)
-    const display = await openRunDisplay(total, isPlain || KvctlCommand.isInShell)
+    const limitMs = ask.plan.mode === 'closed' ? (ask.plan.durationMs ?? Infinity) : Infinity
+    const display = await openRunDisplay(total, isPlain || KvctlCommand.isInShell, limitMs)
     try {
       return await runBench(ask, parts, display.watcher, this.signal)
     } finally {

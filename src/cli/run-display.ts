@@ -16,15 +16,20 @@ const [REDRAW_MS, SAY_MS] = [250, 1000]
  *
  * @param total how many requests are sent, warm-up included
  * @param isPlain lines on a terminal too
+ * @param limitMs when the load ends anyway
  */
-export async function openRunDisplay(total: number, isPlain: boolean): Promise<RunDisplay> {
+export async function openRunDisplay(
+  total: number,
+  isPlain: boolean,
+  limitMs = Infinity,
+): Promise<RunDisplay> {
   const {createLiveRun, progressLine} = await import('../lib/bench/index.js')
   const {stderr, env} = process
   const hasScreen = stderr.isTTY && env['TERM'] !== 'dumb' && !isPlain
   const screen = hasScreen ? await openScreen() : null
   const line = createProgressLine(stderr)
   const nowMs = (): number => performance.now()
-  let live = createLiveRun(total, nowMs())
+  let live = createLiveRun(total, nowMs(), limitMs)
   let facts = {title: 'waiting for the load processes'}
   let isUnderWay = false
   // However often the load processes report: a look costs time that the measurement may need.
@@ -38,7 +43,7 @@ export async function openRunDisplay(total: number, isPlain: boolean): Promise<R
       note: text => (screen ?? line).note(text),
       starting({model, urls}) {
         facts = {title: `${model} on ${urls.join(', ')}`}
-        live = createLiveRun(total, nowMs())
+        live = createLiveRun(total, nowMs(), limitMs)
       },
       progress(counts) {
         isUnderWay = true

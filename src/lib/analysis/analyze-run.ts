@@ -95,7 +95,8 @@ export async function computeRunFigures(
   const table = coldSpans === null ? read : markCold(read, coldSpans)
   const measured = measuredRequests(table)
   const windows = measureWindows(measured, meta)
-  const stability = stabilityOf(measured, windows)
+  // A load that was to change is not steady.
+  const stability = meta.pattern === 'stages' ? null : stabilityOf(measured, windows)
   const arrivals = await readTokenArrivals(run, measured, windows, slices)
   const distributions = distributionsOf(measured, arrivals.maxGapUs, meta.mode, windows)
   const span = wholeSpan(measured)

@@ -24,7 +24,7 @@ export function doubts(inputs: DoubtInputs): RunWarning[] {
   const {meta, measured, arrivals, resources} = inputs
   const {table} = measured
   const isStreamed = arrivals.icl.count > 0 || table.chunkCount.some(chunks => chunks > 1)
-  const missing = meta.requests === null ? 0 : meta.requests - measured.total - measured.cancelled
+  const missing = missingOf(inputs)
   const known: (readonly [boolean, string, string])[] = [
     [
       !inputs.hasMeta,
@@ -34,7 +34,7 @@ export function doubts(inputs: DoubtInputs): RunWarning[] {
     [meta.status === 'running', 'run_unfinished', 'the run has not ended, or was killed'],
     [meta.parts.length > 1, 'resumed', resumedText(meta)],
     [measured.total === 0, 'no_requests', 'the run holds no measured request'],
-    [missing > 0, 'requests_missing', `${missing} of ${meta.requests ?? 0} planned requests left no record`],
+    [missing > 0, 'requests_missing', missingText(meta, missing)],
     [
       measured.cancelled > 0,
       'cancelled',
@@ -86,6 +86,19 @@ export function doubts(inputs: DoubtInputs): RunWarning[] {
   ]
   const ours = known.filter(([applies]) => applies).map(([, code, message]) => ({code, message}))
   return [...meta.warnings, ...ours, ...(inputs.pricing?.warnings ?? [])]
+}
+
+/** Stages end by their time: how many requests they have is no plan. */
+function missingOf({meta, measured}: DoubtInputs): number {
+  if (meta.requests === null || (meta.mode === 'closed' && meta.pattern === 'stages')) return 0
+  return meta.requests - measured.total - measured.cancelled
+}
+
+function missingText({mode, status, requests, duration_sec: seconds}: RunMeta, missing: number): string {
+  const planned = `${missing} of ${requests ?? 0} planned requests`
+  return mode === 'closed' && status === 'complete' && seconds !== null
+    ? `${planned} were not sent: the time for them, ${formatDurationMs(seconds * 1000)}, was over`
+    : `${planned} left no record`
 }
 
 /** What no figure of a resumed run shows. */

@@ -62,8 +62,11 @@ interface Answer {
   readonly gapsUs: Uint32Array
 }
 
-/** @param total how many requests are sent, warm-up included: it says what is left to wait for */
-export function createLiveRun(total: number, startMs: number): LiveRun {
+/**
+ * @param total how many requests are sent, warm-up included: it says what is left to wait for
+ * @param limitMs when a closed loop ends anyway
+ */
+export function createLiveRun(total: number, startMs: number, limitMs = Infinity): LiveRun {
   let counts: LoadCounts = {sent: 0, done: 0, failed: 0, inFlight: 0, tokens: 0}
   let recent: Count[] = [{atMs: startMs, answered: 0, tokens: 0}]
   let answers: Answer[] = []
@@ -85,6 +88,12 @@ export function createLiveRun(total: number, startMs: number): LiveRun {
         latelyOf(answers.filter(({atMs}) => nowMs - atMs <= 1000).map(({ttftMs}) => ttftMs))?.p95 ?? null,
       )
     }
+  }
+  const leftMs = (perSecond: number | null, nowMs: number): number | null => {
+    const byTimeMs = Math.max(0, limitMs - (nowMs - startMs))
+    const left = total - counts.done - counts.failed
+    if (perSecond === null || perSecond === 0) return Number.isFinite(byTimeMs) ? byTimeMs : null
+    return Math.min((left / perSecond) * 1000, byTimeMs)
   }
   return {
     progress(now, nowMs) {
@@ -126,7 +135,7 @@ export function createLiveRun(total: number, startMs: number): LiveRun {
         inFlight: counts.inFlight,
         requestsPerSecond: rate,
         tokensPerSecond: span > 0 ? (counts.tokens - since.tokens) / span : null,
-        leftMs: rate === null || rate === 0 ? null : ((total - answered) / rate) * 1000,
+        leftMs: leftMs(rate, nowMs),
         ttft: latelyOf(answers.map(({ttftMs}) => ttftMs)),
         gap: latelyOf(answers.flatMap(({gapsUs}) => Array.from(gapsUs, us => us / 1000))),
         requestRates: growth(seconds, second => second.answered),

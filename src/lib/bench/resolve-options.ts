@@ -1,4 +1,5 @@
 import {randomInt} from 'node:crypto'
+import {ConfigurationError} from '../foundation/index.js'
 import type {WorkloadSpec} from '../workloads/index.js'
 import {isRateStage, meanOfRamp, slotStages, stageCounts, type Pattern, type Stage} from './arrivals.js'
 import type {ApiKind, BenchOptions, PromptSource, RequestShape} from './bench-plan.js'
@@ -99,8 +100,15 @@ export function resolveBenchOptions(
 ): BenchOptions {
   const pick = <T>(flag: T | null | undefined, inProfile: T | null | undefined, otherwise: T): T =>
     flag ?? inProfile ?? otherwise
-  const pattern = pick<Pattern>(flags.pattern, profile.pattern, DEFAULTS.pattern)
-  const hasOwnPattern = flags.pattern != null && flags.pattern !== profile.pattern
+  // Stages say how the load is: the name of the pattern adds nothing.
+  const asked = flags.pattern ?? (flags.stages.length > 0 ? 'stages' : null)
+  if (asked !== 'stages' && flags.stages.length > 0) {
+    throw new ConfigurationError('USAGE', `--stages is no part of --pattern ${asked}`, {
+      suggestions: ['leave out one of the two'],
+    })
+  }
+  const pattern = pick<Pattern>(asked, profile.pattern, DEFAULTS.pattern)
+  const hasOwnPattern = asked !== null && asked !== profile.pattern
   const {rampToPerSecond: to} = flags
   const ratePerSecond =
     to === null

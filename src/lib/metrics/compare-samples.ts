@@ -20,6 +20,8 @@ export interface RatioEstimate {
   readonly interval: readonly [low: number, high: number]
   /** Two-sided, of no change. */
   readonly p: number
+  /** Both sides have runs enough to be drawn whole: nothing that makes single requests resemble each other is left. */
+  readonly isByRun: boolean
   /** The smallest change that the data would probably have shown, as a share: 0.04 is 4 %. */
   readonly detectable: number
 }
@@ -60,6 +62,7 @@ export function compareSamples(
   return {
     ratio: Math.exp(log),
     interval: [Math.exp(log - reach), Math.exp(log + reach)],
+    isByRun: one.isByRun && other.isByRun,
     p: deviation === 0 ? (log === 0 ? 1 : 0) : studentP(log / deviation, freedom),
     // What is beyond the interval four times in five: 80 % power.
     detectable: Math.exp(reach + studentQuantile(0.4, freedom) * deviation) - 1,
@@ -70,6 +73,7 @@ interface Side {
   readonly value: number
   /** What is drawn independently: runs where there are enough, else blocks. */
   readonly units: number
+  readonly isByRun: boolean
   /** How far the logarithm of the percentile of a draw lies from that of the side. */
   redraw(random: Random): number
 }
@@ -98,6 +102,7 @@ function sideOf(runs: readonly RunSamples[], {quantile, concurrency}: Comparison
   return {
     value,
     units: isByRun ? counted.length : blocks.length,
+    isByRun,
     redraw(random) {
       weights.fill(0)
       // Enough runs are units of their own: they differ by themselves and by the noise of their requests, both of which is in them.

@@ -13,6 +13,12 @@ const answer = (id: number, ttftMs: number) =>
   requestRecord({id, sentAtMs: 0, firstTokenAtMs: ttftMs, gapsUs: Uint32Array.of(8000, 12_000)})
 
 describe('a run while it lasts', () => {
+  it('is over when the time of a closed loop is, however many requests are left', () => {
+    const live = createLiveRun(60_000, 0, 30_000)
+    live.progress({sent: 12, done: 10, failed: 0, inFlight: 2, tokens: 0}, 5000)
+    expect(live.look(5000).leftMs).to.equal(25_000)
+  })
+
   it('has the rates and latencies of its last five seconds', () => {
     const live = createLiveRun(200, 0)
     live.progress(counts(10, 100), 1000)

@@ -1,7 +1,19 @@
 import {expect} from 'chai'
 import {parseStages} from '../../../src/lib/bench/index.js'
+import {PLAIN_LOAD, resolveBenchOptions} from '../../../src/lib/bench/resolve-options.js'
 import {planBench} from '../../../src/lib/bench/bench-plan.js'
 import {benchOptions} from '../../support/load-job.js'
+
+const FLAGS = {
+  ...PLAIN_LOAD,
+  api: 'chat' as const,
+  ignoresEos: true,
+  seed: 1,
+  timeoutMs: 0,
+  timeoutConnectMs: 0,
+  timeoutFirstTokenMs: 0,
+  timeoutIdleMs: 0,
+}
 
 describe('stages', () => {
   it('are rates, or requests in flight, and how long each lasts', () => {
@@ -37,6 +49,14 @@ describe('stages', () => {
 
   it('are all of one kind', () => {
     expect(() => parseStages('2:30s,4c:30s')).to.throw("'2:30s,4c:30s' mixes rates with requests in flight")
+  })
+
+  it('are a pattern of their own, without its name; another one refuses them', () => {
+    const flags = {...FLAGS, stages: parseStages('2c:10s')}
+    expect(resolveBenchOptions(flags, {}).pattern).to.equal('stages')
+    expect(() => resolveBenchOptions({...flags, pattern: 'poisson'}, {})).to.throw(
+      '--stages is no part of --pattern poisson',
+    )
   })
 
   it('of requests in flight are a closed loop that ends by their time', () => {

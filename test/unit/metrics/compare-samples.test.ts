@@ -73,8 +73,8 @@ describe('a comparison of two runs', () => {
 })
 
 describe('verdicts', () => {
-  const estimate = (ratio: number, low: number, high: number, p: number) => ({
-    estimate: {ratio, interval: [low, high] as const, p, detectable: 0.05},
+  const estimate = (ratio: number, low: number, high: number, p: number, isByRun = false) => ({
+    estimate: {ratio, interval: [low, high] as const, p, isByRun, detectable: 0.05},
     tolerance: 0.05,
   })
 
@@ -83,6 +83,16 @@ describe('verdicts', () => {
     expect(comparisonVerdicts([estimate(1.03, 1.01, 1.049, 0.001)])).to.deep.equal(['PASS'])
     expect(comparisonVerdicts([estimate(0.7, 0.6, 0.8, 0.0001)])).to.deep.equal(['PASS'])
     expect(comparisonVerdicts([estimate(1.02, 0.95, 1.1, 0.5)])).to.deep.equal(['INCONCLUSIVE'])
+  })
+
+  it('of whole runs ask only whether it is worse, of blocks of one run whether it is other', () => {
+    const two = (isByRun: boolean) =>
+      comparisonVerdicts([estimate(1.1, 1.01, 1.2, 0.04, isByRun), estimate(1.02, 0.9, 1.15, 0.7, isByRun)])
+    expect(two(true)).to.deep.equal(['FAIL', 'INCONCLUSIVE']) // 0.02 ≤ 0.05/2
+    expect(two(false)).to.deep.equal(['INCONCLUSIVE', 'INCONCLUSIVE']) // 0.04 > 0.05/2
+    // What is better is no sign of worse: it leaves the correction to the others.
+    const better = [estimate(0.8, 0.7, 0.9, 0.001, true), estimate(1.1, 1.01, 1.2, 0.04, true)]
+    expect(comparisonVerdicts(better)).to.deep.equal(['PASS', 'FAIL'])
   })
 
   it('demand more of each of several figures', () => {
