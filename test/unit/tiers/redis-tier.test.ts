@@ -165,6 +165,59 @@ describeWith(['redis-server'], 'the Redis tier', function (this: Mocha.Suite) {
     expect(await retrieve(8)).to.equal(8)
   })
 
+  describe('with chunks of 64 KiB', () => {
+    const openLarge = async (): Promise<void> =>
+      rig.open({
+        settings: {remote_url: server.url, max_local_cpu_size: 0.01, blocking_timeout_secs: 1},
+        identity: {shape: {layers: 2, kvSize: 2, heads: 8, headSize: 128, dtype: 'bfloat16'}},
+      })
+    const connections = async (): Promise<number> =>
+      ((await client.client('LIST')) as string).trim().split('\n').length
+
+    it('reads them over connections of their own, of which there are four', async () => {
+      await openLarge()
+      const before = await store(64)
+      const usual = await connections()
+      for (let turn = 0; turn < 3; turn++) {
+        expect(await retrieve(64)).to.equal(64)
+        expect(bytesOf(rig.worker, slotsUpTo(64))).to.equal(before)
+      }
+      expect(await connections()).to.equal(usual + 4)
+      await rig.worker.close()
+      await eventually(async () => (await connections()) === usual - 1)
+    })
+
+    it('reads them over the usual connection where the server takes no more', async () => {
+      await openLarge()
+      const before = await store(32)
+      await client.config('SET', 'maxclients', String(await connections()))
+      try {
+        expect(await retrieve(32)).to.equal(32)
+        expect(bytesOf(rig.worker, slotsUpTo(32))).to.equal(before)
+        expect(rig.worker.store.tiers[1]!.figures).to.include({degraded: null, failedReads: 0})
+      } finally {
+        await client.config('SET', 'maxclients', '1000')
+      }
+    })
+
+    it('keeps no memory for those that come too late', async () => {
+      await openLarge()
+      await store(32)
+      expect(await retrieve(32)).to.equal(32)
+      await rig.worker.clear(['LocalCPUBackend'])
+      server.process.kill('SIGSTOP')
+      try {
+        expect(await retrieve(32)).to.equal(0)
+      } finally {
+        server.process.kill('SIGCONT')
+      }
+      const {pool} = rig.worker.store.cpu
+      await eventually(() => pool.objects === 0)
+      await eventually(() => rig.worker.store.tiers[1]!.figures.degraded === null)
+      expect(await retrieve(32)).to.equal(32)
+    })
+  })
+
   it('that is not there when the worker starts holds up nothing', async () => {
     await open({remote_url: 'redis://127.0.0.1:1'})
     await store(8)

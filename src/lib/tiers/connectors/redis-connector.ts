@@ -1,5 +1,5 @@
 import {olderNames, parseKey} from '../core/cache-key.js'
-import {layoutBytes, type ChunkLayout} from '../core/memory-format.js'
+import type {ChunkLayout} from '../core/memory-format.js'
 import {readMetadata, writeMetadata} from '../core/remote-metadata.js'
 import type {MemoryObject} from '../cpu-pool.js'
 import type {ChunkKey} from '../storage-backend.js'
@@ -36,13 +36,10 @@ export class RedisConnector implements Connector {
       if (head === null) continue
       const metadata = readMetadata(head)
       if ('refusal' in metadata) throw new RefusedChunk(`${name} has ${metadata.refusal}`)
-      const payload = await this.#link.get(name + PAYLOAD)
-      if (payload === null) {
-        // The server evicted the larger half: the smaller one promises what is no longer there.
-        await this.#link.remove([name + METADATA])
-        return null
-      }
-      return copyOf(name, payload, metadata.layout, readInto)
+      const read = await readValue(this.#link, name + PAYLOAD, metadata.layout, readInto)
+      // The server evicted the larger half: the smaller one promises what is no longer there.
+      if (read === 'missing') await this.#link.remove([name + METADATA])
+      return read === 'missing' ? null : read
     }
     return null
   }
@@ -92,8 +89,8 @@ export class ValkeyConnector implements Connector {
   }
 
   async get(key: ChunkKey, readInto: ReadInto): Promise<MemoryObject | null> {
-    const payload = await this.#link.get(key.text)
-    return payload === null ? null : copyOf(key.text, payload, this.#layoutOf(key), readInto)
+    const read = await readValue(this.#link, key.text, this.#layoutOf(key), readInto)
+    return read === 'missing' ? null : read
   }
 
   async put({text}: ChunkKey, object: MemoryObject): Promise<void> {
@@ -123,17 +120,25 @@ function namesOf(key: ChunkKey): string[] {
   return [key.text, ...(parsed === null ? [] : olderNames(parsed))]
 }
 
-async function copyOf(
+/** The value of this name as a chunk; null when there is no memory for it. @throws RefusedChunk when it has another length */
+async function readValue(
+  link: RedisLink,
   name: string,
-  payload: Buffer,
   layout: ChunkLayout,
   readInto: ReadInto,
-): Promise<MemoryObject | null> {
-  const bytes = layoutBytes(layout)
-  if (payload.length !== bytes) throw new RefusedChunk(`${name} has ${payload.length} bytes, not ${bytes}`)
+): Promise<MemoryObject | 'missing' | null> {
   const object = await readInto(layout)
-  object?.bytes.set(payload)
-  return object
+  if (object === null) return null
+  let isWhole = false
+  try {
+    const bytes = await link.getInto(name, object.bytes)
+    if (bytes === null) return 'missing'
+    isWhole = bytes === object.bytes.length
+    if (isWhole) return object
+    throw new RefusedChunk(`${name} has ${bytes} bytes, not ${object.bytes.length}`)
+  } finally {
+    if (!isWhole) object.release()
+  }
 }
 
 /** SCAN's patterns know `*`, `?`, `[` and `\`. */

@@ -1,10 +1,13 @@
 import type {Cluster, Redis} from 'ioredis'
 import {ConfigurationError} from '../../foundation/index.js'
+import {ValueReader, ValueTimeout, type ValueReaderOptions} from './value-reader.js'
 
 /** What the connectors ask of a server, whether it stands alone, behind sentinels or in a cluster. */
 export interface RedisLink {
   exist(names: readonly string[]): Promise<boolean[]>
   get(name: string): Promise<Buffer | null>
+  /** Fills `into` with what there is room for. @returns how many bytes the value has; null when there is none */
+  getInto(name: string, into: Buffer): Promise<number | null>
   set(name: string, value: Buffer, ttlSeconds: number | null): Promise<void>
   /** @returns how many were there */
   remove(names: readonly string[]): Promise<number>
@@ -23,6 +26,10 @@ export interface RedisLinkOptions {
 
 const MAX_RETRY_MS = 1000
 const SCAN_COUNT = 1000
+/** From here on a value has a connection of its own kind. */
+const LARGE_BYTES = 64 * 2 ** 10
+/** Several, because one stream of a network seldom has all of it. */
+const MAX_READERS = 4
 
 type Where =
   | {readonly kind: 'one'; readonly url: string}
@@ -64,17 +71,20 @@ export async function openRedisLink(options: RedisLinkOptions): Promise<RedisLin
       failoverDetector: true,
     })
   }
-  return new IoRedisLink(client)
+  return new IoRedisLink(client, options.timeoutMs)
 }
 
 class IoRedisLink implements RedisLink {
   readonly #client: Redis | Cluster
+  readonly #timeoutMs: number
+  #readers: {readonly of: string; readonly all: ValueReader[]} = {of: '', all: []}
   #connecting: Promise<void> | null = null
   /** Why there was no connection the last time; null since there is one. */
   #trouble: string | null = null
 
-  constructor(client: Redis | Cluster) {
+  constructor(client: Redis | Cluster, timeoutMs: number) {
     this.#client = client
+    this.#timeoutMs = timeoutMs
     // Without a listener the client would print it.
     client.on('error', (error: Error) => (this.#trouble = error.message))
     client.on('ready', () => (this.#trouble = null))
@@ -87,6 +97,22 @@ class IoRedisLink implements RedisLink {
 
   async get(name: string): Promise<Buffer | null> {
     return (await this.#ready()).getBuffer(name)
+  }
+
+  async getInto(name: string, into: Buffer): Promise<number | null> {
+    const client = await this.#ready()
+    const reader = into.length >= LARGE_BYTES && 'stream' in client ? this.#readerFor(client) : null
+    if (reader !== null) {
+      try {
+        return await reader.get(name, into)
+      } catch (error) {
+        if (error instanceof ValueTimeout) throw error
+        // Perhaps the server takes no more connections: this one it has.
+      }
+    }
+    const value = await client.getBuffer(name)
+    value?.copy(into)
+    return value?.length ?? null
   }
 
   async set(name: string, value: Buffer, ttlSeconds: number | null): Promise<void> {
@@ -121,7 +147,33 @@ class IoRedisLink implements RedisLink {
   }
 
   async close(): Promise<void> {
+    for (const reader of this.#readers.all) reader.close()
     this.#client.disconnect()
+  }
+
+  /** The least busy connection for values to the server that the client speaks with; null where that is encrypted. */
+  #readerFor(client: Redis): ValueReader | null {
+    const {username, password, db, path, tls} = client.options
+    if (tls !== undefined) return null
+    const {remoteAddress: host = '', remotePort: port = 0} = client.stream
+    const server = path === undefined ? {host, port} : {path}
+    const of = JSON.stringify(server)
+    // After a failover the client speaks with another server.
+    if (this.#readers.of !== of) {
+      for (const reader of this.#readers.all) reader.close()
+      this.#readers = {of, all: []}
+    }
+    const open = this.#readers.all.filter(({isClosed}) => !isClosed)
+    this.#readers = {of, all: open}
+    const least = open.toSorted((a, b) => a.pending - b.pending)[0]
+    if (least !== undefined && (least.pending === 0 || open.length === MAX_READERS)) return least
+    const options: ValueReaderOptions = {
+      ...{server, username: username ?? null, password: password ?? null, database: db ?? 0},
+      timeoutMs: this.#timeoutMs,
+    }
+    const reader = new ValueReader(options)
+    open.push(reader)
+    return reader
   }
 
   async #ready(): Promise<Redis | Cluster> {
@@ -133,7 +185,9 @@ class IoRedisLink implements RedisLink {
         .catch(() => undefined)
         .finally(() => (this.#connecting = null))
     await this.#connecting
-    if (client.status === 'ready') return client
+    // A stream that was cut is not yet told of.
+    const isWritable = !('stream' in client) || client.stream.writable
+    if (client.status === 'ready' && isWritable) return client
     throw new Error(`no connection to Redis: ${this.#trouble ?? 'it was closed'}`)
   }
 }
