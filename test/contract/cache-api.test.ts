@@ -15,6 +15,40 @@ interface Answer {
   readonly body: Record<string, unknown>
 }
 
+/** Those that a worker of its own can have. @see LMCache/LMCache:lmcache/observability.py */
+const LMCACHE_SERIES = `
+  num_retrieve_requests num_store_requests num_lookup_requests num_requested_tokens num_hit_tokens
+  num_stored_tokens num_lookup_tokens num_lookup_hits num_vllm_hit_tokens num_prompt_tokens
+  num_remote_read_requests num_remote_read_bytes num_remote_write_requests num_remote_write_bytes
+  local_cpu_evict_count local_cpu_evict_keys_count local_cpu_evict_failed_count forced_unpin_count
+  lookup_0_hit_requests num_slow_retrieval_by_time num_slow_retrieval_by_speed remote_ping_errors
+  remote_ping_successes retrieve_hit_rate lookup_hit_rate local_cache_usage remote_cache_usage
+  local_storage_usage active_memory_objs_count pinned_memory_objs_count remote_ping_latency
+  remote_ping_error_code local_cpu_hot_cache_count local_cpu_keys_in_request_count kv_msg_queue_size
+  remote_put_task_num pin_monitor_pinned_objects_count lmcache_is_healthy get_blocking_failed_count
+  put_failed_count chunk_statistics_enabled chunk_statistics_total_requests
+  chunk_statistics_total_chunks chunk_statistics_unique_chunks chunk_statistics_reuse_rate
+  chunk_statistics_bloom_filter_size_mb chunk_statistics_bloom_filter_fill_rate
+  chunk_statistics_file_count chunk_statistics_current_file_size time_to_retrieve time_to_store
+  time_to_lookup retrieve_process_tokens_time retrieve_to_gpu_time store_process_tokens_time
+  store_from_gpu_time store_put_time remote_backend_batched_get_blocking_time
+  instrumented_connector_batched_get_time retrieve_speed store_speed remote_time_to_get
+  remote_time_to_put remote_time_to_get_sync request_cache_hit_rate request_cache_lifespan
+`
+  .trim()
+  .split(/\s+/)
+const SERIES_NOT_HERE = `
+  num_vllm_hit_tokens num_prompt_tokens num_slow_retrieval_by_time num_slow_retrieval_by_speed
+  remote_ping_errors remote_ping_successes remote_cache_usage remote_ping_latency
+  remote_ping_error_code local_cpu_keys_in_request_count kv_msg_queue_size
+  chunk_statistics_bloom_filter_size_mb chunk_statistics_bloom_filter_fill_rate
+  chunk_statistics_file_count chunk_statistics_current_file_size
+  remote_backend_batched_get_blocking_time instrumented_connector_batched_get_time remote_time_to_get
+  remote_time_to_put remote_time_to_get_sync request_cache_lifespan
+`
+  .trim()
+  .split(/\s+/)
+
 describe("LMCache's worker API", function () {
   this.timeout(30_000)
   const folder = temporaryFolder()
@@ -247,6 +281,30 @@ describe("LMCache's worker API", function () {
       })
     }
 
+    for (const [method, path, fault, error] of [
+      ['POST', '/cache/store?tokens_mock=0,256', 'gather', 'Failed to store cache'],
+      ['POST', '/cache/retrieve?tokens_mock=0,256', 'scatter', 'Failed to retrieve cache'],
+    ] as const) {
+      it(`${method} ${path} that fails: 500 with the type of what was thrown, and no memory is kept`, async () => {
+        if (fault === 'scatter') await ok('POST', '/cache/store?tokens_mock=0,256')
+        worker.kv[fault] = () => {
+          throw new TypeError('the device is gone')
+        }
+        expect(await refused(500, method, path)).to.deep.equal({
+          ...{error, message: 'the device is gone', exception_type: 'TypeError'},
+        })
+        await worker.clear(null)
+        expect(worker.store.cpu.pool.objects).to.equal(0)
+      })
+    }
+
+    it('DELETE /cache/clear that fails: 500', async () => {
+      worker.clear = () => Promise.reject(new Error('no'))
+      expect(await refused(500, 'DELETE', '/cache/clear')).to.deep.equal({
+        ...{error: 'Failed to clear cache', message: 'no'},
+      })
+    })
+
     it('gives the same checksums after store, clear of the CPU tier and retrieve from the disk', async () => {
       await again({settings: {local_disk: folder(), max_local_disk_size: 1}})
       const check = async (): Promise<unknown> =>
@@ -301,6 +359,18 @@ describe("LMCache's worker API", function () {
       expect(answer).to.include({layerwise: true, num_chunks: 2})
       expect(answer['chunk_checksums']).to.have.all.keys('layer_0', 'layer_1', 'layer_2', 'layer_3')
     })
+
+    for (const [isLayerwise, words] of [
+      [true, ['true', 'True', '1', 'yes', 'ON', 't', 'y']],
+      [false, ['false', 'FALSE', '0', 'no', 'off', 'f', 'n']],
+    ] as const) {
+      it(`GET /cache/kvcache/check takes ${words.join(', ')} for ${isLayerwise}, as FastAPI does`, async () => {
+        for (const word of words)
+          expect(
+            await ok('GET', `/cache/kvcache/check?slot_mapping=0&chunk_size=1&layerwise=${word}`),
+          ).to.include({layerwise: isLayerwise})
+      })
+    }
 
     it('GET /cache/kvcache/check shows short runs as numbers', async () => {
       expect(
@@ -712,12 +782,35 @@ describe("LMCache's worker API", function () {
         `lmcache:local_cpu_hot_cache_count${labels} 1`,
         `lmcache:lmcache_is_healthy${labels} 1`,
         `lmcache:time_to_retrieve_count${labels} 1`,
+        `lmcache:retrieve_to_gpu_time_count${labels} 1`,
+        `lmcache:store_from_gpu_time_count${labels} 1`,
       ])
         expect(await page()).to.contain(`${line}\n`)
       expect(await (await server.send('POST', '/metrics/reset')).text()).to.equal('ok')
       expect(await page()).to.contain(`lmcache:num_stored_tokens_total${labels} 0\n`)
       expect(await page()).to.contain(`lmcache:local_cpu_hot_cache_count${labels} 1\n`)
     })
+
+    it('GET /metrics has no series that LMCache has not, and all but those of parts that are not here', async () => {
+      const page = await (await server.get('/metrics')).text()
+      const names = [
+        ...page.matchAll(/^# TYPE lmcache:(\w+?)(?:_total)? (?:counter|gauge|histogram)$/gm),
+      ].map(([, name]) => name!)
+      expect(names.filter(name => !LMCACHE_SERIES.includes(name))).to.deep.equal([])
+      expect(LMCACHE_SERIES.filter(name => !names.includes(name))).to.deep.equal(SERIES_NOT_HERE)
+    })
+
+    for (const [method, path, status] of [
+      ['GET', '/cache/nothing', 404],
+      ['POST', '/freeze/status', 405],
+      ['GET', '/cache/store', 405],
+    ] as const) {
+      it(`${method} ${path}: ${status} with a detail, as FastAPI's`, async () => {
+        const {body, status: got} = await ask(method, path)
+        expect(got).to.equal(status)
+        expect(body['detail']).to.be.a('string')
+      })
+    }
 
     it('but no /run_script, which would run what is sent, and no /env', async () => {
       for (const [method, path] of [

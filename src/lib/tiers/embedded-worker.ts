@@ -147,17 +147,29 @@ export class EmbeddedWorker {
     if (this.store.isFrozen) return {storedTokens: 0}
     this.slotLog.record('Store', requestId, slots)
     const chunks = this.keysOf(tokens)
+    const hashed = performance.now()
+    let gatherMs = 0
     const {chunks: stored} = this.store.store(
       chunks.map(({key, chunk: {start, end}}) => ({
         key,
         layout: this.#layoutOf(end - start),
-        fill: into => this.kv.gather(slots.slice(start, end), into),
+        fill: into => {
+          const began = performance.now()
+          this.kv.gather(slots.slice(start, end), into)
+          gatherMs += performance.now() - began
+        },
       })),
     )
+    const putMs = performance.now() - hashed - gatherMs
     const storedTokens = chunks[stored - 1]?.chunk.end ?? 0
     this.#count({storeRequests: 1, storedTokens})
     const seconds = (performance.now() - before) / 1000
-    for (const observer of this.#observers) observer.stored(seconds, storedTokens)
+    const parts = {
+      hashSeconds: (hashed - before) / 1000,
+      gatherSeconds: gatherMs / 1000,
+      putSeconds: putMs / 1000,
+    }
+    for (const observer of this.#observers) observer.stored(seconds, storedTokens, parts)
     return {storedTokens}
   }
 
@@ -171,19 +183,25 @@ export class EmbeddedWorker {
     const before = performance.now()
     this.slotLog.record('retrieve', requestId, slots)
     const chunks = this.keysOf(tokens)
+    const hashSeconds = (performance.now() - before) / 1000
     const keys = chunks.map(({key}) => key)
     const known = leastTokens > 0 ? await this.#find(keys, null) : keys.length
     const isWorthIt = (chunks[known - 1]?.chunk.end ?? 0) >= leastTokens
+    let scatterMs = 0
     const intoSlots = ({bytes}: MemoryObject, index: number): void => {
       const {start, end} = chunks[index]!.chunk
+      const began = performance.now()
       this.kv.scatter(slots.slice(start, end), bytes)
+      scatterMs += performance.now() - began
     }
     const objects = isWorthIt ? await this.store.retrieve(keys, intoSlots) : []
     for (const object of objects) object.release()
     const hitTokens = chunks[objects.length - 1]?.chunk.end ?? 0
     this.#count({retrieveRequests: 1, requestedTokens: tokens.length, hitTokens})
     const seconds = (performance.now() - before) / 1000
-    for (const observer of this.#observers) observer.retrieved(seconds, hitTokens, hitTokens / tokens.length)
+    const parts = {hashSeconds, scatterSeconds: scatterMs / 1000}
+    for (const observer of this.#observers)
+      observer.retrieved(seconds, hitTokens, hitTokens / tokens.length, parts)
     this.#observeChunks(tokens, requestId, before)
     return hitTokens
   }
@@ -214,7 +232,7 @@ export class EmbeddedWorker {
     this.#count({retrieveRequests: 1, requestedTokens: tokens.length - start, hitTokens})
     const seconds = (performance.now() - before) / 1000
     for (const observer of this.#observers)
-      observer.retrieved(seconds, hitTokens, hitTokens / (tokens.length - start))
+      observer.retrieved(seconds, hitTokens, hitTokens / (tokens.length - start), null)
     this.#observeChunks(tokens, 'engine', before)
     if (isWorthIt) return {start, end, objects}
     for (const object of objects) object.release()

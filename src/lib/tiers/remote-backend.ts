@@ -61,18 +61,6 @@ export class RemoteBackend implements StorageBackend {
     }
   }
 
-  /** Round trip of a ping, ms; null when it fails. */
-  async pingMs(): Promise<number | null> {
-    const before = performance.now()
-    try {
-      await this.#inTime(this.#options.connector.ping())
-      return performance.now() - before
-    } catch (error) {
-      this.#health.failed(error)
-      return null
-    }
-  }
-
   knows(key: ChunkKey): boolean {
     return this.#queue.has(key)
   }

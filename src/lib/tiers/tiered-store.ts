@@ -116,7 +116,7 @@ export class TieredStore {
     return true
   }
 
-  /** Stores chunks, from the first one on until memory runs out. */
+  /** Stores chunks, from the first one on until memory runs out. @throws what `fill` throws; chunks before stay stored */
   store(chunks: readonly ChunkToStore[]): Stored {
     const tiers = this.#taking('store').filter(
       ({name}) => this.#options.storeLocation === null || name === this.#options.storeLocation,
@@ -132,7 +132,12 @@ export class TieredStore {
       if (object === null) {
         object = this.cpu.allocate(layout)
         if (object === null) break
-        fill(object.bytes)
+        try {
+          fill(object.bytes)
+        } catch (error) {
+          object.release()
+          throw error
+        }
         newChunks++
       }
       const taken = tiers.map(tier => tier.put(key, object))

@@ -1,8 +1,22 @@
 /** What a metrics page records as it happens; a worker calls it, never waits for it. Seconds, tokens, shares 0 to 1. */
 export interface CacheObserver {
-  stored(seconds: number, tokens: number): void
-  retrieved(seconds: number, tokens: number, hitShare: number): void
+  stored(seconds: number, tokens: number, parts: StoreParts): void
+  /** @param parts null where pages are filled later, by who asked */
+  retrieved(seconds: number, tokens: number, hitShare: number, parts: RetrieveParts | null): void
   lookedUp(seconds: number): void
+}
+
+/** Where the time of a store went. */
+interface StoreParts {
+  readonly hashSeconds: number
+  readonly gatherSeconds: number
+  readonly putSeconds: number
+}
+
+/** Where the time of a retrieve went, beside reading. */
+interface RetrieveParts {
+  readonly hashSeconds: number
+  readonly scatterSeconds: number
 }
 
 /** Totals since start. */

@@ -114,12 +114,36 @@ export function cacheSeries(registers: Registry[], figures: CacheFigures): {rese
   const retrieveSpeed = histogram('retrieve_speed', 'Tokens a second of a retrieve.', TOKENS_PER_SECOND)
   const hitRate = histogram('request_cache_hit_rate', 'Share of a retrieve that was loaded.', SHARES)
   const toLookup = histogram('time_to_lookup', 'Seconds of a lookup.', LOOKUP_SECONDS)
+  const storeHash = histogram('store_process_tokens_time', 'Seconds of hashing for a store.', LOOKUP_SECONDS)
+  const storeGather = histogram(
+    'store_from_gpu_time',
+    'Seconds of reading pages for a store.',
+    LOOKUP_SECONDS,
+  )
+  const storePut = histogram('store_put_time', 'Seconds of giving a store to the tiers.', LOOKUP_SECONDS)
+  const retrieveHash = histogram(
+    'retrieve_process_tokens_time',
+    'Seconds of hashing for a retrieve.',
+    LOOKUP_SECONDS,
+  )
+  const retrieveScatter = histogram(
+    'retrieve_to_gpu_time',
+    'Seconds of writing pages for a retrieve.',
+    LOOKUP_SECONDS,
+  )
   figures.observe({
-    stored(seconds, tokens) {
+    stored(seconds, tokens, {hashSeconds, gatherSeconds, putSeconds}) {
+      storeHash.observe(labels, hashSeconds)
+      storeGather.observe(labels, gatherSeconds)
+      storePut.observe(labels, putSeconds)
       toStore.observe(labels, seconds)
       if (tokens > 0 && seconds > 0) storeSpeed.observe(labels, tokens / seconds)
     },
-    retrieved(seconds, tokens, hitShare) {
+    retrieved(seconds, tokens, hitShare, parts) {
+      if (parts !== null) {
+        retrieveHash.observe(labels, parts.hashSeconds)
+        retrieveScatter.observe(labels, parts.scatterSeconds)
+      }
       toRetrieve.observe(labels, seconds)
       hitRate.observe(labels, hitShare)
       if (tokens > 0 && seconds > 0) retrieveSpeed.observe(labels, tokens / seconds)
@@ -132,6 +156,7 @@ export function cacheSeries(registers: Registry[], figures: CacheFigures): {rese
     reset() {
       figures.reset()
       for (const one of [toStore, storeSpeed, toRetrieve, retrieveSpeed, hitRate, toLookup]) one.reset()
+      for (const one of [storeHash, storeGather, storePut, retrieveHash, retrieveScatter]) one.reset()
     },
   }
 }

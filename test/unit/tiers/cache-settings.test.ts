@@ -1,10 +1,13 @@
-import {readdirSync, readFileSync} from 'node:fs'
+import {readdirSync, readFileSync, writeFileSync} from 'node:fs'
 import {join} from 'node:path'
 import {expect} from 'chai'
-import {CacheSettings} from '../../../src/lib/tiers/cache-settings.js'
+import {silentLogger} from '../../../src/lib/foundation/index.js'
+import {CacheSettings, loadCacheSettings} from '../../../src/lib/tiers/cache-settings.js'
 import {INERT_SETTINGS, SETTING_NAMES} from '../../../src/lib/tiers/setting-definitions.js'
 import {openSmallWorker} from '../../support/cache-worker.js'
 import {repositoryRoot} from '../../support/cli.js'
+import {rejection} from '../../support/rejection.js'
+import {temporaryFolder} from '../../support/temporary.js'
 
 /** Everything that could use a setting. */
 function sources(folder: string): string {
@@ -18,10 +21,62 @@ function sources(folder: string): string {
 }
 
 describe('the settings of a cache worker', () => {
+  const folder = temporaryFolder()
   it('change something, or stand in the list of those that do not', () => {
     const code = sources(join(repositoryRoot, 'src'))
     const unused = SETTING_NAMES.filter(name => !new RegExp(`['"]${name}['"]`).test(code))
     expect(unused).to.deep.equal([...INERT_SETTINGS])
+  })
+
+  for (const [name, value, expected] of [
+    ['CHUNK_SIZE', '128', 128],
+    ['CHUNK_SIZE', '"128"', 128],
+    ['CHUNK_SIZE', '1.5', undefined],
+    ['CHUNK_SIZE', '-1', undefined],
+    ['MAX_LOCAL_CPU_SIZE', '0.5', 0.5],
+    ['MAX_LOCAL_CPU_SIZE', 'Infinity', undefined],
+    ['LOCAL_CPU', 'True', true],
+    ['LOCAL_CPU', '1', true],
+    ['LOCAL_CPU', 'yes', false],
+    ['LOCAL_DISK', "'/kv'", '/kv'],
+    ['LOCAL_DISK', '', null],
+    ['CACHE_POLICY', 'lfu', 'LFU'],
+    ['CACHE_POLICY', 'BEST', undefined],
+    ['RETRIEVE_LOCATIONS', 'LocalCPUBackend, RemoteBackend', ['LocalCPUBackend', 'RemoteBackend']],
+    ['LMCACHE_WORKER_PORTS', '1,2', [1, 2]],
+    ['LMCACHE_WORKER_PORTS', '1,b', undefined],
+    ['EXTRA_CONFIG', '{"save_chunk_meta": false}', {save_chunk_meta: false}],
+    ['EXTRA_CONFIG', '[1]', undefined],
+  ] as const) {
+    it(`read LMCACHE_${name}=${value}${expected === undefined ? ' not' : ''}, as upstream does`, async () => {
+      const read = loadCacheSettings(null, {[`LMCACHE_${name}`]: value}, silentLogger)
+      if (expected === undefined)
+        expect(await rejection(read)).to.have.property('code', 'CACHE_CONFIG_INVALID')
+      else expect((await read).shown([name.toLowerCase()])).to.deep.equal({[name.toLowerCase()]: expected})
+    })
+  }
+
+  it('have older names in files, and unknown keys are told with their line', async () => {
+    const file = join(folder(), 'lmcache.yaml')
+    writeFileSync(
+      file,
+      'controller_url: a:1\nlmcache_worker_port: 8\nplugin_locations: [x]\nexternal_backends: y\nnothing: 1\n',
+    )
+    const warnings: string[] = []
+    const logger = {...silentLogger, warn: (text: string) => void warnings.push(text)}
+    const settings = await loadCacheSettings(file, {LMCACHE_CONTROLLER_PULL_URL: 'b:2'}, logger)
+    expect(
+      settings.shown([
+        'controller_pull_url',
+        'lmcache_worker_ports',
+        'runtime_plugin_locations',
+        'storage_plugins',
+      ]),
+    ).to.deep.equal({
+      ...{controller_pull_url: 'b:2', lmcache_worker_ports: [8]},
+      ...{runtime_plugin_locations: ['x'], storage_plugins: ['y']},
+    })
+    expect(warnings).to.deep.equal([`${file}:5: nothing is not known and ignored`])
   })
 
   it('are warned of when they are set and change nothing, at the start and later', async () => {
