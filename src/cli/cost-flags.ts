@@ -1,13 +1,14 @@
 import {Flags, type Interfaces} from '@oclif/core'
-import {ConfigurationError, parseDurationMs} from '../lib/foundation/index.js'
-import type {Pricing} from '../lib/runs/index.js'
+import type {PriceWish} from '../lib/cost/index.js'
+import {ConfigurationError, KvctlError, parseDurationMs} from '../lib/foundation/index.js'
 
 const COST = 'COST'
 
 /** What a deployment holds and what that costs. */
 export const costFlags = {
   'gpu-type': Flags.string({
-    description: 'GPU product to price, such as A100-80GB or NVIDIA-A100-SXM4-40GB-MIG-1g.5gb',
+    description:
+      'GPU product to price, such as A100-80GB or NVIDIA-A100-SXM4-40GB-MIG-1g.5gb (default: the GPUs that served)',
     helpGroup: COST,
     helpValue: 'NAME',
   }),
@@ -44,26 +45,50 @@ export function namesPrices(flags: Partial<CostFlags>): boolean {
 }
 
 /**
- * What the deployment named by the flags holds, with prices.
+ * What the flags say of a deployment and its prices.
  *
- * @throws ConfigurationError when the price file cannot be read, or when something has no price
+ * @throws ConfigurationError when the price file or the list of resources cannot be read
  */
-export async function pricingOfFlags(flags: CostFlags): Promise<Pricing> {
-  const {loadPriceList, parseResources, priceResources} = await import('../lib/cost/index.js')
+export async function priceWishOf(flags: CostFlags): Promise<PriceWish> {
+  const {loadPriceList, parseResources} = await import('../lib/cost/index.js')
   const resources = parseResources(flags.resources ?? '')
   const {list, warnings} = await loadPriceList(
     flags['cost-config'] ?? (process.env['KVMINI_COST_CONFIG'] || null),
   )
-  return priceResources(
-    {
+  return {
+    ...{
       gpuType: flags['gpu-type'] ?? null,
       resources,
       region: flags.region ?? null,
       isSpot: flags.spot,
+      list,
     },
-    list,
-    warnings,
-  )
+    notes: warnings.map(message => ({code: 'price_list', message})),
+  }
+}
+
+/**
+ * What a run to come is priced with: what the flags say, or the prices that lie ready; null when neither is there.
+ *
+ * @param warn told why prices that lie ready, but were not asked for, cannot be used
+ * @throws ConfigurationError when what was asked for has no price
+ */
+export async function runPricesOf(
+  flags: CostFlags,
+  warn: (message: string) => void,
+): Promise<PriceWish | null> {
+  const {EXAMPLE_PRICES, requirePriceable} = await import('../lib/cost/index.js')
+  const isAsked = namesPrices(flags)
+  try {
+    const wish = await priceWishOf(flags)
+    if (!isAsked && wish.list === EXAMPLE_PRICES) return null
+    requirePriceable(wish)
+    return wish
+  } catch (error) {
+    if (isAsked || !(error instanceof KvctlError)) throw error
+    warn(`the run will not be priced: ${error.message}`)
+    return null
+  }
 }
 
 /** Hours: a bare number, or a duration such as `90m` or `7d`. */

@@ -1,6 +1,6 @@
 import {moneyText} from '../lib/cost/index.js'
 import {formatDurationMs} from '../lib/foundation/index.js'
-import type {Pricing, RunResults} from '../lib/runs/index.js'
+import type {PricedGpus, Pricing, RunResults} from '../lib/runs/index.js'
 
 /** What a run cost and what an hour of its deployment costs, for a terminal. */
 export function runCostSummary(results: RunResults, pricing: Pricing): string {
@@ -22,27 +22,24 @@ export function runCostSummary(results: RunResults, pricing: Pricing): string {
 /** What a deployment costs that stands for some hours. */
 export function standingCostSummary(
   hours: number,
-  total: number,
+  total: number | null,
   cost: Pick<RunResults['cost'], 'hourly_cost' | 'breakdown'>,
   pricing: Pricing,
 ): string {
-  return [`${moneyText(total, 2, pricing.currency)} for ${hours} h`, '', ...holdingRows(pricing, cost)].join(
-    '\n',
-  )
+  const amount = total === null ? 'N/A' : moneyText(total, 2, pricing.currency)
+  return [`${amount} for ${hours} h`, '', ...holdingRows(pricing, cost)].join('\n')
 }
 
 function holdingRows(
   pricing: Pricing,
   {hourly_cost: total, breakdown}: Pick<RunResults['cost'], 'hourly_cost' | 'breakdown'>,
 ): string[] {
-  const {gpu, cpu, memory, overhead_fraction: overhead} = pricing
+  const {gpus, cpu, memory, overhead_fraction: overhead} = pricing
   const each = (price: number): string => moneyText(price, 4, pricing.currency)
+  const gpuText = ({product, count, hourly, ...found}: PricedGpus): string =>
+    `${count} × ${product}${hourly === null ? ', of unknown price' : ` at ${each(hourly)} (${priceOf(found)})`}`
   const rows: [string, string | null, string][] = [
-    [
-      'GPU',
-      breakdown.gpu,
-      gpu ? `${gpu.count} × ${gpu.product} at ${each(gpu.hourly)} (${priceOf(gpu)})` : '',
-    ],
+    ['GPU', breakdown.gpu, gpus.map(gpuText).join('; ')],
     ['CPU', breakdown.cpu, cpu ? `${cpu.cores} cores at ${each(cpu.hourly_per_core)}` : ''],
     ['Memory', breakdown.memory, memory ? `${memory.gib} GiB at ${each(memory.hourly_per_gib)}` : ''],
   ]
@@ -53,8 +50,11 @@ function holdingRows(
   ]
 }
 
-function priceOf({price_rule: rule, price_entry: entry}: NonNullable<Pricing['gpu']>): string {
-  return rule === 'exact' || rule === 'same model' ? entry : rule
+function priceOf({
+  price_rule: rule,
+  price_entry: entry,
+}: Pick<PricedGpus, 'price_rule' | 'price_entry'>): string {
+  return entry !== null && (rule === 'exact' || rule === 'same model') ? entry : rule
 }
 
 function amountRow(name: string, amount: string, meaning: string): string {

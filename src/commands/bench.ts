@@ -1,6 +1,6 @@
 import {join} from 'node:path'
 import {Flags} from '@oclif/core'
-import {costFlags, namesHoldings, namesPrices, pricingOfFlags} from '../cli/cost-flags.js'
+import {costFlags, namesPrices, runPricesOf} from '../cli/cost-flags.js'
 import {apiKeyOf} from '../cli/api-key.js'
 import {LoadCommand} from '../cli/load-command.js'
 import {planText} from '../cli/plan-summary.js'
@@ -10,9 +10,10 @@ import {promUrlFlag, promUrlOf, recordPrometheus, requirePrometheus} from '../cl
 import {missedRules, validationLines} from '../cli/validation-lines.js'
 import type {FoundService} from '../cli/cluster-service.js'
 import type {BenchOutcome, PlanJson} from '../lib/bench/index.js'
+import type {PriceWish} from '../lib/cost/index.js'
 import type {GateJson, GateVerdict} from '../lib/gate/index.js'
 import {ConfigurationError, formatSize, NetworkError} from '../lib/foundation/index.js'
-import type {Pricing, RunDirectory, RunResults} from '../lib/runs/index.js'
+import type {RunDirectory, RunResults} from '../lib/runs/index.js'
 
 interface BenchResult extends RunResults {
   readonly run_dir: string
@@ -22,7 +23,9 @@ interface BenchResult extends RunResults {
 
 /** What is to be done with a run once it is measured. */
 interface Wishes {
-  readonly pricing: Pricing | null
+  readonly prices: PriceWish | null
+  /** By flags, and not only by a price file that lies ready. */
+  readonly arePricesAsked: boolean
   readonly allowsInconclusive: boolean
   readonly bundlePath: string | null
   readonly prometheus: string | null
@@ -93,10 +96,7 @@ export default class Bench extends LoadCommand {
     }
     const apiKey = apiKeyOf(flags['api-key'], ['KVCTL_API_KEY', 'KVMINI_API_KEY', 'OPENAI_API_KEY'])
     const ask = await this.ask(await this.#locate(parsed, notes.namespace, apiKey), notes, apiKey)
-    const pricing = namesHoldings(flags) ? await pricingOfFlags(flags) : null
-    if (pricing === null && namesPrices(flags)) {
-      this.note('Warning: the run is not priced: --gpu-type or --resources says what the server holds')
-    }
+    const prices = await runPricesOf(flags, message => this.note(`Warning: ${message}`))
     if (flags['dry-run']) {
       const {planJson} = await import('../lib/bench/index.js')
       const shown = planJson(ask)
@@ -104,7 +104,8 @@ export default class Bench extends LoadCommand {
       return shown
     }
     const wishes = {
-      ...{pricing, allowsInconclusive: flags['allow-inconclusive'], bundlePath: flags.bundle ?? null},
+      ...{prices, arePricesAsked: namesPrices(flags)},
+      ...{allowsInconclusive: flags['allow-inconclusive'], bundlePath: flags.bundle ?? null},
       prometheus: promUrlOf(flags['prom-url']),
       isInsecure: flags.insecure,
     }
@@ -166,15 +167,24 @@ export default class Bench extends LoadCommand {
     if (prometheus !== null && isPrometheusAsked) await requirePrometheus(prometheus, isInsecure, this.signal)
   }
 
+  async #price(run: RunDirectory, {prices, arePricesAsked}: Wishes): Promise<void> {
+    if (prices === null) return
+    const {priceRun} = await import('../lib/cost/index.js')
+    if ((await priceRun(run, prices)) !== null || !arePricesAsked) return
+    this.note(
+      'Warning: the run is not priced: no GPU was seen to serve it, and neither --gpu-type nor --resources says what the server holds',
+    )
+  }
+
   /** Analysis and report follow even when the run was stopped: what was measured is worth reading. */
   async #conclude(outcome: BenchOutcome, wishes: Wishes): Promise<BenchResult> {
-    const {pricing, allowsInconclusive} = wishes
+    const {allowsInconclusive} = wishes
     const {run, url, wasStopped, outcomes} = outcome
     if (outcomes.size === 0) this.tellStop(outcome)
-    const {RUN_FILES, writePricing} = await import('../lib/runs/index.js')
+    const {RUN_FILES} = await import('../lib/runs/index.js')
     const {analyzeRun} = await import('../lib/analysis/index.js')
     const {runVerdict} = await import('../lib/bench/index.js')
-    if (pricing !== null) await writePricing(run, pricing)
+    await this.#price(run, wishes)
     if (outcomes.size > 0 && !wasStopped) await this.#askPrometheus(run, wishes)
     const {results} = await analyzeRun(run)
     const report = await this.#report(run)

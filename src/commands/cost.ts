@@ -1,10 +1,11 @@
-import {Flags} from '@oclif/core'
-import {costFlags, hoursFlag, namesHoldings, namesPrices, pricingOfFlags} from '../cli/cost-flags.js'
+import {Flags, type Interfaces} from '@oclif/core'
+import {costFlags, hoursFlag, namesHoldings, namesPrices, priceWishOf} from '../cli/cost-flags.js'
 import {runDirFlag, runDirOf} from '../cli/flags.js'
 import {KvctlCommand} from '../cli/kvctl-command.js'
 import {createReadingLine} from '../cli/reading-line.js'
-import {NetworkError} from '../lib/foundation/index.js'
-import type {Pricing, RunResults, RunWarning} from '../lib/runs/index.js'
+import {gpusHere, type GpusHere} from '../cli/gpus-here.js'
+import {ConfigurationError, NetworkError} from '../lib/foundation/index.js'
+import type {Pricing, RunDirectory, RunResults, RunWarning} from '../lib/runs/index.js'
 
 /** The run's part of `results.json` that has to do with money. */
 interface RunCostJson extends Pick<
@@ -26,7 +27,8 @@ interface StandingCostJson {
   readonly cost: RunResults['cost']
   readonly cost_currency: string
   readonly duration_hours: number
-  readonly total_cost: number
+  /** Null where a price is unknown. */
+  readonly total_cost: number | null
   /** Null: no cluster was asked. */
   readonly pods: null
   readonly pricing: Pricing
@@ -38,9 +40,11 @@ export default class Cost extends KvctlCommand {
     'Prices what a deployment holds (GPUs, cores, memory). For a run it writes pricing.json beside the requests and the cost into results.json; kvctl analyze finds the same later.',
     'A run that is priced already is shown again when nothing is said.',
     'With --duration it prices those hours, busy or idle, and touches no run.',
-    'A GPU is found by exact name, else by model and memory size as whole words; a MIG slice costs its share.',
+    'Without --gpu-type the GPUs that served name the price: those that the run recorded, else those of this machine.',
+    'The price of a GPU is found by its exact name, else by model and memory size as whole words; a MIG slice costs its share. One that the price file does not know costs N/A, under --json null.',
   ].join('\n')
   static override examples = [
+    '<%= config.bin %> <%= command.id %>',
     '<%= config.bin %> <%= command.id %> --gpu-type NVIDIA-A100-SXM4-80GB',
     '<%= config.bin %> <%= command.id %> --run-dir runs/2026-01-31_14-30-15 --gpu-type H100-80GB --resources cpu=8,memory=64Gi,gpu=2 --cost-config cost.yaml',
     '<%= config.bin %> <%= command.id %> --duration 720 --gpu-type A10 --resources cpu=2,memory=12Gi,gpu=1 --json',
@@ -61,13 +65,13 @@ export default class Cost extends KvctlCommand {
     const {flags} = await this.parse(Cost)
     const {namespace, service} = flags
     this.#requireNoCluster(service, namespace, namesHoldings(flags))
-    if (flags.duration !== undefined) return this.#standing(flags.duration, await pricingOfFlags(flags))
+    if (flags.duration !== undefined) return this.#standing(flags.duration, await this.#pricing(flags, null))
     const {openRunDirectory, readPricing, writePricing} = await import('../lib/runs/index.js')
     const {analyzeRun, EmptyRunError} = await import('../lib/analysis/index.js')
     const reading = createReadingLine()
     const run = await reading.watch(await openRunDirectory(runDirOf(flags['run-dir'])))
     const known = namesPrices(flags) ? null : await readPricing(run)
-    const pricing = known ?? (await pricingOfFlags(flags))
+    const pricing = known ?? (await this.#pricing(flags, run))
     await writePricing(run, pricing)
     const {results} = await analyzeRun(run, {namespace, service}).finally(() => reading.end())
     if (results.requests.total === 0) throw new EmptyRunError(run.path)
@@ -107,6 +111,44 @@ export default class Cost extends KvctlCommand {
     }
   }
 
+  /** @param run null prices what stands on this machine */
+  async #pricing(flags: CostFlags, run: RunDirectory | null): Promise<Pricing> {
+    const {priceResources, seenByRun} = await import('../lib/cost/index.js')
+    const {list, notes, ...holdings} = await priceWishOf(flags)
+    const recorded = run && (await seenByRun(run))
+    if (recorded !== null || holdings.gpuType !== null || holdings.resources.gpus === 0)
+      return priceResources({...holdings, seen: recorded}, list, notes)
+    const here = run === null ? await gpusHere([], this.signal) : await this.#gpusBehind(run)
+    if ('kinds' in here) {
+      const now = {
+        code: 'gpus_of_machine',
+        message: 'the run recorded no GPU: those of this machine now are priced',
+      }
+      const seen = {...here, notes: run === null ? [] : [now]}
+      return priceResources({...holdings, seen}, list, notes)
+    }
+    try {
+      return priceResources({...holdings, seen: null}, list, notes)
+    } catch (error) {
+      if (!(error instanceof ConfigurationError) || error.code !== 'RESOURCES_MISSING') throw error
+      throw new ConfigurationError(error.code, `${error.message}: ${here.why}`, {
+        suggestions: error.suggestions,
+      })
+    }
+  }
+
+  /** For a run whose samples hold no GPU: those of this machine, if its server was here. */
+  async #gpusBehind(run: RunDirectory): Promise<GpusHere> {
+    const {readMeta} = await import('../lib/runs/index.js')
+    const meta = await readMeta(run).catch(() => null)
+    if (meta?.server?.is_embedded === true)
+      return {why: "kvctl's own engine, which served the run, uses no GPU"}
+    const urls = meta?.urls.length === 0 ? [meta.url] : (meta?.urls ?? [])
+    const known = urls.filter(url => url !== null)
+    if (known.length === 0) return {why: 'the run does not say where its server was'}
+    return gpusHere(known, this.signal)
+  }
+
   #warn(warnings: readonly RunWarning[]): void {
     for (const {message} of warnings) this.note(`Warning: ${message}`)
   }
@@ -121,3 +163,5 @@ export default class Cost extends KvctlCommand {
     )
   }
 }
+
+type CostFlags = Interfaces.InferredFlags<typeof costFlags>

@@ -1,13 +1,14 @@
 import {join} from 'node:path'
 import {Flags, type Interfaces} from '@oclif/core'
-import {costFlags, namesHoldings, pricingOfFlags} from '../cli/cost-flags.js'
+import {costFlags, runPricesOf} from '../cli/cost-flags.js'
 import {countFlag, decimalFlag, durationFlag} from '../cli/flags.js'
 import {apiKeyOf} from '../cli/api-key.js'
 import {LoadCommand, type ParsedLoad} from '../cli/load-command.js'
 import {kneeText, sweepText} from '../cli/sweep-summary.js'
+import type {PriceWish} from '../lib/cost/index.js'
 import {ConfigurationError, REMOVED, withoutSecretWords, withoutUrlSecrets} from '../lib/foundation/index.js'
 import type {Objective} from '../lib/gate/index.js'
-import type {Pricing, RunResults} from '../lib/runs/index.js'
+import type {RunResults} from '../lib/runs/index.js'
 import type {Axis, KneeSearch, PointSummary, SweepFile, SweepPoint, SweepWatcher} from '../lib/sweep/index.js'
 
 interface SweepJson extends SweepFile {
@@ -19,7 +20,7 @@ interface SweepJson extends SweepFile {
 interface Setting {
   readonly parsed: ParsedLoad
   readonly apiKey: string | null
-  readonly pricing: Pricing | null
+  readonly prices: PriceWish | null
 }
 
 export default class Sweep extends LoadCommand {
@@ -78,8 +79,8 @@ export default class Sweep extends LoadCommand {
       : await this.#started(given)
     const parsed = given.flags.resume ? await this.#keepingWords(() => this.parse(Sweep, argv)) : given
     const apiKey = apiKeyOf(given.flags['api-key'], ['KVCTL_API_KEY', 'KVMINI_API_KEY', 'OPENAI_API_KEY'])
-    const pricing = namesHoldings(parsed.flags) ? await pricingOfFlags(parsed.flags) : null
-    const setting = {parsed, apiKey, pricing}
+    const prices = await runPricesOf(parsed.flags, message => this.note(`Warning: ${message}`))
+    const setting = {parsed, apiKey, prices}
     const measure = async (point: SweepPoint, runDir: string): Promise<RunResults> => {
       if (point.index > 1) await this.#coolDown(parsed.flags.cooldown)
       return this.#measurePoint(setting, point, runDir)
@@ -205,7 +206,7 @@ export default class Sweep extends LoadCommand {
   }
 
   async #measurePoint(
-    {parsed, apiKey, pricing}: Setting,
+    {parsed, apiKey, prices}: Setting,
     point: SweepPoint,
     runDir: string,
   ): Promise<RunResults> {
@@ -229,10 +230,9 @@ export default class Sweep extends LoadCommand {
     const plan = point.repetition === 1 ? ask.plan : planBench({...options, promptSeed}, workload)
     const outcome = await this.measure({...ask, plan}, runDir, flags.plain)
     if (outcome.wasStopped) this.signal.throwIfAborted()
-    const {writePricing} = await import('../lib/runs/index.js')
     const {analyzeRun} = await import('../lib/analysis/index.js')
     const {runVerdict} = await import('../lib/bench/index.js')
-    if (pricing !== null) await writePricing(outcome.run, pricing)
+    if (prices !== null) await (await import('../lib/cost/index.js')).priceRun(outcome.run, prices)
     const {results} = await analyzeRun(outcome.run)
     const failure = runVerdict(outcome.outcomes, outcome.url)
     if (failure !== null) throw failure

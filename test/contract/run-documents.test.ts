@@ -128,7 +128,7 @@ describe('the documents of a run', () => {
     await series.close()
     await writePricing(run, {
       ...{schema_version: 1, currency: 'USD', prices_from: 'cost.yaml', price_multiplier: 1},
-      gpu: {product: 'NVIDIA-A10', count: 1, hourly: 1.8, price_entry: 'NVIDIA-A10', price_rule: 'exact'},
+      gpus: [{product: 'NVIDIA-A10', count: 1, hourly: 1.8, price_entry: 'NVIDIA-A10', price_rule: 'exact'}],
       cpu: {cores: 9, hourly_per_core: 0.05},
       memory: {gib: 20, hourly_per_gib: 0.01},
       ...{overhead_fraction: 0, warnings: []},

@@ -1,4 +1,4 @@
-import {readFile} from 'node:fs/promises'
+import {readFile, writeFile} from 'node:fs/promises'
 import {join} from 'node:path'
 import {expect} from 'chai'
 import {EXIT} from '../../src/lib/foundation/index.js'
@@ -21,8 +21,15 @@ describeWith(['gcc|cc'], 'what kvctl bench sees of the server meanwhile', () => 
 
   const bench = async (...args: string[]) => {
     const run = join(folder(), 'run')
-    const own = ofGpu(1, {compute: `${engine.pid}:${2 ** 30}:-1:-1`})
-    const driver = standInDriver(folder(), {...bareDriver(2), ...fullGpu(0), ...fullGpu(1), ...own})
+    const other = ofGpu(0, {nvmlDeviceGetName: 'NVIDIA A10'})
+    const own = ofGpu(1, {
+      nvmlDeviceGetName: 'NVIDIA A100-SXM4-80GB',
+      compute: `${engine.pid}:${2 ** 30}:-1:-1`,
+    })
+    const driver = standInDriver(folder(), {
+      ...bareDriver(2),
+      ...{...fullGpu(0), ...other, ...fullGpu(1), ...own},
+    })
     const shared = ['bench', '--url', engine.url, '--warmup', '0', '--output-dir', run]
     const {code, stdout, stderr} = await runCli([...shared, '--ignore-eos', ...args], {
       cwd: folder(),
@@ -64,6 +71,19 @@ describeWith(['gcc|cc'], 'what kvctl bench sees of the server meanwhile', () => 
     expect([results.gpu_power_watts_avg, results.gpu_util_avg]).to.deep.equal([412.5, 85])
     expect(results.timeline.gpu_power_watts.filter(value => value !== null)).to.include(412.5)
     expect(results.resources.avg_cpu_usage).to.be.greaterThan(0)
+  })
+
+  it('price the run: an A100 that served costs no A10, and its name is found again without a driver', async () => {
+    engine = await startEngine('--no-segment')
+    const prices = join(folder(), 'prices.yaml')
+    await writeFile(prices, 'gpu: {NVIDIA-A10: 1, NVIDIA-A100-80GB: 5}\noverhead: {fraction: 0}\n')
+    const {run, results} = await bench('--requests', '8', '--max-tokens', '8', '--cost-config', prices)
+    expect(results.cost.hourly_cost).to.equal('$5.00')
+    expect(results.total_cost).to.be.closeTo((5 * results.window.seconds!) / 3600, 1e-9)
+    expect(results.cost_breakdown).to.include({gpu_hourly: 5, gpu_product_label: 'NVIDIA A100-SXM4-80GB'})
+    await writeFile(prices, 'gpu: {NVIDIA-A10: 1, NVIDIA-A100-80GB: 6}\noverhead: {fraction: 0}\n')
+    const again = await runCli(['cost', '--run-dir', run, '--cost-config', prices, '--json'])
+    expect(JSON.parse(again.stdout)).to.have.nested.property('cost.hourly_cost', '$6.00')
   })
 
   it('tells queueing when an engine is given more than it takes at once', async () => {

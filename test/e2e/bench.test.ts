@@ -230,7 +230,8 @@ describe('kvctl bench', function () {
     expect(results.validation).to.include({passed: true})
     const unknown = await bench('--dry-run', '--gpu-type', 'H200')
     expect(unknown.code).to.equal(2)
-    expect((await bench('--dry-run', '--cost-file', 'cost.yaml')).stderr).to.contain('the run is not priced')
+    const unseen = await bench('--url', server.url, '--requests', '2', '--cost-file', 'cost.yaml')
+    expect(unseen.stderr).to.contain('the run is not priced: no GPU was seen to serve it')
   })
 
   it('names what it does not find with 4', async () => {

@@ -2,6 +2,9 @@ import {readFileSync, writeFileSync} from 'node:fs'
 import {join} from 'node:path'
 import {expect} from 'chai'
 import {runCli, type CliResult} from '../support/cli.js'
+import {bareDriver, fullGpu, migGpu, ofGpu} from '../support/nvml/driver-facts.js'
+import {standInDriver, type Facts} from '../support/nvml/stand-in.js'
+import {describeWith} from '../support/requires.js'
 import {writeRunFixture} from '../support/run-fixture.js'
 import {temporaryFolder} from '../support/temporary.js'
 
@@ -20,7 +23,7 @@ describe('kvctl cost', () => {
   const folder = temporaryFolder()
 
   const cost = (...args: string[]): Promise<CliResult> =>
-    runCli(['cost', ...args], {cwd: folder(), env: {KVMINI_COST_CONFIG: ''}})
+    runCli(['cost', ...args], {cwd: folder(), env: {KVMINI_COST_CONFIG: '', KVCTL_NVML_PATH: '/no/driver'}})
   const fixture = async (): Promise<string> => {
     const options = {
       requests: 20,
@@ -85,7 +88,7 @@ describe('kvctl cost', () => {
         cwd: folder(),
         env: {KVMINI_COST_CONFIG: '', ...env},
       })
-      return (JSON.parse(stdout) as {pricing: {gpu: {hourly: number}}}).pricing.gpu.hourly
+      return (JSON.parse(stdout) as {pricing: {gpus: {hourly: number}[]}}).pricing.gpus[0]!.hourly
     }
     const file = (name: string, price: number): string => {
       writeFileSync(join(folder(), name), `gpu: {A10: ${price}}\n`)
@@ -143,7 +146,12 @@ describe('kvctl cost', () => {
       2,
       /has no price for 'H200'\n {2}Try: known are NVIDIA-A10, /,
     ],
-    ['nothing held', ['--duration', '1'], 2, /what the deployment holds is not said/],
+    [
+      'nothing held',
+      ['--duration', '1'],
+      2,
+      /what the deployment holds is not said: there is no usable NVIDIA driver library here/,
+    ],
     [
       'a price file that is not there',
       ['--duration', '1', '--gpu-type', 'A10', '--cost-config', 'no.yaml'],
@@ -181,5 +189,81 @@ describe('kvctl cost', () => {
     const {code, stderr} = await cost('--duration', '1', '--gpu-type', 'A10', '--cost-config', 'bad.yaml')
     expect(code).to.equal(2)
     expect(stderr).to.match(/^Error: bad\.yaml:4: cpu\.hourly_per_core: /)
+  })
+})
+
+describeWith(['gcc|cc'], 'kvctl cost by the GPUs of this machine', () => {
+  const folder = temporaryFolder()
+
+  const cost = (facts: Facts, ...args: string[]): Promise<CliResult> => {
+    writeFileSync(join(folder(), 'cost.yaml'), PRICES.replace('default: 1.50', 'NVIDIA-H100-80GB: 7'))
+    const {env} = standInDriver(folder(), facts)
+    return runCli(['cost', ...args], {cwd: folder(), env: {KVMINI_COST_CONFIG: '', ...env}})
+  }
+  const named = (index: number, name: string): Facts => ({
+    ...fullGpu(index),
+    ...ofGpu(index, {nvmlDeviceGetName: name}),
+  })
+
+  it('prices hours of all of them, each at its own price', async () => {
+    const facts = {...bareDriver(2), ...named(0, 'NVIDIA A10'), ...named(1, 'NVIDIA A100-SXM4-80GB')}
+    const {code, stdout, stderr} = await cost(facts, '--duration', '10')
+    expect(code).to.equal(0)
+    expect(stdout).to.match(/^\$66\.00 for 10 h$/m) // (1.10 + 4.90) · 1.1 · 10
+    expect(stdout).to.contain(
+      '1 × NVIDIA A10 at $1.1000 (NVIDIA-A10); 1 × NVIDIA A100-SXM4-80GB at $4.9000 (NVIDIA-A100-80GB)',
+    )
+    expect(stderr).to.equal('Warning: CPU and memory of the deployment are not said and cost nothing here\n')
+  })
+
+  it('prices MIG slices by their share', async () => {
+    const {stdout} = await cost({...bareDriver(1), ...migGpu(0)}, '--duration', '1', '--json')
+    const {total_cost, pricing} = JSON.parse(stdout) as {total_cost: number; pricing: {gpus: Json[]}}
+    expect(pricing.gpus.map(({product, hourly}) => [product, hourly])).to.deep.equal([
+      ['NVIDIA H100 80GB HBM3 MIG 1g.10gb', 7 / 7],
+      ['NVIDIA H100 80GB HBM3 MIG 2g.20gb', (7 * 2) / 7],
+    ])
+    expect(total_cost).to.be.closeTo((1 + 2) * 1.1, 1e-9)
+  })
+
+  it('leaves the price of one that the list does not know open, with the reason and what to do', async () => {
+    const facts = {...bareDriver(1), ...named(0, 'NVIDIA B300')}
+    const json = await cost(facts, '--duration', '1', '--resources', 'cpu=1,gpu=1', '--json')
+    expect(json.code).to.equal(0)
+    expect(JSON.parse(json.stdout)).to.deep.include({
+      total_cost: null,
+      cost: {
+        cost_per_1k_tokens: null,
+        hourly_cost: null,
+        breakdown: {gpu: null, cpu: '$0.04', memory: null},
+      },
+    })
+    const {stdout, stderr} = await cost(facts, '--duration', '1')
+    expect(stdout).to.match(/^N\/A for 1 h\n\nGPU, per hour +N\/A {3}1 × NVIDIA B300, of unknown price$/m)
+    expect(stderr).to.contain(
+      "Warning: cost.yaml has no price for 'NVIDIA B300': what it costs is unknown; list it in the file of --cost-config, or name another entry with --gpu-type\n",
+    )
+  })
+
+  it('prices a run that recorded none by those of its machine, and says so; never one of another machine', async () => {
+    const options = {requests: 5, warmupRequests: 0, concurrency: 1, tokens: 4, model: 'toy', failure: '503'}
+    const run = (await writeRunFixture(join(folder(), 'runs', 'one'), options)).path
+    const facts = {...bareDriver(1), ...named(0, 'NVIDIA A10')}
+    const change = (key: string, value: unknown): void => {
+      const path = join(run, 'meta.json')
+      writeFileSync(path, JSON.stringify({...(JSON.parse(readFileSync(path, 'utf8')) as Json), [key]: value}))
+    }
+    const own = await cost(facts, '--run-dir', run)
+    expect(own.code).to.equal(2)
+    expect(own.stderr).to.contain("is not said: kvctl's own engine, which served the run, uses no GPU\n")
+    change('server', null)
+    const {code, stdout, stderr} = await cost(facts, '--run-dir', run)
+    expect(code).to.equal(0)
+    expect(stdout).to.contain('GPU, per hour              $1.21   1 × NVIDIA A10 at $1.1000 (NVIDIA-A10)')
+    expect(stderr).to.contain('Warning: the run recorded no GPU: those of this machine now are priced\n')
+    change('url', 'http://192.0.2.1:8000')
+    const far = await cost(facts, '--run-dir', run, '--cost-config', 'cost.yaml')
+    expect(far.code).to.equal(2)
+    expect(far.stderr).to.contain('is not said: http://192.0.2.1:8000 is not on this machine\n')
   })
 })

@@ -9,6 +9,7 @@ import {
   readRequests,
   RUN_FILES,
   writeJsonAtomic,
+  type Pricing,
   type RunAnalysis,
   type RunDirectory,
   type RunMeta,
@@ -208,7 +209,7 @@ export async function computeRunFigures(
     instrument,
     client_limited: limits.length > 0,
     unavailable: unavailable(
-      pricing !== null,
+      whyUnpriced(pricing),
       resources.cpuCores === null && resources.gpuUtilization === null,
       energy.block.total_energy_wh === null,
     ),
@@ -316,13 +317,20 @@ function windowJson(windows: readonly MeasureWindow[]): RunResults['measure_wind
   }
 }
 
+/** Why the cost is null; null when it is known. */
+function whyUnpriced(pricing: Pricing | null): string | null {
+  if (pricing === null) return 'no prices were given'
+  if (pricing.gpus.every(({hourly}) => hourly !== null)) return null
+  return pricing.warnings.find(({code}) => code === 'gpu_price_unknown')?.message ?? 'a GPU has no price'
+}
+
 function unavailable(
-  isPriced: boolean,
+  costReason: string | null,
   areResourcesUnknown: boolean,
   isEnergyUnknown: boolean,
 ): Record<string, string> {
   return {
-    ...(!isPriced && {cost: 'no prices were given'}),
+    ...(costReason !== null && {cost: costReason}),
     ...(isEnergyUnknown && {energy: 'no counter of energy and no power was seen for 80 % of the run'}),
     ...(areResourcesUnknown && {resources: 'nothing looked at GPU, processor or memory of the server'}),
   }

@@ -42,23 +42,30 @@ export function costFigures(pricing: Pricing | null, output: RunOutput): CostFig
 }
 
 function breakdown(
-  {gpu, cpu, memory, overhead_fraction}: Pricing,
+  {gpus, cpu, memory, overhead_fraction}: Pricing,
   total: number | null,
   seconds: number | null,
 ): RunResults['cost_breakdown'] {
   const over = (count: number | undefined): number | null =>
     seconds === null || count === undefined ? null : exact(count * seconds)
+  const gpuCount = gpus.reduce((sum, {count}) => sum + count, 0)
   return {
     total_cost: exact(total),
-    gpu_seconds: over(gpu?.count),
+    gpu_seconds: gpus.length === 0 ? null : over(gpuCount),
     cpu_core_seconds: over(cpu?.cores),
     mem_gib_seconds: over(memory?.gib),
-    gpu_hourly: exact(gpu?.hourly ?? null),
+    gpu_hourly: exact(meanHourly(gpus, gpuCount)),
     cpu_hourly_per_core: exact(cpu?.hourly_per_core ?? null),
     mem_hourly_per_gib: exact(memory?.hourly_per_gib ?? null),
     overhead_fraction,
-    gpu_product_label: gpu?.product ?? null,
+    gpu_product_label: gpus.length === 0 ? null : gpus.map(({product}) => product).join(', '),
   }
+}
+
+/** Of one GPU, so that it times `gpu_seconds` is what all of them cost; null where a price is unknown. */
+function meanHourly(gpus: Pricing['gpus'], count: number): number | null {
+  if (count === 0 || gpus.some(({hourly}) => hourly === null)) return null
+  return gpus.reduce((sum, gpu) => sum + gpu.count * gpu.hourly!, 0) / count
 }
 
 /** Twelve digits: hides the noise of binary fractions, and a price per token has no smallest unit to round to. */

@@ -28,6 +28,7 @@ export {
   type TransportKind,
 } from './load-worker.js'
 export {planJson, type PlanJson} from './plan-json.js'
+export {gpuSamples} from './look-json.js'
 export {createLiveRun, type LatelyMs, type LiveLook, type LiveRun} from './live-run.js'
 export {progressLine} from './progress.js'
 export type {ResumePoint} from './resume-point.js'
@@ -41,4 +42,5 @@ export {loadWorkerPath, type LoadProcess} from './run-load.js'
 export {runVerdict} from './run-verdict.js'
 export {dealOut, idsIn, missingList, requestsIn, wholeList, type SendList} from './send-list.js'
 export {workloadOf} from './workload-of.js'
+export {findServerParts} from './server-parts.js'
 export {wishesOfProfile} from './wishes-of-profile.js'

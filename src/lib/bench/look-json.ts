@@ -59,16 +59,19 @@ export function togetherOf(looks: readonly EngineCounts[]): EngineCounts {
  *
  * @param pids of the servers, to tell which GPUs are theirs
  */
-export function gpusJson(gpus: readonly GpuLook[], pids: readonly number[]): NonNullable<TimeSample['gpus']> {
+export function gpuSamples(
+  gpus: readonly GpuLook[],
+  pids: readonly number[],
+): NonNullable<TimeSample['gpus']> {
   const ours = new Set(pids)
-  const holds = ({processes, migDevices}: GpuLook): boolean =>
-    [...(processes ?? []), ...migDevices.flatMap(device => device.processes ?? [])].some(({pid}) =>
-      ours.has(pid),
-    )
+  const holds = ({processes}: Pick<GpuLook, 'processes'>): boolean =>
+    (processes ?? []).some(({pid}) => ours.has(pid))
+  const isServing = (gpu: GpuLook): boolean => holds(gpu) || gpu.migDevices.some(holds)
   // Where no process of theirs is seen on any, pids may mean something else here: then nobody knows.
-  const isAnySeen = gpus.some(holds)
+  const isAnySeen = gpus.some(isServing)
   return gpus.map(gpu => ({
     index: gpu.index,
+    name: gpu.name,
     utilization: gpu.utilizationPercent === null ? null : gpu.utilizationPercent / 100,
     memory_used_bytes: gpu.memoryUsedBytes ?? gpu.memoryUsedWithReservedBytes,
     memory_total_bytes: gpu.memoryTotalBytes,
@@ -76,6 +79,13 @@ export function gpusJson(gpus: readonly GpuLook[], pids: readonly number[]): Non
     temperature_celsius: gpu.temperatureCelsius,
     energy_joules: gpu.energyJoules,
     energy_source: gpu.energySource,
-    serves: isAnySeen ? holds(gpu) : null,
+    serves: isAnySeen ? isServing(gpu) : null,
+    ...(gpu.migDevices.length > 0 && {
+      mig_devices: gpu.migDevices.map(part => ({
+        index: part.index,
+        name: part.name,
+        serves: isAnySeen ? holds(part) : null,
+      })),
+    }),
   }))
 }

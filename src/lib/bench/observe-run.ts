@@ -14,7 +14,7 @@ import {readProcessUse} from '../processes/index.js'
 import type {TimeSample, TimeSeriesWriter} from '../runs/index.js'
 import type {SegmentStore} from '../segments/index.js'
 import type {BenchWatcher} from './bench-watcher.js'
-import {engineJson, gpusJson, togetherOf} from './look-json.js'
+import {engineJson, gpuSamples, togetherOf} from './look-json.js'
 import {findServerParts, type ServerParts} from './server-parts.js'
 
 /** A limit changes and is obeyed within a few hundred milliseconds; a look at 24 bytes costs nothing worth saving. */
@@ -223,7 +223,7 @@ async function segmentsJson(
 
 async function lookAtGpus(sampler: GpuSampler, {pids}: ServerParts, signal?: AbortSignal): Promise<Seen> {
   const {gpus} = await sampler.look(signal)
-  return gpus.length === 0 ? {} : {gpus: gpusJson(gpus, pids)}
+  return gpus.length === 0 ? {} : {gpus: gpuSamples(gpus, pids)}
 }
 
 function micros(value: number): number {

@@ -11,8 +11,8 @@ export interface GpuName {
 const VENDORS = new Set(['NVIDIA', 'AMD', 'TESLA', 'GEFORCE', 'INSTINCT', 'GPU'])
 const FORM_FACTOR = /^(?:SXM\d*|PCIE|HBM\d*E?)$/
 const MEMORY = /^(\d+)GI?B$/
-/** `1g.5gb`, `1g.10gb+me`, and Kubernetes' spelling of the latter, `1g.10gb.me`. */
-const MIG_PROFILE = /(?:^|[\s_-])(?:MIG[\s_-])?(\d+G\.\d+GB)(?:[+.]ME)?$/i
+/** `1g.5gb`, a compute instance of a part `1c.3g.40gb`, `1g.10gb+me`, and Kubernetes' spelling of the latter, `1g.10gb.me`. */
+const MIG_PROFILE = /(?:^|[\s_-])(?:MIG[\s_-])?((?:\d+C\.)?\d+G\.\d+GB)(?:[+.]ME)?$/i
 
 /**
  * Reads product names as NVML, Kubernetes node labels and price files write them: `NVIDIA-A100-SXM4-80GB`,

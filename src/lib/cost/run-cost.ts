@@ -2,30 +2,34 @@ import type {Pricing} from '../runs/index.js'
 
 const SECONDS_PER_HOUR = 3600
 
-/** Per hour, in the currency of the pricing; a resource that nobody counted is null. */
+/** Per hour, in the currency of the pricing; a resource that nobody counted, or whose price is unknown, is null. */
 export interface HourlyCost {
-  readonly total: number
+  /** Null where a price is unknown; what nobody counted costs nothing. */
+  readonly total: number | null
   readonly gpu: number | null
   readonly cpu: number | null
   readonly memory: number | null
 }
 
 /**
- * Cost of an hour: (GPUs · GPU price + cores · core price + GiB · GiB price) · (1 + overhead); each part carries its share of
+ * Cost of an hour: (Σ GPUs · GPU price + cores · core price + GiB · GiB price) · (1 + overhead); each part carries its share of
  * the overhead.
  *
  * @returns currency per hour
  * @see Siryoos/kserve-vllm-mini:cost_estimator.py
  */
-export function hourlyCost(pricing: Pricing): HourlyCost {
-  const {gpu, cpu, memory, overhead_fraction: overhead} = pricing
+export function hourlyCost({gpus, cpu, memory, overhead_fraction: overhead}: Pricing): HourlyCost {
   const loaded = (count: number, price: number): number => count * price * (1 + overhead)
+  const isUnknown = gpus.some(({hourly}) => hourly === null)
   const parts = {
-    gpu: gpu && loaded(gpu.count, gpu.hourly),
+    gpu:
+      gpus.length === 0 || isUnknown
+        ? null
+        : gpus.reduce((sum, {count, hourly}) => sum + loaded(count, hourly!), 0),
     cpu: cpu && loaded(cpu.cores, cpu.hourly_per_core),
     memory: memory && loaded(memory.gib, memory.hourly_per_gib),
   }
-  return {...parts, total: (parts.gpu ?? 0) + (parts.cpu ?? 0) + (parts.memory ?? 0)}
+  return {...parts, total: isUnknown ? null : (parts.gpu ?? 0) + (parts.cpu ?? 0) + (parts.memory ?? 0)}
 }
 
 /** What a run did for its money. */
@@ -54,7 +58,8 @@ export interface RunCost {
  * @see Siryoos/kserve-vllm-mini:cost_estimator.py
  */
 export function runCost(pricing: Pricing, {seconds, successes, ...tokens}: RunOutput): RunCost {
-  const total = seconds === null ? null : (hourlyCost(pricing).total * seconds) / SECONDS_PER_HOUR
+  const {total: hourly} = hourlyCost(pricing)
+  const total = seconds === null || hourly === null ? null : (hourly * seconds) / SECONDS_PER_HOUR
   const per = (count: number | null): number | null =>
     total === null || count === null || count === 0 ? null : total / count
   const thousands = (count: number | null): number | null => (count === null ? null : count / 1000)
@@ -69,7 +74,8 @@ export function runCost(pricing: Pricing, {seconds, successes, ...tokens}: RunOu
   }
 }
 
-/** Cost of keeping a deployment for so many hours, busy or idle. */
-export function standingCost(pricing: Pricing, hours: number): number {
-  return hourlyCost(pricing).total * hours
+/** Cost of keeping a deployment for so many hours, busy or idle; null where a price is unknown. */
+export function standingCost(pricing: Pricing, hours: number): number | null {
+  const {total} = hourlyCost(pricing)
+  return total === null ? null : total * hours
 }

@@ -30,7 +30,7 @@ export {
   type RunPart,
 } from './meta.js'
 export {readImported, writeImported} from './imported.js'
-export {pricingSchema, readPricing, writePricing, type Pricing} from './pricing.js'
+export {pricingSchema, readPricing, writePricing, type PricedGpus, type Pricing} from './pricing.js'
 export {
   clusterRecordSchema,
   readClusterRecord,
@@ -71,3 +71,4 @@ export {readRequests} from './read-requests.js'
 export {RequestCursor, UNKNOWN_COUNT, type RequestTable} from './request-table.js'
 export {readGaps, type GapsSummary} from './read-gaps.js'
 export {gpusOfServer, meanOfGpus, sumOfGpus} from './gpus-of-server.js'
+export {readWhoServed, ServedGpus, type GpuKind, type WhoServed} from './served-gpus.js'

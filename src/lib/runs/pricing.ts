@@ -19,24 +19,26 @@ export const pricingSchema = z.object({
   prices_from: z.string(),
   /** Region and spot factors, already in the prices below. */
   price_multiplier: z.number().positive(),
-  gpu: z
-    .object({
+  /** One entry a product; empty when no GPU is counted. */
+  gpus: z.array(
+    z.object({
       product: z.string(),
       /** GPUs, or slices of one. */
       count: amount,
-      /** Of one, per hour. */
-      hourly: amount,
+      /** Of one, per hour; null where the list has no price for it: `warnings` says why and what to do. */
+      hourly: amount.nullable(),
       /** Which entry of the price list gave the price, and how it was found. */
-      price_entry: z.string(),
+      price_entry: z.string().nullable(),
       price_rule: z.string(),
-    })
-    .nullable(),
+    }),
+  ),
   cpu: z.object({cores: amount, hourly_per_core: amount}).nullable(),
   memory: z.object({gib: amount, hourly_per_gib: amount}).nullable(),
   overhead_fraction: amount,
   warnings: z.array(z.object({code: z.string(), message: z.string()})),
 })
 export type Pricing = z.output<typeof pricingSchema>
+export type PricedGpus = Pricing['gpus'][number]
 
 /** @throws ResourceError `DISK_FULL`, `NOT_WRITABLE` */
 export async function writePricing(run: RunDirectory, pricing: Pricing): Promise<void> {

@@ -62,6 +62,8 @@ export const timeSampleSchema = z.looseObject({
     .array(
       z.looseObject({
         index: z.int(),
+        /** Product, as the driver names it. */
+        name: z.string().nullish(),
         /** 0–1 */
         utilization: z.number().nullable(),
         memory_used_bytes: z.number().nullable(),
@@ -73,6 +75,17 @@ export const timeSampleSchema = z.looseObject({
         energy_source: z.enum(['counter', 'integrated_power']).nullish(),
         /** Whether a process of the server holds memory on it; null where that cannot be seen. */
         serves: z.boolean().nullish(),
+        /** The parts of a GPU in MIG mode. */
+        mig_devices: z
+          .array(
+            z.looseObject({
+              index: z.int(),
+              /** Product and profile, such as `NVIDIA A100-SXM4-40GB MIG 1g.5gb`. */
+              name: z.string().nullable(),
+              serves: z.boolean().nullable(),
+            }),
+          )
+          .optional(),
       }),
     )
     .optional(),

@@ -21,7 +21,7 @@ const PRICING: Pricing = {
   currency: 'USD',
   prices_from: 'cost.yaml',
   price_multiplier: 1,
-  gpu: {product: 'NVIDIA-A10', count: 1, hourly: 1.5, price_entry: 'NVIDIA-A10', price_rule: 'exact'},
+  gpus: [{product: 'NVIDIA-A10', count: 1, hourly: 1.5, price_entry: 'NVIDIA-A10', price_rule: 'exact'}],
   cpu: {cores: 2, hourly_per_core: 0.04},
   memory: {gib: 12, hourly_per_gib: 0.005},
   overhead_fraction: 0.1,
@@ -102,6 +102,41 @@ describe('the cost in results.json', () => {
       breakdown: {gpu: '1.65 EUR', cpu: '0.09 EUR', memory: null},
     })
     expect(results.cost_breakdown).to.include({mem_gib_seconds: null, mem_hourly_per_gib: null})
+  })
+
+  it('of GPUs of two products is that of both, and their mean price says it again', async () => {
+    const run = await minute()
+    const [a10] = PRICING.gpus
+    const gpus = [
+      {...a10!, count: 2, hourly: 1},
+      {...a10!, product: 'L4', hourly: 0.4},
+    ]
+    await writePricing(run, {...PRICING, gpus, cpu: null, memory: null, overhead_fraction: 0})
+    const {results} = await analyzeRun(run)
+    expect(results.total_cost).to.be.closeTo(((2 * 1 + 1 * 0.4) * 60) / 3600, 1e-12)
+    expect(results.cost_breakdown).to.deep.include({
+      gpu_seconds: 3 * 60,
+      gpu_hourly: 0.8, // (2 · 1 + 0.4) / 3
+      gpu_product_label: 'NVIDIA-A10, L4',
+    })
+  })
+
+  it('is null with its reason where a GPU has no price, and what is known stands', async () => {
+    const run = await minute()
+    const message = "cost.yaml has no price for 'B300': what it costs is unknown"
+    const unknown = {product: 'B300', count: 1, hourly: null, price_entry: null, price_rule: 'unknown'}
+    const warnings = [{code: 'gpu_price_unknown', message}]
+    await writePricing(run, {...PRICING, gpus: [...PRICING.gpus, unknown], warnings})
+    const {results} = await analyzeRun(run)
+    expect(results).to.include({total_cost: null, cost_per_request: null, cost_per_1k_tokens: null})
+    expect(results.cost).to.deep.equal({
+      cost_per_1k_tokens: null,
+      hourly_cost: null,
+      breakdown: {gpu: null, cpu: '$0.09', memory: '$0.06'}, // 0.088 and 0.066: cents that add up to 0.15
+    })
+    expect(results.cost_breakdown).to.include({gpu_seconds: 2 * 60, gpu_hourly: null})
+    expect(results.unavailable).to.include({cost: message})
+    expect(resultsSchema.parse(JSON.parse(JSON.stringify(results)))).to.deep.equal(results)
   })
 
   it('is null with its reason where nobody priced the run', async () => {

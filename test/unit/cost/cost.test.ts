@@ -11,12 +11,13 @@ import {
   standingCost,
   type Holdings,
   type PriceList,
+  type SeenGpus,
 } from '../../../src/lib/cost/index.js'
 
 const WITH_DEFAULT: PriceList = {...EXAMPLE_PRICES, source: 'cost.yaml', gpuDefaultHourly: 1.5}
 
 function held(gpuType: string | null, resources: string, more: Partial<Holdings> = {}): Holdings {
-  return {gpuType, resources: parseResources(resources), region: null, isSpot: false, ...more}
+  return {gpuType, resources: parseResources(resources), region: null, isSpot: false, seen: null, ...more}
 }
 
 const GOLDEN = priceResources(held(null, 'gpu=1,cpu=2,memory=12Gi'), WITH_DEFAULT)
@@ -78,8 +79,8 @@ describe('the cost of an hour', () => {
     const list = {...WITH_DEFAULT, regionMultipliers: {eu: 1.2}, spotMultiplier: 0.5}
     const slices = held('A100-40GB', 'mig-1g.5gb=2,cpu=1', {region: 'eu', isSpot: true})
     const pricing = priceResources(slices, list)
-    expect(pricing.gpu).to.deep.include({product: 'A100-40GB-MIG-1g.5gb', count: 2})
-    expect(pricing.gpu?.hourly).to.be.closeTo((3.5 / 7) * 1.2 * 0.5, 1e-12)
+    expect(pricing.gpus[0]).to.deep.include({product: 'A100-40GB-MIG-1g.5gb', count: 2})
+    expect(pricing.gpus[0]?.hourly).to.be.closeTo((3.5 / 7) * 1.2 * 0.5, 1e-12)
     expect(pricing.cpu?.hourly_per_core).to.be.closeTo(0.04 * 1.2 * 0.5, 1e-12)
     expect(pricing.price_multiplier).to.be.closeTo(0.6, 1e-12)
   })
@@ -102,7 +103,9 @@ describe('the cost of an hour', () => {
 
   it('warns of a default GPU price and of every figure that the file does not give', () => {
     const list: PriceList = {...WITH_DEFAULT, assumed: ['cpu', 'memory', 'overhead']}
-    const {warnings} = priceResources(held('MI300X', 'cpu=1'), list, ['cost.yaml:9: odd'])
+    const {warnings} = priceResources(held('MI300X', 'cpu=1'), list, [
+      {code: 'price_list', message: 'cost.yaml:9: odd'},
+    ])
     expect(warnings.map(({code}) => code)).to.deep.equal([
       'price_list',
       'gpu_price_default',
@@ -112,6 +115,75 @@ describe('the cost of an hour', () => {
     expect(warnings[2]!.message).to.equal(
       "cost.yaml does not give cpu, overhead: kserve-vllm-mini's example is taken",
     )
+  })
+})
+
+describe('GPUs that were seen', () => {
+  const seen = (isSure: boolean, ...kinds: [product: string | null, count: number][]): SeenGpus => ({
+    kinds: kinds.map(([product, count]) => ({product, count})),
+    isSure,
+    notes: [{code: 'seen', message: 'seen'}],
+  })
+  const priced = (gpuType: string | null, resources: string, who: SeenGpus, list = EXAMPLE_PRICES) => {
+    const {gpus, warnings} = priceResources(held(gpuType, resources, {seen: who}), list)
+    return {
+      gpus: gpus.map(({product, count, hourly}) => [product, count, hourly]),
+      codes: warnings.map(({code}) => code),
+    }
+  }
+
+  it('count each at the price of its product: no A10 at that of an A100', () => {
+    const who = seen(true, ['NVIDIA A10', 2], ['NVIDIA A100-SXM4-80GB', 1])
+    expect(priced(null, '', who)).to.deep.equal({
+      gpus: [
+        ['NVIDIA A10', 2, 1.1],
+        ['NVIDIA A100-SXM4-80GB', 1, 4.9],
+      ],
+      codes: ['seen', 'resources_uncounted'],
+    })
+  })
+
+  it('in MIG mode cost the share of their profile', () => {
+    const who = seen(true, ['NVIDIA A100-SXM4-40GB MIG 1g.5gb', 2], ['NVIDIA A100-SXM4-40GB MIG 3g.20gb', 1])
+    expect(priced(null, '', who).gpus.map(([, count, hourly]) => [count, hourly])).to.deep.equal([
+      [2, 3.5 / 7],
+      [1, (3.5 * 3) / 7],
+    ])
+  })
+
+  it('name the product where only a count is said', () => {
+    expect(priced(null, 'gpu=3,cpu=1', seen(false, ['NVIDIA A10', 1])).gpus).to.deep.equal([
+      ['NVIDIA A10', 3, 1.1],
+    ])
+    expect(priced(null, 'mig-2g.10gb=2', seen(true, ['NVIDIA A100-PCIE-40GB', 1])).gpus).to.deep.equal([
+      ['NVIDIA A100-PCIE-40GB-MIG-2g.10gb', 2, 1],
+    ])
+  })
+
+  it('without a price are kept without, and say so', () => {
+    const {gpus, codes} = priced(null, 'cpu=1', seen(true, ['NVIDIA B300', 2], [null, 1]))
+    expect(gpus).to.deep.equal([
+      ['NVIDIA B300', 2, null],
+      ['unknown', 1, null],
+    ])
+    expect(codes).to.deep.equal(['seen', 'gpu_price_unknown', 'gpu_price_unknown', 'resources_uncounted'])
+    const of40or80 = priced(null, '', seen(true, ['NVIDIA A100', 1]))
+    expect(of40or80.gpus).to.deep.equal([['NVIDIA A100', 1, null]])
+    expect(priced(null, 'gpu=3', seen(true, ['NVIDIA A10', 1], ['NVIDIA A30', 1])).gpus).to.deep.equal([
+      ['unknown', 3, null],
+    ])
+  })
+
+  it('give way to what is said, which may be none', () => {
+    const who = seen(true, ['NVIDIA A10', 2])
+    expect(priced('H100', '', who)).to.deep.equal({
+      gpus: [['H100', 1, 6.5]],
+      codes: ['gpu_count_differs', 'resources_uncounted'],
+    })
+    expect(priced('H100', 'gpu=2', who).codes).to.not.include('gpu_count_differs')
+    expect(priced(null, 'gpu=0,cpu=1', who).gpus).to.deep.equal([])
+    // All GPUs of a machine are not those of a deployment that was said to hold two cores.
+    expect(priced(null, 'cpu=2', seen(false, ['NVIDIA A10', 8])).gpus).to.deep.equal([])
   })
 })
 

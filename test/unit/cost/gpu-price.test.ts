@@ -27,6 +27,7 @@ describe('names of GPUs', () => {
     ['NVIDIA A100-SXM4-80GB MIG 3g.40gb', 'A100', 80, '3g.40gb'],
     ['NVIDIA-H100-80GB-HBM3-MIG-1g.10gb.me', 'H100', 80, '1g.10gb'],
     ['H100-80GB-MIG-1g.10gb+me', 'H100', 80, '1g.10gb'],
+    ['NVIDIA A100-SXM4-40GB MIG 1c.3g.20gb', 'A100', 40, '1c.3g.20gb'],
   ] as const) {
     it(`${name} is ${family} with ${memoryGb ?? 'unknown'} GB${migProfile === null ? '' : `, slice ${migProfile}`}`, () => {
       expect(parseGpuName(name)).to.deep.equal({family, memoryGb, migProfile})
@@ -102,6 +103,7 @@ describe('the price of a GPU', () => {
     expect(slice('NVIDIA-A100-SXM4-40GB-MIG-1g.5gb')).to.equal(3.5 / 7)
     expect(slice('NVIDIA-A100-SXM4-80GB-MIG-3g.40gb')).to.equal((4.9 * 3) / 7)
     expect(slice('A100-40GB-MIG-7g.40gb')).to.equal(3.5)
+    expect(slice('A100-40GB-MIG-1c.3g.20gb')).to.equal(3.5 / 7)
     expect(slice('NVIDIA-A30-MIG-1g.6gb')).to.equal(1 / 4)
     expect(findGpuPrice('A100-40GB-MIG-2g.10gb', LIST).rule).to.equal('2/7 of NVIDIA-A100-40GB')
   })
