@@ -6,7 +6,6 @@ import {KvctlCommand} from '../cli/kvctl-command.js'
 import {promUrlFlag, promUrlOf, recordPrometheus} from '../cli/prometheus-flags.js'
 import {createReadingLine} from '../cli/reading-line.js'
 import {sloFlag, sloOf} from '../cli/slo-flag.js'
-import {validationLines} from '../cli/validation-lines.js'
 import {KvctlError} from '../lib/foundation/index.js'
 import type {RunDirectory, RunResults} from '../lib/runs/index.js'
 
@@ -54,7 +53,10 @@ files give the same bytes. Also reads requests.csv of kserve-vllm-mini. With --j
     }).finally(() => reading.end())
     for (const {message} of results.warnings) this.note(`Warning: ${message}`)
     if (results.requests.total === 0) throw new EmptyRunError(run.path)
-    if (results.validation) for (const line of validationLines(results.validation)) this.note(line)
+    if (results.validation) {
+      const {validationLines} = await import('../lib/gate/index.js')
+      for (const line of validationLines(results.validation)) this.note(line)
+    }
     const {runSummary} = await import('../cli/run-summary.js')
     this.log(`${runSummary(results)}\n\n${join(run.path, RUN_FILES.results)}\n${analysisPath}`)
     return results

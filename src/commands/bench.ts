@@ -7,7 +7,6 @@ import {planText} from '../cli/plan-summary.js'
 import {runSummary} from '../cli/run-summary.js'
 import {missedObjectives, sloLines} from '../cli/slo-verdict.js'
 import {promUrlFlag, promUrlOf, recordPrometheus, requirePrometheus} from '../cli/prometheus-flags.js'
-import {missedRules, validationLines} from '../cli/validation-lines.js'
 import type {FoundService} from '../cli/cluster-service.js'
 import type {BenchOutcome, PlanJson} from '../lib/bench/index.js'
 import type {PriceWish} from '../lib/cost/index.js'
@@ -184,6 +183,7 @@ export default class Bench extends LoadCommand {
     const {RUN_FILES} = await import('../lib/runs/index.js')
     const {analyzeRun} = await import('../lib/analysis/index.js')
     const {runVerdict} = await import('../lib/bench/index.js')
+    const {gateJson, missedRules, validationLines} = await import('../lib/gate/index.js')
     await this.#price(run, wishes)
     if (outcomes.size > 0 && !wasStopped) await this.#askPrometheus(run, wishes)
     const {results} = await analyzeRun(run)
@@ -202,7 +202,6 @@ export default class Bench extends LoadCommand {
     const failure = runVerdict(outcomes, url) ?? missedRules(results) ?? missedGoals
     if (failure !== null) throw failure
     this.note(`Next: kvctl analyze --run-dir ${run.path} --json prints every figure`)
-    const {gateJson} = await import('../lib/gate/index.js')
     const {results: file} = RUN_FILES
     const path = join(run.path, file)
     return {...results, run_dir: run.path, slo: judged && gateJson(judged, {runId: results.run_id, path})}

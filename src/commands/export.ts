@@ -17,7 +17,7 @@ export default class Export extends KvctlCommand {
   static override summary = "write a run in the shape of vLLM's, GuideLLM's or AIPerf's result files"
   static override description = [
     'Computes the figures from the records of a run with the formulas of the other tool, so that dashboards made for it stay right.',
-    'Prints the document, or writes it to --output; --output-dir takes the names that the tool gives its files (for AIPerf also profile_export.jsonl).',
+    'Prints the document, or writes it to --output; --output-dir takes the names that the tool gives its files (for AIPerf also profile_export.jsonl and inputs.json, what was sent).',
     'A run that came from kvctl import has its own keys and digits again.',
   ].join('\n')
   static override examples = [
@@ -63,21 +63,23 @@ export default class Export extends KvctlCommand {
     const reading = createReadingLine()
     const run = await reading.watch(await openRunDirectory(runDirOf(flags['run-dir'])))
     const percentiles = flags.percentile ?? [99]
-    const {document, files, warnings} = await exportRun(run, flags.format, {
+    const {document, text, files, warnings} = await exportRun(run, flags.format, {
       isDetailed: flags.detailed,
       percentiles,
     }).finally(() => reading.end())
-    for (const warning of warnings) this.note(`Warning: ${warning}`)
     const folder = flags['output-dir']
+    // What the other files of the folder lack is no matter of this one.
+    if (folder !== undefined || flags.format === 'vllm')
+      for (const warning of warnings) this.note(`Warning: ${warning}`)
     if (folder === undefined && flags.output === undefined) {
-      this.log(files[0]!.text.trimEnd())
+      this.log(text.trimEnd())
       return document
     }
     if (folder !== undefined) await mkdir(folder, {recursive: true})
-    const wanted = folder === undefined ? [{...files[0]!, name: flags.output!}] : files
-    const written = wanted.map(({name, text}) => ({path: resolve(folder ?? '.', name), text}))
-    for (const {path, text} of written) {
-      await writeFileAtomic(path, text)
+    const wanted = folder === undefined ? [{text, name: flags.output!}] : files
+    const written = wanted.map(file => ({path: resolve(folder ?? '.', file.name), text: file.text}))
+    for (const {path, text: content} of written) {
+      await writeFileAtomic(path, content)
       this.log(path)
     }
     return {run_id: run.runId, run_dir: run.path, format: flags.format, files: written.map(({path}) => path)}

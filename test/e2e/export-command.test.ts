@@ -4,12 +4,14 @@ import {expect} from 'chai'
 import {runCli, type CliResult} from '../support/cli.js'
 import {writeRunFixture} from '../support/run-fixture.js'
 import {temporaryFolder} from '../support/temporary.js'
+import {truthServers} from '../support/truth-servers.js'
 import {vllmResult} from '../support/vllm-result.js'
 
 type Json = Record<string, unknown>
 
 describe('kvctl export and import', () => {
   const folder = temporaryFolder()
+  const startTruthServer = truthServers()
   const kvctl = (...args: string[]): Promise<CliResult> =>
     runCli(args, {cwd: folder(), env: {KVMINI_OUTPUT_DIR: ''}})
   const read = (path: string): Json => JSON.parse(readFileSync(path, 'utf8')) as Json
@@ -48,6 +50,54 @@ describe('kvctl export and import', () => {
     expect((await kvctl(...args, 'vllm', '--percentile', '50', '--percentile', '99.9')).stdout)
       .to.include('"p50_ttft_ms"')
       .and.include('"p99.9_ttft_ms"')
+  })
+
+  it("writes AIPerf's inputs.json: the bodies that the server took, conversation by conversation", async () => {
+    const payloadsOf = async (run: string, ...how: string[]) => {
+      const server = await startTruthServer({ttftMs: 1, gapMs: 1, tokens: 3})
+      const shared = ['--requests', '6', '--concurrency', '2', '--warmup', '1', '--profile', 'cpu-smoke']
+      const conversations = ['--dataset', 'multi-turn', '--turns', '3', '--input-tokens', '8', ...how]
+      const bench = await kvctl('bench', '--url', server.url, ...shared, ...conversations, '--run-dir', run)
+      expect(bench.code, bench.stderr).to.be.oneOf([0, 5])
+      const exported = await kvctl(
+        'export',
+        '--run-dir',
+        run,
+        '--format',
+        'aiperf',
+        '--output-dir',
+        `${run}-out`,
+      )
+      const log = new Map((await server.stop()).map(({requestId, body}) => [requestId, body]))
+      const file = (name: string): string => readFileSync(join(folder(), `${run}-out`, name), 'utf8')
+      const {data} = JSON.parse(file('inputs.json')) as {data: {session_id: string; payloads: Json[]}[]}
+      const records = file('profile_export.jsonl')
+        .trim()
+        .split('\n')
+        .map(line => (JSON.parse(line) as {metadata: Json}).metadata)
+      return {exported, log, data, records}
+    }
+    const {exported, log, data, records} = await payloadsOf('fixed')
+    expect(exported).to.include({code: 0, stderr: ''})
+    expect(data.map(({session_id}) => session_id)).to.deep.equal(['fixed-2', 'fixed-5'])
+    expect(data.map(({payloads}) => payloads)).to.deep.equal([
+      ['fixed-2', 'fixed-3', 'fixed-4'].map(id => log.get(id)),
+      ['fixed-5', 'fixed-6', 'fixed-7'].map(id => log.get(id)),
+    ])
+    expect(
+      records.map(({conversation_id, turn_index, x_request_id}) => [
+        conversation_id,
+        turn_index,
+        x_request_id,
+      ]),
+    ).to.deep.equal([
+      ...[0, 1, 2].map(turn => ['fixed-2', turn, `fixed-${2 + turn}`]),
+      ...[0, 1, 2].map(turn => ['fixed-5', turn, `fixed-${5 + turn}`]),
+    ])
+    const live = await payloadsOf('live', '--history', 'live')
+    expect(live.exported.stderr).to.match(/^Warning: inputs\.json lacks the server's answers/)
+    const asked = (live.log.get('live-4')!['messages'] as Json[]).filter(({role}) => role === 'user')
+    expect(live.data[0]!.payloads[2]).to.deep.equal({...live.log.get('live-4'), messages: asked})
   })
 
   it("makes a run of vLLM's result, which analyze, gate and report read, and gives the same result back", async () => {

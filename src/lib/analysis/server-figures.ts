@@ -42,6 +42,9 @@ export function serverFigures(inputs: ServerInputs): ServerBlock | null {
     ),
     draft_acceptance_rate: rounded(share(grown.accepted_tokens_total, grown.draft_tokens_total)),
     draft_acceptance_length: rounded(perDraft === null ? null : 1 + perDraft),
+    drafts: grown.drafts_total,
+    draft_tokens: grown.draft_tokens_total,
+    accepted_draft_tokens: grown.accepted_tokens_total,
     distributions: Object.fromEntries(
       Object.entries(histograms).map(([name, histogram]) => [name, distributionJson(histogram)]),
     ),

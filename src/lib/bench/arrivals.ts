@@ -144,6 +144,11 @@ export function meanOfRamp(pattern: Pattern, from: number, to: number): number {
   return from === to ? from : (to - from) / Math.log(to / from)
 }
 
+/** Where a ramp of this mean ends. */
+export function endOfRamp(pattern: Pattern, from: number, mean: number): number {
+  return pattern === 'ramp-exp' ? endOfExponentialRamp(from, mean) : 2 * mean - from
+}
+
 /** Rate grows by the same factor in the same time, r(t) = r₀·(r₁/r₀)^(t/D); ln(1 + g·i/r₀)/g with g = ln(r₁/r₀)/D. */
 function exponentialRamp(
   times: Float64Array<ArrayBuffer>,

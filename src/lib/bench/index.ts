@@ -1,4 +1,4 @@
-export {PATTERNS, type Pattern, type Stage} from './arrivals.js'
+export {endOfRamp, PATTERNS, type Pattern, type Stage} from './arrivals.js'
 export {parseStages} from './parse-stages.js'
 export {
   planBench,
@@ -42,5 +42,6 @@ export {loadWorkerPath, type LoadProcess} from './run-load.js'
 export {runVerdict} from './run-verdict.js'
 export {dealOut, idsIn, missingList, requestsIn, wholeList, type SendList} from './send-list.js'
 export {workloadOf} from './workload-of.js'
+export {sentPayloads, type SentPayloads} from './sent-payloads.js'
 export {findServerParts} from './server-parts.js'
 export {wishesOfProfile} from './wishes-of-profile.js'

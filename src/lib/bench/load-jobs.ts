@@ -58,7 +58,7 @@ function leastPlaces({mode, concurrency, maxInFlight, options}: BenchPlan): numb
 }
 
 /** What the requests of a list are, by id. */
-function itemsOf(
+export function itemsOf(
   {workload, warmupRequests}: BenchPlan,
   list: SendList,
 ): ReadonlyMap<number, WorkItem> | null {

@@ -68,7 +68,10 @@ export interface RequestBuilder {
  *
  * @returns a function of the request's 1-based id
  */
-export function createRequestBuilder(recipe: RequestRecipe): RequestBuilder {
+export function createRequestBuilder(recipe: RequestRecipe): RequestBuilder & {
+  /** What a request says, as JSON. */
+  body(id: number): Record<string, unknown>
+} {
   const {runId, shape} = recipe
   const prompts = createPromptWriter(recipe.promptSeed)
   const {prompt} = shape
@@ -87,6 +90,8 @@ export function createRequestBuilder(recipe: RequestRecipe): RequestBuilder {
     const next = recipe.items?.get(id + 1)
     return next?.isLive === true && next.turn > 0
   }
+  const body = (id: number): Record<string, unknown> =>
+    bodyOf(recipe.model, shape, sayingOf(id), recipe.items?.get(id) ?? null)
   const heads = recipe.routes.map(route => headOf(route, recipe))
   const traceBase = randomBytes(8).toString('hex')
   const build = (id: number): PreparedRequest => {
@@ -96,19 +101,20 @@ export function createRequestBuilder(recipe: RequestRecipe): RequestBuilder {
     const target = serverOf(recipe, session)
     const suffix = id.toString(16).padStart(16, '0')
     const traceId = traceBase + suffix
-    const body = JSON.stringify(bodyOf(recipe.model, shape, sayingOf(id), recipe.items?.get(id) ?? null))
+    const text = JSON.stringify(body(id))
     const sticky = shape.sessionHeader === null ? '' : `${shape.sessionHeader}: ${runId}-${session}\r\n`
-    const text =
+    const whole =
       `${heads[target]!}${sticky}x-request-id: ${requestId}\r\ntraceparent: 00-${traceId}-${suffix}-01\r\n` +
-      `content-length: ${Buffer.byteLength(body)}\r\n\r\n${body}`
+      `content-length: ${Buffer.byteLength(text)}\r\n\r\n${text}`
     // The last turn of a conversation: nobody repeats it any more.
     if (turn > 0 && !isRepeated(id)) for (let before = session; before < id; before++) answers.delete(before)
-    return {id, requestId, traceId, session, turn, target, bytes: Buffer.from(text)}
+    return {id, requestId, traceId, session, turn, target, bytes: Buffer.from(whole)}
   }
   return {
     isKnown: id => !isRepeated(id - 1),
     isRepeated,
     answered: (id, text) => void answers.set(id, text),
+    body,
     build,
   }
 }

@@ -1,3 +1,4 @@
+import type {SentPayloads} from '../bench/index.js'
 import {isGood, percentile} from '../metrics/index.js'
 import {
   durationSeconds,
@@ -65,15 +66,15 @@ export function aiperfRecords({results, requests, epochMs}: ExportedRun): string
   const ns = (ms: number | null): number | null => (ms === null ? null : Math.round(epochMs(ms) * 1e6))
   return requests
     .map(request => {
-      const {id, sentAtMs, firstByteAtMs, doneAtMs} = request
-      const requestId = `${results.run_id}-${id}`
+      const {id, session, turn, sentAtMs, firstByteAtMs, doneAtMs} = request
+      const conversationId = `${results.run_id}-${session}`
       return JSON.stringify({
         metadata: {
           session_num: id - 1,
-          x_request_id: requestId,
-          x_correlation_id: requestId,
-          conversation_id: requestId,
-          turn_index: 0,
+          x_request_id: `${results.run_id}-${id}`,
+          x_correlation_id: conversationId,
+          conversation_id: conversationId,
+          turn_index: turn,
           request_start_ns: ns(sentAtMs),
           request_ack_ns: ns(firstByteAtMs),
           request_end_ns: ns(doneAtMs),
@@ -91,6 +92,21 @@ export function aiperfRecords({results, requests, epochMs}: ExportedRun): string
     })
     .map(line => `${line}\n`)
     .join('')
+}
+
+/**
+ * `inputs.json`: the bodies of each conversation, in parts, since prompts may be longer than a text can be.
+ *
+ * @see ai-dynamo/aiperf:src/aiperf/common/models/dataset_models.py — InputsFile, SessionPayloads
+ */
+export function* aiperfInputs({results, requests}: ExportedRun, payloads: SentPayloads): Generator<string> {
+  yield '{"data":['
+  for (const [index, {id, session}] of requests.entries()) {
+    const isNew = requests[index - 1]?.session !== session
+    if (isNew) yield `${index === 0 ? '' : ']},'}{"session_id":"${results.run_id}-${session}","payloads":[`
+    yield `${isNew ? '' : ','}${JSON.stringify(payloads.body(id))}`
+  }
+  yield `${requests.length === 0 ? '' : ']}'}]}\n`
 }
 
 /** What each request has one of, by AIPerf's tag. */

@@ -1,8 +1,9 @@
 import {existsSync} from 'node:fs'
 import {join} from 'node:path'
 import {readImported, RUN_FILES, type RunDirectory} from '../runs/index.js'
-import {aiperfDocument, aiperfRecords} from './aiperf.js'
-import {readExportedRun} from './exported-run.js'
+import {KvctlError} from '../foundation/index.js'
+import {aiperfDocument, aiperfInputs, aiperfRecords} from './aiperf.js'
+import {readExportedRun, type ExportedRun} from './exported-run.js'
 import {guideLlmDocument} from './guidellm.js'
 import {withImportedDigits} from './imported-digits.js'
 import {vllmDocument, vllmFileName, type VllmOptions} from './vllm.js'
@@ -13,12 +14,15 @@ export type ExportFormat = (typeof EXPORT_FORMATS)[number]
 /** A file under the name that the other tool gives it. */
 export interface ExportedFile {
   readonly name: string
-  readonly text: string
+  /** Whole, or in parts. */
+  readonly text: string | Iterable<string>
 }
 
 export interface RunExport {
   readonly document: Record<string, unknown>
-  /** The document first. */
+  /** The document as its tool writes it. */
+  readonly text: string
+  /** That one first. */
   readonly files: readonly ExportedFile[]
   readonly warnings: readonly string[]
 }
@@ -42,17 +46,27 @@ export async function exportRun(
   }
   if (format === 'guidellm') {
     const document = guideLlmDocument(exported)
-    return {document, files: [{name: 'benchmarks.json', text: oneLine(document)}], warnings: []}
+    const text = oneLine(document)
+    return {document, text, files: [{name: 'benchmarks.json', text}], warnings: []}
   }
+  return aiperfExport(exported)
+}
+
+function aiperfExport(exported: ExportedRun): RunExport {
   const document = aiperfDocument(exported)
-  return {
-    document,
-    files: [
-      {name: 'profile_export_aiperf.json', text: oneLine(document)},
-      {name: 'profile_export.jsonl', text: aiperfRecords(exported)},
-    ],
-    warnings: [],
-  }
+  const text = oneLine(document)
+  const results = [
+    {name: 'profile_export_aiperf.json', text},
+    {name: 'profile_export.jsonl', text: aiperfRecords(exported)},
+  ]
+  const {payloads} = exported
+  if (payloads instanceof KvctlError)
+    return {document, text, files: results, warnings: [`there is no inputs.json: ${payloads.message}`]}
+  const inputs = {name: 'inputs.json', text: aiperfInputs(exported, payloads)}
+  const warnings = payloads.isWhole
+    ? []
+    : ["inputs.json lacks the server's answers, which later turns repeated: a run does not keep them"]
+  return {document, text, files: [...results, inputs], warnings}
 }
 
 /** The document of an import that had no single requests: there is nothing to compute it from again. */
@@ -62,7 +76,8 @@ async function importedTotals(run: RunDirectory): Promise<Record<string, unknown
 }
 
 function vllmExport(document: Record<string, unknown>, warnings: readonly string[]): RunExport {
-  return {document, files: [{name: vllmFileName(document), text: oneLine(document)}], warnings}
+  const text = oneLine(document)
+  return {document, text, files: [{name: vllmFileName(document), text}], warnings}
 }
 
 function oneLine(document: Record<string, unknown>): string {

@@ -1,4 +1,6 @@
 import {computeRunFigures} from '../analysis/index.js'
+import {sentPayloads, type SentPayloads} from '../bench/index.js'
+import {KvctlError} from '../foundation/index.js'
 import {e2eMs, ttftMs, tpotMs, type RequestTimes, type SloValues} from '../metrics/index.js'
 import {
   readGaps,
@@ -14,6 +16,9 @@ import {
 /** One measured request as other tools tell it; instants are ms of run time. */
 export interface ExportedRequest extends RequestTimes {
   readonly id: number
+  /** Id of the first request of its conversation, and its place there; its own and 0 where the plan is not known. */
+  readonly session: number
+  readonly turn: number
   readonly isOk: boolean
   /** Stopped or hung up on by us, or never sent. */
   readonly isIncomplete: boolean
@@ -39,6 +44,8 @@ export interface ExportedRun {
   readonly requests: readonly ExportedRequest[]
   /** Wall-clock time of a moment of run time, both in ms. */
   readonly epochMs: (runMs: number) => number
+  /** What the requests said; an error tells why that is not known. */
+  readonly payloads: SentPayloads | KvctlError
 }
 
 /**
@@ -53,12 +60,21 @@ export async function readExportedRun(run: RunDirectory): Promise<ExportedRun> {
   const table = await readRequests(run, origin, meta.parts)
   const gaps = new Map<number, Uint32Array>()
   await readGaps(run, (id, gapsUs) => gaps.set(id, gapsUs.slice()))
-  return {run, meta, results, requests: requestsOf(table, gaps), epochMs: table.epochMs}
+  const payloads = await sentPayloads(run).catch((error: unknown) => {
+    if (error instanceof KvctlError) return error
+    throw error
+  })
+  const requests = requestsOf(table, gaps, payloads)
+  return {run, meta, results, requests, epochMs: table.epochMs, payloads}
 }
 
 const NO_GAPS = new Uint32Array()
 
-function requestsOf(table: RequestTable, gaps: ReadonlyMap<number, Uint32Array>): ExportedRequest[] {
+function requestsOf(
+  table: RequestTable,
+  gaps: ReadonlyMap<number, Uint32Array>,
+  payloads: ExportedRun['payloads'],
+): ExportedRequest[] {
   const cursor = new RequestCursor(table)
   const requests: ExportedRequest[] = []
   for (let row = 0; row < table.count; row++) {
@@ -67,6 +83,7 @@ function requestsOf(table: RequestTable, gaps: ReadonlyMap<number, Uint32Array>)
     const outcome = table.outcomeNames[table.outcome[row]!]!
     const id = table.id[row]!
     requests.push({
+      ...(payloads instanceof KvctlError ? {session: id, turn: 0} : payloads.place(id)),
       id,
       isOk: outcome === 'ok',
       isIncomplete: outcome === 'aborted' || outcome === 'cancelled' || outcome === 'not_sent',

@@ -23,8 +23,8 @@ export function guideLlmRequest(
       request_id: `${results.run_id}-${id}`,
       status: request.isOk ? 'completed' : request.isIncomplete ? 'cancelled' : 'errored',
       error: request.errorType === null ? null : request.error || request.errorType,
-      conversation_id: null,
-      turn_index: 0,
+      conversation_id: `${results.run_id}-${request.session}`,
+      turn_index: request.turn,
       timings: {
         targeted_start: epoch(request.scheduledAtMs),
         queued: epoch(request.scheduledAtMs),

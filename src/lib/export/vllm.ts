@@ -9,6 +9,7 @@ import {
 } from './exported-run.js'
 import {momentsByN} from './moments-by-n.js'
 import {peakConcurrency, peakTokensPerSecond} from './vllm-peaks.js'
+import {rampKeys} from './vllm-ramp.js'
 
 export interface VllmOptions {
   /** Also one entry a request: vLLM's `--save-detailed`. */
@@ -47,6 +48,7 @@ export function vllmDocument(exported: ExportedRun, options: VllmOptions): Recor
     max_concurrent_requests: peakConcurrency(ok),
     rtfx: 0,
     ...steadyState(exported),
+    ...speculation(exported),
     ...statistics('ttft', known(ok.map(one => one.ttftMs)), options.percentiles),
     ...statistics('tpot', known(ok.map(one => one.tpotMs)), options.percentiles),
     ...statistics('itl', gapsMs(ok), options.percentiles),
@@ -70,12 +72,9 @@ export function vllmFileName(document: Record<string, unknown>): string {
   return `${backend}-${request_rate}qps${limit}-${model}-${date}.json`
 }
 
-function setUp({meta, requests}: ExportedRun): Record<string, unknown> {
-  const plan = meta.plan as {
-    burstiness?: number
-    ramp_from_per_second?: number
-    max_concurrency?: number | null
-  } | null
+function setUp(exported: ExportedRun): Record<string, unknown> {
+  const {meta, requests} = exported
+  const plan = meta.plan as {burstiness?: number; max_concurrency?: number | null} | null
   const backend = meta.endpoint?.includes('/chat/') === false ? 'openai' : 'openai-chat'
   const rate = meta.mode === 'open' ? meta.target_rps : null
   return {
@@ -89,13 +88,7 @@ function setUp({meta, requests}: ExportedRun): Record<string, unknown> {
     request_rate: rate ?? 'inf',
     burstiness: plan?.burstiness ?? 1,
     max_concurrency: meta.mode === 'open' ? (plan?.max_concurrency ?? null) : meta.concurrency,
-    ...(meta.pattern === 'ramp' && rate !== null
-      ? {
-          ramp_up_strategy: 'linear',
-          ramp_up_start_rps: plan?.ramp_from_per_second ?? 0,
-          ramp_up_end_rps: 2 * rate - (plan?.ramp_from_per_second ?? 0),
-        }
-      : {}),
+    ...rampKeys(exported),
   }
 }
 
@@ -117,6 +110,21 @@ function detailed(requests: readonly ExportedRequest[]): Record<string, unknown>
     // Answers are not kept.
     generated_texts: requests.map(() => ''),
     errors: requests.map(one => (one.isOk ? '' : one.error || one.errorType!)),
+  }
+}
+
+/** What the server counted of drafted tokens; nothing where it drafts none. Rate in percent. */
+function speculation({results: {server}}: ExportedRun): Record<string, unknown> {
+  if (server?.drafts == null || server.drafts === 0) return {}
+  const {draft_acceptance_rate: rate} = server
+  return {
+    spec_decode_acceptance_rate: rate === null ? null : rate * 100,
+    spec_decode_acceptance_length: server.draft_acceptance_length,
+    spec_decode_num_drafts: server.drafts,
+    spec_decode_draft_tokens: server.draft_tokens,
+    spec_decode_accepted_tokens: server.accepted_draft_tokens,
+    // Servers tell sums alone.
+    spec_decode_per_position_acceptance_rates: [],
   }
 }
 

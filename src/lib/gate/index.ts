@@ -5,3 +5,4 @@ export {judgeRun, type GateVerdict, type JudgedObjective, type Verdict} from './
 export {junitXml, type GatedRun} from './junit.js'
 export {gateMarkdown, gateOpenMetrics, githubErrors} from './pages.js'
 export {gateJson, type GateJson} from './json.js'
+export {missedRules, validationLines} from './validation-lines.js'

@@ -8,8 +8,9 @@ import {
   type BenchParts,
   type LoadCounts,
 } from '../bench/index.js'
-import {errorDocument, EXIT, KvctlError, ValidationError} from '../foundation/index.js'
-import {RUN_FILES, type RunResults} from '../runs/index.js'
+import {errorDocument, EXIT, KvctlError} from '../foundation/index.js'
+import {missedRules} from '../gate/index.js'
+import {RUN_FILES} from '../runs/index.js'
 import type {JobProgress, JobReport} from './job.js'
 import type {JobRequest} from './job-request.js'
 import {RecentRecords} from './live-figures.js'
@@ -108,15 +109,6 @@ async function measure(
 function progressOf({sent, done, failed, inFlight}: LoadCounts, total: number): JobProgress {
   const percent = total === 0 ? 0 : Math.round((1000 * (done + failed)) / total) / 10
   return {total, sent, completed: done + failed, failed, in_flight: inFlight, percent}
-}
-
-function missedRules({validation}: RunResults): ValidationError | null {
-  const missed = (validation?.rules ?? []).filter(({passed}) => !passed)
-  if (missed.length === 0) return null
-  const named = missed
-    .map(({rule, value, limit}) => `${rule} (${value ?? 'unknown'} against ${limit})`)
-    .join(', ')
-  return new ValidationError('VALIDATION_MISSED', `the run misses ${named}`)
 }
 
 function messageOf(error: unknown): {code: string; message: string} {

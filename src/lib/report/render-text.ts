@@ -1,4 +1,4 @@
-import type {RunResults} from '../runs/index.js'
+import {csvField, type RunResults} from '../runs/index.js'
 import {formatMs, formatNumber, formatPercent} from './format.js'
 import type {ReportData} from './report-data.js'
 import {leadSentence} from './render-report.js'
@@ -107,7 +107,7 @@ export function renderCsv(results: RunResults): string {
       if (typeof value === 'number' || value === null) lines.push([name, metric.unit, statistic, value])
     }
   }
-  return lines.map(cells => `${cells.map(csvCell).join(',')}\n`).join('')
+  return lines.map(cells => `${cells.map(csvField).join(',')}\n`).join('')
 }
 
 function table(head: readonly string[], rows: readonly (readonly string[])[]): string[] {
@@ -122,9 +122,4 @@ function inline(text: string): string {
     .replaceAll('&', '&amp;')
     .replaceAll('<', '&lt;')
     .replaceAll(/[\\`*_[\]|]/g, character => `\\${character}`)
-}
-
-function csvCell(cell: string | number | null): string {
-  const text = cell === null ? '' : String(cell)
-  return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text
 }

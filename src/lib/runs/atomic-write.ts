@@ -5,14 +5,16 @@ import {writeFailure} from './write-failure.js'
 /**
  * Replaces a file in one step: a reader, or a kill in the middle, sees the old text or the new one and nothing between.
  *
+ * @param text whole, or in parts that are asked for one after another
  * @throws ResourceError `DISK_FULL`, `NOT_WRITABLE`
  */
-export async function writeFileAtomic(path: string, text: string): Promise<void> {
+export async function writeFileAtomic(path: string, text: string | Iterable<string>): Promise<void> {
   const temporary = `${path}.${process.pid}-${randomBytes(4).toString('hex')}.tmp`
   try {
     const file = await open(temporary, 'wx')
     try {
-      await file.writeFile(text)
+      // Each goes on where the last has ended.
+      for (const part of typeof text === 'string' ? [text] : text) await file.writeFile(part)
       await file.sync()
     } finally {
       await file.close()

@@ -44,6 +44,7 @@ export {
   writePrometheusWindow,
   type PrometheusWindow,
 } from './prometheus-window.js'
+export {csvField} from './csv-field.js'
 export {REQUEST_COLUMNS, requestLine, type RequestColumn} from './requests-csv.js'
 export {keepRecords, type KeptRecords} from './keep-records.js'
 export {createRecordWriter, type RecordWriter} from './record-writer.js'

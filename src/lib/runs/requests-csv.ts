@@ -1,3 +1,4 @@
+import {csvField} from './csv-field.js'
 import type {RequestRecord} from './request-record.js'
 
 /**
@@ -79,19 +80,19 @@ export function requestLine(record: RequestRecord, originEpochMs: number): strin
     record.promptTokens ?? '',
     completionTokens ?? '',
     totalTokens ?? '',
-    quoted(record.error),
-    quoted(record.traceId),
+    csvField(record.error),
+    csvField(record.traceId),
     since(first),
     tpot,
     record.gapsUs.length === 0 ? '' : (largest(record.gapsUs) / 1000).toFixed(3),
     sent === null ? '' : (sent - record.scheduledAtMs).toFixed(3),
     record.connectMs?.toFixed(3) ?? '',
     isOk ? '' : record.outcome,
-    quoted(record.finishReason ?? ''),
+    csvField(record.finishReason ?? ''),
     record.phase,
-    quoted(record.tenant ?? ''),
+    csvField(record.tenant ?? ''),
     record.bodyBytes,
-    quoted(record.requestId),
+    csvField(record.requestId),
     record.tokensSource,
     record.status,
     since(record.headAtMs),
@@ -107,11 +108,6 @@ export function requestLine(record: RequestRecord, originEpochMs: number): strin
     record.turn,
     record.server,
   ].join(',')}\n`
-}
-
-/** RFC 4180: a field with a comma, a quote or a line break stands in quotes, and its quotes are doubled. */
-function quoted(text: string): string {
-  return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text
 }
 
 function largest(values: Uint32Array): number {

@@ -278,6 +278,10 @@ const ownKeys = {
       /** Accepted / drafted tokens, and tokens of a step: 1 + accepted / drafts. */
       draft_acceptance_rate: figure,
       draft_acceptance_length: figure,
+      /** Of speculative decoding; null where the server has none. */
+      drafts: figure.default(null),
+      draft_tokens: figure.default(null),
+      accepted_draft_tokens: figure.default(null),
       /** Its own histograms over the measure window; a percentile is known to `within` the width of its bucket, ms. */
       distributions: z.record(
         z.string(),

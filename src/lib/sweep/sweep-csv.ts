@@ -1,3 +1,4 @@
+import {csvField} from '../runs/index.js'
 import type {SweepFile} from './sweep-file.js'
 import {SWEEP_METRICS} from './summary.js'
 
@@ -17,15 +18,10 @@ export function sweepCsv({axes, points}: SweepFile): string {
     point.status,
     point.verdict ?? '',
   ])
-  return [header, ...lines].map(cells => `${cells.map(quoted).join(',')}\n`).join('')
+  return [header, ...lines].map(cells => `${cells.map(csvField).join(',')}\n`).join('')
 }
 
 /** `max-tokens` is `max_tokens` in upstream's file. */
 function columnOf(axis: string): string {
   return axis.replaceAll('-', '_')
-}
-
-function quoted(cell: string | number): string {
-  const text = String(cell)
-  return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text
 }

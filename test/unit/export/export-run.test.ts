@@ -1,10 +1,11 @@
 import {join} from 'node:path'
 import {expect} from 'chai'
-import {exportRun, type RunExport} from '../../../src/lib/export/index.js'
+import {exportRun, type ExportedFile, type RunExport} from '../../../src/lib/export/index.js'
 import {SMALL_RUN_ORIGIN_MS, writeSmallRun} from '../../support/small-run.js'
 import {temporaryFolder} from '../../support/temporary.js'
 
 type Json = Readonly<Record<string, unknown>>
+const textOf = ({text}: ExportedFile): string => (typeof text === 'string' ? text : [...text].join(''))
 const SLO = {ttft: 150}
 
 describe('a run of two answers and a failure', () => {
@@ -143,7 +144,7 @@ describe('a run of two answers and a failure', () => {
       {error_details: {code: null, type: 'http_5xx', message: 'the queue is full'}, count: 1},
     ])
     expect(document).to.include({was_cancelled: false, benchmark_id: 'run'})
-    const records = files[1]!.text
+    const records = textOf(files[1]!)
       .trim()
       .split('\n')
       .map(line => JSON.parse(line) as Record<string, Json>)

@@ -1,5 +1,5 @@
-import {ValidationError} from '../lib/foundation/index.js'
-import type {RunResults} from '../lib/runs/index.js'
+import {ValidationError} from '../foundation/index.js'
+import type {RunResults} from '../runs/index.js'
 
 type Validation = NonNullable<RunResults['validation']>
 
