@@ -2,7 +2,7 @@ import {once} from 'node:events'
 import {existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync} from 'node:fs'
 import {join} from 'node:path'
 import {expect} from 'chai'
-import {readRepositoryFile} from '../support/cli.js'
+import {readRepositoryFile, runCli} from '../support/cli.js'
 import {startServe, type ServeProcess} from '../support/serve-process.js'
 import {temporaryFolder} from '../support/temporary.js'
 import {startTruthServer, type TruthServer} from '../support/truth.js'
@@ -102,9 +102,11 @@ describe('the benchmark service of kvctl serve', function () {
     expect(done.progress).to.deep.include({total: 12, completed: 12, failed: 0, in_flight: 0, percent: 100})
     expect((await status(server)).recent.map(job => job.run_id)).to.deep.equal([two.run_id, one.run_id])
 
-    const results = await json<{metadata: Json; requests: Json}>(get(server, `/api/v1/results/${one.run_id}`))
+    const results = await json<{metadata: Json; requests: Json; total_cost: unknown}>(
+      get(server, `/api/v1/results/${one.run_id}`),
+    )
     expect(results.metadata).to.include({namespace: 'ml-prod', service: 'demo-llm', total_requests: 12})
-    expect(results.requests).to.deep.equal({total: 12, success: 12})
+    expect(results).to.deep.include({requests: {total: 12, success: 12}, total_cost: null})
     const view = (name: string): Promise<Response> =>
       get(server, `/api/v1/results/${one.run_id}?view=${name}`)
     expect(await json(view('analysis'))).to.have.nested.property('summary.total_requests', 12)
@@ -252,6 +254,22 @@ describe('the benchmark service of kvctl serve', function () {
       'validation_error',
       ['output_dir'],
     ])
+    expect(await refused({...short, gpu_type: 'H200'})).to.deep.equal([422, 'validation_error', ['gpu_type']])
+    expect(await refused({...short, resources: {disk: '1Gi'}})).to.deep.equal([
+      422,
+      'validation_error',
+      ['resources'],
+    ])
+    expect(await refused({...short, cost_config: {gpu: {A10: -1}}, gpu_type: 'A10'})).to.deep.equal([
+      422,
+      'validation_error',
+      ['cost_config'],
+    ])
+    expect(await refused({...short, cost_config: '/etc/passwd'})).to.deep.equal([
+      422,
+      'validation_error',
+      ['cost_config'],
+    ])
     expect(await refused({...short, overrides: {request: {temperature: 9}}})).to.deep.equal([
       422,
       'validation_error',
@@ -281,6 +299,57 @@ describe('the benchmark service of kvctl serve', function () {
       .and.have.nested.property('plan.plan.rate_per_second', 4)
     expect(existsSync(runs()) ? readdirSync(runs()) : []).to.deep.equal([])
     expect((await status(server)).recent).to.deep.equal([])
+  })
+
+  it('prices runs as kvctl cost does, by what the request or its profile says', async () => {
+    const server = await serve()
+    const cost_config = {gpu: {'NVIDIA-A10': 36, 'NVIDIA-A100-80GB': 360}, cpu: {hourly_per_core: 1}}
+    const resources = {cpu: '2000m', 'nvidia.com/gpu': 2}
+    const asked = {...short, gpu_type: 'NVIDIA-A10', cost_config, resources}
+    const own = {
+      ...short,
+      ...{gpu_type: 'A100-80GB', cost_config},
+      profile: {metadata: {name: 'own'}, resources: {requests: {cpu: 4, 'nvidia.com/gpu': 1}}},
+    }
+    const [one, two] = [await json<Job>(post(server, asked)), await json<Job>(post(server, own))]
+    await ended(server, two.run_id)
+    const results = (id: string): Promise<Json & {window: {seconds: number}}> =>
+      json(get(server, `/api/v1/results/${id}`))
+    const first = await results(one.run_id)
+    expect(first['cost']).to.deep.include({
+      hourly_cost: '$81.40', // (2 · 36 + 2 · 1) · 1.1
+      breakdown: {gpu: '$79.20', cpu: '$2.20', memory: null},
+    })
+    expect(first['total_cost']).to.be.closeTo((81.4 * first.window.seconds) / 3600, 1e-9)
+    expect(await results(two.run_id)).to.have.nested.property('cost.hourly_cost', '$400.40') // (360 + 4 · 1) · 1.1
+    const shown = await runCli(['cost', '--run-dir', join(runs(), one.run_id), '--json'])
+    expect(JSON.parse(shown.stdout)).to.deep.include({cost: first['cost'], total_cost: first['total_cost']})
+  })
+
+  it('takes in a folder of many runs before it listens, newest last', async () => {
+    for (let index = 0; index < 300; index++) {
+      const run_id = `2025-01-01_00-00-00-${String(index).padStart(3, '0')}`
+      const at = new Date(Date.UTC(2025, 0, 1) + index * 1000).toISOString()
+      mkdirSync(join(runs(), run_id), {recursive: true})
+      const times = {created_at: at, started_at: at, ended_at: at}
+      const known = {
+        namespace: 'default',
+        service: null,
+        profile: 'short',
+        labels: {},
+        exit_code: 0,
+        error: null,
+      }
+      const job = {schema_version: 1, run_id, status: 'completed', ...times, ...known}
+      const owner = {pid: 1, start_ticks: 0}
+      const file = {...job, owner, request_sha256: '', idempotency_key: `k-${index}`}
+      writeFileSync(join(runs(), run_id, 'job.json'), JSON.stringify(file))
+    }
+    const server = await serve()
+    const {recent} = await status(server)
+    expect(recent.map(({run_id}) => run_id.slice(-3))).to.deep.equal(
+      Array.from({length: 20}, (_, at) => String(299 - at)),
+    )
   })
 
   it('tells a missed rule as 5, failed when kill -9 takes the process of a run or the server, and repeats the answer to an Idempotency-Key, also then', async () => {

@@ -202,6 +202,7 @@ export class BenchJobs {
       updatedAt: file.ended_at ?? file.created_at,
     }
     this.#jobs.set(file.run_id, job)
+    if (this.#jobs.size <= MOST_ENDED) return job
     const ended = [...this.#jobs.values()].filter(one => one.file.ended_at !== null)
     for (const old of ended.slice(0, Math.max(0, ended.length - MOST_ENDED)))
       this.#jobs.delete(old.file.run_id)

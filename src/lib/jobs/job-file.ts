@@ -58,28 +58,40 @@ export async function listRuns(folder: string): Promise<string[]> {
   }
 }
 
-/** Marks the jobs of services that are gone as failed; jobs of one that lives are its own. @returns every job of the folder */
+/** Files read at one time: a folder may hold thousands of runs, and a server waits for them before it listens. */
+const READ_AT_ONCE = 32
+
+/**
+ * Marks the jobs of services that are gone as failed; jobs of one that lives are its own.
+ *
+ * @returns every job of the folder, newest first
+ */
 export async function recoverJobs(folder: string, now: () => Date): Promise<JobFile[]> {
-  const jobs: JobFile[] = []
-  for (const runId of await listRuns(folder)) {
-    const job = await readJobFile(folder, runId)
-    if (job?.run_id !== runId) continue
-    const isOpen = job.status === 'queued' || job.status === 'running'
-    if (!isOpen || (await isAlive(job.owner))) {
-      jobs.push(job)
-      continue
-    }
-    const failed: JobFile = {
-      ...job,
-      status: 'failed',
-      ended_at: now().toISOString(),
-      exit_code: 1,
-      error: {code: 'SERVER_ENDED', message: `the server ended while the run was ${job.status}`},
-    }
-    await markFailed(folder, failed)
-    jobs.push(failed)
+  const runIds = await listRuns(folder)
+  const jobs = new Array<JobFile | null>(runIds.length).fill(null)
+  let next = 0
+  const recover = async (): Promise<void> => {
+    for (let place = next++; place < runIds.length; place = next++)
+      jobs[place] = await recoverJob(folder, runIds[place]!, now)
   }
-  return jobs
+  await Promise.all(Array.from({length: READ_AT_ONCE}, recover))
+  return jobs.filter(job => job !== null)
+}
+
+async function recoverJob(folder: string, runId: string, now: () => Date): Promise<JobFile | null> {
+  const job = await readJobFile(folder, runId)
+  if (job?.run_id !== runId) return null
+  const isOpen = job.status === 'queued' || job.status === 'running'
+  if (!isOpen || (await isAlive(job.owner))) return job
+  const failed: JobFile = {
+    ...job,
+    status: 'failed',
+    ended_at: now().toISOString(),
+    exit_code: 1,
+    error: {code: 'SERVER_ENDED', message: `the server ended while the run was ${job.status}`},
+  }
+  await markFailed(folder, failed)
+  return failed
 }
 
 /** Writes the state, and into `meta.json` too when the run had begun. */

@@ -41,7 +41,8 @@ export const jobRequestSchema = z.strictObject({
         .regex(/^[\w-][\w.-]*(?:\/[\w-][\w.-]*)*$/, 'takes the name of a shipped profile, or a profile'),
       block,
     ])
-    .default('standard'),
+    .optional()
+    .describe('standard unless given'),
   overrides: z.strictObject({load_test: block, request: block, validation: block}).partial().default({}),
   requests: z.int().min(1).max(MOST_REQUESTS).nullish(),
   concurrency: z.int().min(1).max(MOST_CONCURRENCY).nullish(),
@@ -63,10 +64,24 @@ export const jobRequestSchema = z.strictObject({
     .partial()
     .nullish()
     .describe('what a good request takes at most, ms'),
+  gpu_type: z
+    .string()
+    .min(1)
+    .nullish()
+    .describe('GPU product to price, such as A100-80GB; else the GPUs that serve, where they can be seen'),
+  resources: z
+    .union([z.string(), block])
+    .nullish()
+    .describe('what the deployment holds, such as {"cpu": "2", "memory": "12Gi", "nvidia.com/gpu": 1}'),
+  cost_config: block
+    .nullable()
+    .default(null)
+    .describe('prices per hour, as the keys of a cost.yaml; else those of the server'),
+  region: z.string().nullish(),
+  spot: z.boolean().default(false),
   labels: z.record(z.string().max(64), z.string().max(256)).default({}),
   dry_run: z.boolean().default(false),
   prom_url: notTaken('figures of a Prometheus come with KServe'),
-  cost_config: notTaken('files of the server cannot be named; price the run with kvctl cost'),
 })
 export type JobRequest = z.output<typeof jobRequestSchema>
 

@@ -10,6 +10,7 @@ import {
   type LoadFlags,
 } from '../bench/index.js'
 import {checkYaml} from '../config/index.js'
+import type {PriceWish} from '../cost/index.js'
 import {ConfigurationError, NetworkError, ValidationError} from '../foundation/index.js'
 import {
   checkProfile,
@@ -20,6 +21,7 @@ import {
   shippedProfiles,
   type Profile,
 } from '../profiles/index.js'
+import {jobPrices} from './job-prices.js'
 import {MOST_CONCURRENCY, MOST_REQUESTS, RequestInvalidError, type JobRequest} from './job-request.js'
 
 /** Of one prompt. */
@@ -29,6 +31,8 @@ export interface PlannedJob {
   readonly ask: BenchAsk
   readonly profileName: string
   readonly warnings: readonly string[]
+  /** Null for a run without prices. */
+  readonly prices: PriceWish | null
 }
 
 /**
@@ -46,6 +50,7 @@ export async function planJob(request: JobRequest, targets: readonly string[]): 
   return {
     profileName: profile.metadata.name,
     warnings,
+    prices: await jobPrices(request, profile),
     ask: {
       plan: planBench(options, workload),
       resume: null,
@@ -115,7 +120,7 @@ function withoutSlash(url: string): string {
 }
 
 async function profileOf({profile, overrides}: JobRequest): Promise<{profile: Profile; warnings: string[]}> {
-  const {profile: base, warnings} = await baseProfile(profile)
+  const {profile: base, warnings} = await baseProfile(profile ?? 'standard')
   const changed = {
     ...base,
     load_test: {...base.load_test, ...overrides.load_test},
@@ -130,7 +135,9 @@ async function profileOf({profile, overrides}: JobRequest): Promise<{profile: Pr
   )
 }
 
-async function baseProfile(wanted: JobRequest['profile']): Promise<{profile: Profile; warnings: string[]}> {
+async function baseProfile(
+  wanted: NonNullable<JobRequest['profile']>,
+): Promise<{profile: Profile; warnings: string[]}> {
   if (typeof wanted === 'string') {
     const names = await shippedProfiles()
     if (!names.includes(wanted)) {

@@ -37,8 +37,13 @@ export async function runJob(
 ): Promise<void> {
   try {
     report({kind: 'stage', stage: 'validate'})
-    const {ask} = await planJob(request, targets)
+    const {ask, prices} = await planJob(request, targets)
     const outcome = await measure(ask, parts, report, signal)
+    if (prices !== null) {
+      report({kind: 'stage', stage: 'cost'})
+      const {priceRun} = await import('../cost/index.js')
+      await priceRun(outcome.run, prices)
+    }
     report({kind: 'stage', stage: 'analyze'})
     const {analyzeRun} = await import('../analysis/index.js')
     const {results} = await analyzeRun(outcome.run)
