@@ -156,7 +156,11 @@ export async function recordPodsOf(
 }
 
 /** The pods that a service has now. @throws ResourceError `PODS_MISSING`; KvctlError as the cluster refuses */
-async function podsNow(namespace: string, service: string, signal: AbortSignal): Promise<ClusterRecord> {
+export async function podsNow(
+  namespace: string,
+  service: string,
+  signal: AbortSignal,
+): Promise<ClusterRecord> {
   const {lookAtPods} = await import('../lib/kube/index.js')
   const name: ServiceName = {kind: 'InferenceService', name: service, namespace}
   const record = await lookAtPods(await kubernetesCluster(null), name, Date.now(), signal)

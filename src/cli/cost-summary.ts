@@ -37,17 +37,22 @@ function holdingRows(
   const {gpus, cpu, memory, overhead_fraction: overhead} = pricing
   const each = (price: number): string => moneyText(price, 4, pricing.currency)
   const gpuText = ({product, count, hourly, ...found}: PricedGpus): string =>
-    `${count} × ${product}${hourly === null ? ', of unknown price' : ` at ${each(hourly)} (${priceOf(found)})`}`
+    `${short(count)} × ${product}${hourly === null ? ', of unknown price' : ` at ${each(hourly)} (${priceOf(found)})`}`
   const rows: [string, string | null, string][] = [
     ['GPU', breakdown.gpu, gpus.map(gpuText).join('; ')],
-    ['CPU', breakdown.cpu, cpu ? `${cpu.cores} cores at ${each(cpu.hourly_per_core)}` : ''],
-    ['Memory', breakdown.memory, memory ? `${memory.gib} GiB at ${each(memory.hourly_per_gib)}` : ''],
+    ['CPU', breakdown.cpu, cpu ? `${short(cpu.cores)} cores at ${each(cpu.hourly_per_core)}` : ''],
+    ['Memory', breakdown.memory, memory ? `${short(memory.gib)} GiB at ${each(memory.hourly_per_gib)}` : ''],
   ]
   const more = `overhead of ${Number((overhead * 100).toFixed(2))} % included; ${pricing.prices_from}`
   return [
     ...rows.map(([name, amount, what]) => amountRow(`${name}, per hour`, amount ?? 'N/A', what)),
     amountRow('All, per hour', total ?? 'N/A', more),
   ]
+}
+
+/** Pods that came and went count for a part. */
+function short(count: number): string {
+  return String(Number(count.toPrecision(4)))
 }
 
 function priceOf({

@@ -34,6 +34,8 @@ export function serviceLines(service: ServiceJson): string[] {
       ['Phase', 'left'],
       ['Ready', 'left'],
       ['Restarts', 'right'],
+      ['CPU', 'right'],
+      ['Memory', 'right'],
       ['Node', 'left'],
     ] as const
     const rows = pods.map(pod => [
@@ -41,12 +43,15 @@ export function serviceLines(service: ServiceJson): string[] {
       pod.phase ?? 'N/A',
       pod.ready ? 'yes' : 'no',
       String(pod.restarts),
+      pod.cpu ?? 'N/A',
+      pod.memory ?? 'N/A',
       pod.node ?? 'N/A',
     ])
     lines.push('', ...alignColumns(columns, rows))
   }
-  for (const {trouble, log} of pods) {
+  for (const {name: pod, trouble, log} of pods) {
     if (trouble !== null) lines.push('', trouble)
+    else if (log !== null && log !== '') lines.push('', `${pod} says:`)
     if (log !== null && log !== '') lines.push(...log.split('\n').map(line => `  ${line}`))
   }
   return lines

@@ -3,8 +3,9 @@ import {costFlags, hoursFlag, namesHoldings, namesPrices, priceWishOf} from '../
 import {runDirFlag, runDirOf} from '../cli/flags.js'
 import {KvctlCommand} from '../cli/kvctl-command.js'
 import {createReadingLine} from '../cli/reading-line.js'
+import {namespaceOf} from '../cli/cluster-flags.js'
 import {gpusHere, type GpusHere} from '../cli/gpus-here.js'
-import {ConfigurationError, NetworkError} from '../lib/foundation/index.js'
+import {ConfigurationError} from '../lib/foundation/index.js'
 import type {Pricing, RunDirectory, RunResults, RunWarning} from '../lib/runs/index.js'
 
 /** The run's part of `results.json` that has to do with money. */
@@ -29,9 +30,17 @@ interface StandingCostJson {
   readonly duration_hours: number
   /** Null where a price is unknown. */
   readonly total_cost: number | null
-  /** Null: no cluster was asked. */
-  readonly pods: null
+  /** Those of the service; null where no cluster was asked. */
+  readonly pods: readonly PodCostJson[] | null
   readonly pricing: Pricing
+}
+
+interface PodCostJson {
+  readonly name: string
+  readonly node: string | null
+  /** Only these are paid for. */
+  readonly ready: boolean
+  readonly hourly_cost: string | null
 }
 
 export default class Cost extends KvctlCommand {
@@ -40,13 +49,14 @@ export default class Cost extends KvctlCommand {
     'Prices what a deployment holds (GPUs, cores, memory). For a run it writes pricing.json beside the requests and the cost into results.json; kvctl analyze finds the same later.',
     'A run that is priced already is shown again when nothing is said.',
     'With --duration it prices those hours, busy or idle, and touches no run.',
-    'Without --gpu-type the GPUs that served name the price: those that the run recorded, else those of this machine.',
+    'Without --gpu-type the GPUs that served name the price: those of the pods that the run recorded or --service has, each while it ran; else those that the run saw on its machine, else those of this machine.',
     'The price of a GPU is found by its exact name, else by model and memory size as whole words; a MIG slice costs its share. One that the price file does not know costs N/A, under --json null.',
   ].join('\n')
   static override examples = [
     '<%= config.bin %> <%= command.id %>',
     '<%= config.bin %> <%= command.id %> --gpu-type NVIDIA-A100-SXM4-80GB',
     '<%= config.bin %> <%= command.id %> --run-dir runs/2026-01-31_14-30-15 --gpu-type H100-80GB --resources cpu=8,memory=64Gi,gpu=2 --cost-config cost.yaml',
+    '<%= config.bin %> <%= command.id %> --namespace ml-prod --service demo-llm --duration 24 --cost-config cost.yaml',
     '<%= config.bin %> <%= command.id %> --duration 720 --gpu-type A10 --resources cpu=2,memory=12Gi,gpu=1 --json',
   ]
   static override enableJsonFlag = true
@@ -57,27 +67,34 @@ export default class Cost extends KvctlCommand {
       description: 'price so many hours of standing instead of a run (also 90m, 7d)',
       exclusive: ['run-dir'],
     }),
-    namespace: Flags.string({description: "the service's Kubernetes namespace, for the run's metadata"}),
-    service: Flags.string({description: "the InferenceService that was measured, for the run's metadata"}),
+    namespace: Flags.string({
+      description: "the service's Kubernetes namespace (also KVMINI_NAMESPACE; default default)",
+    }),
+    service: Flags.string({
+      description: 'the InferenceService whose pods are priced, each by the GPU of its node',
+    }),
   }
 
   async run(): Promise<RunCostJson | StandingCostJson> {
     const {flags} = await this.parse(Cost)
     const {namespace, service} = flags
-    this.#requireNoCluster(service, namespace, namesHoldings(flags))
-    if (flags.duration !== undefined) return this.#standing(flags.duration, await this.#pricing(flags, null))
+    const asksCluster = !namesHoldings(flags) && (service !== undefined || namespace !== undefined)
+    if (flags.duration !== undefined && asksCluster) return this.#standingPods(flags.duration, flags)
+    if (flags.duration !== undefined)
+      return this.#standing(flags.duration, await this.#pricing(flags, null), null)
     const {openRunDirectory, readPricing, writePricing} = await import('../lib/runs/index.js')
     const {analyzeRun, EmptyRunError} = await import('../lib/analysis/index.js')
     const reading = createReadingLine()
     const run = await reading.watch(await openRunDirectory(runDirOf(flags['run-dir'])))
-    const known = namesPrices(flags) ? null : await readPricing(run)
+    if (asksCluster) await this.#recordPods(run, flags)
+    const known = namesPrices(flags) || asksCluster ? null : await readPricing(run)
     const pricing = known ?? (await this.#pricing(flags, run))
     await writePricing(run, pricing)
     const {results} = await analyzeRun(run, {namespace, service}).finally(() => reading.end())
     if (results.requests.total === 0) throw new EmptyRunError(run.path)
     this.#warn(pricing.warnings)
     const {runCostSummary} = await import('../cli/cost-summary.js')
-    this.log(runCostSummary(results, pricing))
+    this.log(runCostSummary(results, await this.#held(results, pricing)))
     const {run_id, cost, cost_currency, total_cost, cost_breakdown} = results
     const {cost_per_request, cost_per_1k_tokens, cost_per_1k_output_tokens} = results
     return {
@@ -94,7 +111,11 @@ export default class Cost extends KvctlCommand {
     }
   }
 
-  async #standing(hours: number, pricing: Pricing): Promise<StandingCostJson> {
+  async #standing(
+    hours: number,
+    pricing: Pricing,
+    pods: StandingCostJson['pods'],
+  ): Promise<StandingCostJson> {
     const {hourlyJson, standingCost} = await import('../lib/cost/index.js')
     const cost = {cost_per_1k_tokens: null, ...hourlyJson(pricing)}
     const total = standingCost(pricing, hours)
@@ -106,15 +127,48 @@ export default class Cost extends KvctlCommand {
       cost_currency: pricing.currency,
       duration_hours: hours,
       total_cost: total,
-      pods: null,
+      pods,
       pricing,
     }
   }
 
+  /** What the ready pods of a service cost. */
+  async #standingPods(hours: number, flags: CostFlags & ServiceFlags): Promise<StandingCostJson> {
+    const {heldBy, heldNow, hourlyJson, isReadyNow, pricePods} = await import('../lib/cost/index.js')
+    const {podsNow} = await import('../cli/cluster-service.js')
+    const service = serviceOf(flags, null)
+    const record = await podsNow(namespaceOf(flags.namespace), service, this.signal)
+    const pricing = pricePods(record, await priceWishOf(flags))
+    const pods = pricing.pods.map(pod => ({
+      ...{name: pod.name, node: pod.node, ready: isReadyNow(pod)},
+      hourly_cost: hourlyJson(heldBy(pod, pricing)).hourly_cost,
+    }))
+    return this.#standing(hours, heldNow(pricing), pods)
+  }
+
+  /** Pods that the run did not record: those that are there now tell when they ran. */
+  async #recordPods(run: RunDirectory, flags: CostFlags & ServiceFlags): Promise<void> {
+    const {readClusterRecord, readMeta} = await import('../lib/runs/index.js')
+    if ((await readClusterRecord(run)) !== null) return
+    const {recordPodsOf} = await import('../cli/cluster-service.js')
+    const meta = await readMeta(run).catch(() => null)
+    const namespace = flags.namespace ?? meta?.namespace ?? undefined
+    await recordPodsOf(run, namespaceOf(namespace), serviceOf(flags, meta?.service ?? null), this.signal)
+  }
+
+  /** What pods held on average while the run lasted. */
+  async #held({window: {start, end}}: RunResults, pricing: Pricing): Promise<Pricing> {
+    const {heldOver} = await import('../lib/cost/index.js')
+    return heldOver(pricing, {fromMs: (start ?? 0) * 1000, toMs: (end ?? 0) * 1000})
+  }
+
   /** @param run null prices what stands on this machine */
   async #pricing(flags: CostFlags, run: RunDirectory | null): Promise<Pricing> {
-    const {priceResources, seenByRun} = await import('../lib/cost/index.js')
-    const {list, notes, ...holdings} = await priceWishOf(flags)
+    const {priceRecordedPods, priceResources, seenByRun} = await import('../lib/cost/index.js')
+    const wish = await priceWishOf(flags)
+    const ofPods = run && (await priceRecordedPods(run, wish))
+    if (ofPods !== null) return ofPods
+    const {list, notes, ...holdings} = wish
     const recorded = run && (await seenByRun(run))
     if (recorded !== null || holdings.gpuType !== null || holdings.resources.gpus === 0)
       return priceResources({...holdings, seen: recorded}, list, notes)
@@ -152,16 +206,20 @@ export default class Cost extends KvctlCommand {
   #warn(warnings: readonly RunWarning[]): void {
     for (const {message} of warnings) this.note(`Warning: ${message}`)
   }
+}
 
-  #requireNoCluster(service: string | undefined, namespace: string | undefined, isNamed: boolean): void {
-    if (isNamed || (service === undefined && namespace === undefined)) return
-    const pods = service === undefined ? `pods in ${namespace!}` : `pods of --service ${service}`
-    throw new NetworkError(
-      'KUBERNETES_UNAVAILABLE',
-      `finding what the ${pods} hold needs a Kubernetes cluster, which this kvctl cannot reach`,
-      {suggestions: ['say it yourself: --gpu-type A100-80GB --resources cpu=2,memory=12Gi,gpu=1']},
-    )
-  }
+interface ServiceFlags {
+  readonly namespace?: string | undefined
+  readonly service?: string | undefined
+}
+
+/** @param recorded of the run, if any */
+function serviceOf({namespace, service}: ServiceFlags, recorded: string | null): string {
+  const known = service ?? recorded
+  if (known !== null) return known
+  throw new ConfigurationError('SERVICE_MISSING', `whose pods in ${namespace} are to be priced is not said`, {
+    suggestions: ['--service demo-llm', '--gpu-type A100-80GB --resources cpu=2,memory=12Gi,gpu=1'],
+  })
 }
 
 type CostFlags = Interfaces.InferredFlags<typeof costFlags>

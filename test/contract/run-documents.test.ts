@@ -131,7 +131,7 @@ describe('the documents of a run', () => {
       gpus: [{product: 'NVIDIA-A10', count: 1, hourly: 1.8, price_entry: 'NVIDIA-A10', price_rule: 'exact'}],
       cpu: {cores: 9, hourly_per_core: 0.05},
       memory: {gib: 20, hourly_per_gib: 0.01},
-      ...{overhead_fraction: 0, warnings: []},
+      ...{pods: [], overhead_fraction: 0, warnings: []},
     })
     await analyzeRun(run)
   })

@@ -23,7 +23,15 @@ describe('kvctl cost', () => {
   const folder = temporaryFolder()
 
   const cost = (...args: string[]): Promise<CliResult> =>
-    runCli(['cost', ...args], {cwd: folder(), env: {KVMINI_COST_CONFIG: '', KVCTL_NVML_PATH: '/no/driver'}})
+    runCli(['cost', ...args], {
+      cwd: folder(),
+      env: {
+        KVMINI_COST_CONFIG: '',
+        KUBECONFIG: join(folder(), 'none'),
+        KUBERNETES_SERVICE_HOST: '',
+        KVCTL_NVML_PATH: '/no/driver',
+      },
+    })
   const fixture = async (): Promise<string> => {
     const options = {
       requests: 20,
@@ -130,15 +138,15 @@ describe('kvctl cost', () => {
   for (const [what, args, code, message] of [
     [
       'a service whose pods nobody can see',
-      ['--service', 'demo'],
+      ['--service', 'demo', '--duration', '1'],
       3,
-      /pods of --service demo hold needs a Kubern/,
+      /no Kubernetes cluster can be reached|kubectl is not installed/,
     ],
     [
       'a namespace alone',
       ['--namespace', 'ml', '--duration', '1'],
-      3,
-      /pods in ml hold needs a Kubernetes cluster/,
+      2,
+      /whose pods in ml are to be priced is not said\n {2}Try: --service/,
     ],
     [
       'an unknown GPU',

@@ -64,6 +64,7 @@ describe('kvctl deploy without a cluster', function () {
       (JSON.parse(json.stdout) as {violations: object[]}).violations,
     ]).to.have.nested.property('1.length', 1)
     expect(json.code).to.equal(5)
+    expect(JSON.parse(json.stdout)).to.have.nested.property('error.code', 'POLICY_BROKEN')
   })
 
   it('says that there is none, with 3', async () => {
@@ -153,15 +154,23 @@ describeWith(['kubectl'], 'kvctl deploy through kubectl', () => {
       /^applied ConfigMap demo-llm-config\napplied InferenceService demo-llm\n0 of 0 pods ready/,
     )
 
+    const usage = {cpu: '1500m', memory: '12288Mi'}
+    api.objects.push({
+      ...{kind: 'PodMetrics', timestamp: new Date().toISOString(), window: '30s'},
+      metadata: {...api.find('Pod', 'demo-llm-predictor-1')!.metadata},
+      containers: [{name: 'kserve-container', usage}],
+    })
+    api.logs.set('', 'INFO: Application startup complete.\n')
     const status = await run('deploy', 'status', ...SERVICE)
     expect(status.stdout).to.match(/^InferenceService 'demo-llm' in ml-prod: ready\n/)
-    expect(status.stdout).to.match(/demo-llm-predictor-1 +Running +yes +0 +gpu-1/)
+    expect(status.stdout).to.contain('demo-llm-predictor-1 says:\n  INFO: Application startup complete.\n')
+    expect(status.stdout).to.match(/demo-llm-predictor-1 +Running +yes +0 +1500m +12288Mi +gpu-1/)
 
     const removed = await run('undeploy', ...SERVICE, '--json')
     expect([removed.code, JSON.parse(removed.stdout)]).to.deep.equal([
       ...[0, {removed: ['InferenceService demo-llm', 'ConfigMap demo-llm-config']}],
     ])
-    expect(api.objects.map(({kind}) => kind)).to.deep.equal(['ClusterServingRuntime', 'Pod'])
+    expect(api.objects.map(({kind}) => kind)).to.deep.equal(['ClusterServingRuntime', 'Pod', 'PodMetrics'])
     const again = await run('undeploy', ...SERVICE)
     expect([again.code, again.stderr.split('\n')[0]]).to.deep.equal([
       ...[4, "Error: there is no InferenceService 'demo-llm' in namespace ml-prod"],

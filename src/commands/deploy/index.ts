@@ -4,7 +4,7 @@ import {namespaceOf, serviceFlags} from '../../cli/cluster-flags.js'
 import {countFlag, durationFlag} from '../../cli/flags.js'
 import {KvctlCommand} from '../../cli/kvctl-command.js'
 import {serviceLines} from '../../cli/service-lines.js'
-import {EXIT, systemClock, ValidationError} from '../../lib/foundation/index.js'
+import {errorDocument, systemClock, ValidationError, type ErrorDocument} from '../../lib/foundation/index.js'
 import type {DeployPlan, Manifest, PolicyViolation, ServiceJson, ViolationJson} from '../../lib/kube/index.js'
 import {kubernetesCluster} from '../../wiring.js'
 
@@ -13,7 +13,7 @@ interface DryRunJson {
   readonly notes: readonly string[]
 }
 
-interface CheckJson {
+interface CheckJson extends Partial<ErrorDocument> {
   readonly violations: readonly ViolationJson[]
 }
 
@@ -94,13 +94,15 @@ container. Nothing runs as root or writes to its image. --dry-run prints YAML fo
     if (flags.check) {
       const violations = checkPolicies(manifests)
       this.#explain(violations)
-      if (violations.length > 0 && !this.jsonEnabled())
-        throw new ValidationError(
-          'POLICY_BROKEN',
-          `the manifests of '${plan.service}' break ${violations.length} of the rules`,
-        )
-      if (violations.length > 0) process.exitCode = EXIT.validation
-      return {violations: violations.map(violationJson)}
+      const checked = {violations: violations.map(violationJson)}
+      if (violations.length === 0) return checked
+      const broken = new ValidationError(
+        'POLICY_BROKEN',
+        `the manifests of '${plan.service}' break ${violations.length} of the rules`,
+      )
+      if (!this.jsonEnabled()) throw broken
+      process.exitCode = broken.exitCode
+      return {...checked, ...errorDocument(broken)}
     }
     const cluster = await kubernetesCluster(flags.context ?? null)
     const options = {

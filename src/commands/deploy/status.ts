@@ -8,7 +8,7 @@ import {kubernetesCluster} from '../../wiring.js'
 export default class DeployStatus extends KvctlCommand {
   static override summary = 'show a deployed service: conditions, addresses, pods and what keeps them'
   static override description =
-    'What kubectl get isvc, get pods and logs would show together: every condition with its reason, and the last lines of containers that crash.'
+    'What kubectl get isvc, get pods and logs would show together: every condition with its reason, what pods use (kubectl top pods, where the cluster measures it), and their last lines.'
   static override examples = [
     '<%= config.bin %> <%= command.id %> --service demo-llm --namespace ml-prod',
     '<%= config.bin %> <%= command.id %> --service demo-llm --json',
@@ -18,10 +18,11 @@ export default class DeployStatus extends KvctlCommand {
 
   async run(): Promise<ServiceJson> {
     const {flags} = await this.parse(DeployStatus)
-    const {lookAtService, serviceJson} = await import('../../lib/kube/index.js')
+    const {detailsOf, lookAtService, serviceJson} = await import('../../lib/kube/index.js')
     const cluster = await kubernetesCluster(flags.context ?? null)
     const namespace = namespaceOf(flags.namespace)
-    const look = await lookAtService(cluster, {kind: flags.kind, name: flags.service, namespace}, this.signal)
+    const name = {kind: flags.kind, name: flags.service, namespace}
+    const look = await lookAtService(cluster, name, this.signal)
     if (look === null) {
       throw new ResourceError(
         'SERVICE_NOT_FOUND',
@@ -31,7 +32,7 @@ export default class DeployStatus extends KvctlCommand {
         },
       )
     }
-    const service = serviceJson(look)
+    const service = serviceJson(look, await detailsOf(cluster, name, look, this.signal))
     this.log(serviceLines(service).join('\n'))
     return service
   }

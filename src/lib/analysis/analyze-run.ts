@@ -1,4 +1,5 @@
 import {join} from 'node:path'
+import {heldOver, startCost} from '../cost/index.js'
 import {clientAdvice} from './client-advice.js'
 import {clientLimits, niceBins, percentile, type MeasureWindow, type SloLimits} from '../metrics/index.js'
 import {
@@ -15,6 +16,7 @@ import {
   type RunMeta,
   type RunResults,
 } from '../runs/index.js'
+import {coldCosts} from './cold-costs.js'
 import {markCold} from './cold-starts.js'
 import {costFigures} from './cost-figures.js'
 import {distributionsOf, type Distributions} from './distributions.js'
@@ -119,7 +121,12 @@ export async function computeRunFigures(
   const fairness = fairnessOf(tenants)
   const probe = await readIoProbe(run)
   const pricing = await readPricing(run)
-  const cost = costFigures(pricing, {
+  const ran =
+    span.startMs === null || span.endMs === null
+      ? {fromMs: 0, toMs: 0}
+      : {fromMs: table.epochMs(span.startMs), toMs: table.epochMs(span.endMs)}
+  const held = pricing && heldOver(pricing, ran)
+  const cost = costFigures(held, {
     seconds: span.seconds,
     successes: measured.successes,
     promptTokens: tokens.prompt,
@@ -140,6 +147,7 @@ export async function computeRunFigures(
     cost,
     energy: energy.flat,
     coldSpans,
+    coldCosts: coldCosts(cost.flat.total_cost, pricing && startCost(pricing, ran), measured),
     fairness,
   })
   const instrument = instrumentOf(meta, distributions)
@@ -209,7 +217,7 @@ export async function computeRunFigures(
     instrument,
     client_limited: limits.length > 0,
     unavailable: unavailable(
-      whyUnpriced(pricing),
+      whyUnpriced(held),
       resources.cpuCores === null && resources.gpuUtilization === null,
       energy.block.total_energy_wh === null,
     ),

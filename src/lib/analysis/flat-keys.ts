@@ -7,6 +7,7 @@ import {
   type RequestTimes,
 } from '../metrics/index.js'
 import type {RunResults} from '../runs/index.js'
+import type {ColdCosts} from './cold-costs.js'
 import type {ColdSpan} from './cold-starts.js'
 import type {CostFigures} from './cost-figures.js'
 import type {Distributions, Sampled} from './distributions.js'
@@ -27,6 +28,7 @@ export interface FlatInputs {
   readonly energy: Pick<RunResults, 'energy_wh' | 'energy_wh_per_request' | 'energy_wh_per_1k_tokens'>
   /** Seen in the server's own metrics; null when nobody looked. */
   readonly coldSpans: readonly ColdSpan[] | null
+  readonly coldCosts: ColdCosts
   readonly fairness: RunResults['fairness']
 }
 
@@ -47,6 +49,7 @@ export function flatKeys(inputs: FlatInputs) {
     cost,
     energy,
     coldSpans,
+    coldCosts,
     fairness,
   } = inputs
   const {bodyLatency, ttft, ttfb, tllt, generation, tpot} = distributions
@@ -98,21 +101,13 @@ export function flatKeys(inputs: FlatInputs) {
     }),
     ...cost.flat,
     ...energy,
-    ...unmeasured,
+    ...coldCosts,
     gpu_util_avg: rounded(resources.gpuUtilization === null ? null : resources.gpuUtilization * 100),
     gpu_mem_used_avg: rounded(resources.gpuMemoryBytes),
     gpu_power_watts_avg: rounded(resources.gpuPowerWatts),
     cpu_util_avg: rounded(resources.cpuCores),
     mem_used_avg: rounded(resources.memoryBytes),
   }
-}
-
-/** Need a cluster, which knows when pods started. */
-const unmeasured = {
-  cold_cost_per_request: null,
-  warm_cost_per_request: null,
-  cold_cost_per_1k_tokens: null,
-  warm_cost_per_1k_tokens: null,
 }
 
 function percentilesOf({summary}: Sampled): {p50: number | null; p95: number | null; p99: number | null} {

@@ -1,3 +1,5 @@
+import type {Counting} from './pod-holdings.js'
+
 /** Prices per hour, in one currency. */
 export interface PriceList {
   /** The file, or the name of the built-in list; written into the run. */
@@ -17,9 +19,14 @@ export interface PriceList {
   /** Price of interruptible machines / the normal one. */
   readonly spotMultiplier: number | null
   readonly regionMultipliers: Readonly<Record<string, number>>
+  /** How resources of pods are counted. */
+  readonly counting: Counting
   /** What the source does not give and upstream's estimator falls back to. */
   readonly assumed: readonly ('cpu' | 'memory' | 'overhead')[]
 }
+
+/** Requests, and the container that serves alone. */
+export const USUAL_COUNTING: Counting = {usesRequests: true, includesSidecars: false}
 
 /**
  * What kserve-vllm-mini reckons with where nobody states prices. Its GPU price for unnamed products is left out: a GPU that
@@ -43,5 +50,6 @@ export const EXAMPLE_PRICES: PriceList = {
   overheadFraction: 0.1,
   spotMultiplier: null,
   regionMultipliers: {},
+  counting: USUAL_COUNTING,
   assumed: [],
 }

@@ -79,6 +79,7 @@ export function priceResources(
             gib: memoryBytes / BYTES_PER_GIB,
             hourly_per_gib: required(list.memoryHourlyPerGib, 'memory', list) * multiplier,
           },
+    pods: [],
     overhead_fraction: list.overheadFraction ?? 0,
     warnings,
   }

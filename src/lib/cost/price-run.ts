@@ -1,6 +1,14 @@
 import {ConfigurationError} from '../foundation/index.js'
-import {readWhoServed, writePricing, type Pricing, type RunDirectory, type RunWarning} from '../runs/index.js'
+import {
+  readClusterRecord,
+  readWhoServed,
+  writePricing,
+  type Pricing,
+  type RunDirectory,
+  type RunWarning,
+} from '../runs/index.js'
 import type {PriceList} from './price-list.js'
+import {pricePods} from './price-pods.js'
 import {priceResources, type Holdings, type SeenGpus} from './price-resources.js'
 
 /** What was said of a deployment and its prices. */
@@ -27,16 +35,20 @@ export function requirePriceable({list, notes, ...holdings}: PriceWish): void {
 }
 
 /**
- * Prices a run by what was said and by the GPUs that its samples saw serve, and writes `pricing.json`. A count of GPUs of which
+ * Prices a run by what was said, else by the pods that served it, else by the GPUs that its samples saw serve, and writes
+ * `pricing.json`. A count of GPUs of which
  * nobody knows the product is kept without a price.
  *
  * @returns null when nothing was said or seen that could cost
  * @throws ConfigurationError as `requirePriceable`; ResourceError `DISK_FULL`, `NOT_WRITABLE`
  */
-export async function priceRun(
-  run: RunDirectory,
-  {list, notes, ...holdings}: PriceWish,
-): Promise<Pricing | null> {
+export async function priceRun(run: RunDirectory, wish: PriceWish): Promise<Pricing | null> {
+  const ofPods = await priceRecordedPods(run, wish)
+  if (ofPods !== null) {
+    await writePricing(run, ofPods)
+    return ofPods
+  }
+  const {list, notes, ...holdings} = wish
   const {gpuType, resources} = holdings
   const {gpus, cpuCores, memoryBytes} = resources
   const seen = (await seenByRun(run)) ?? (gpus === null || gpuType !== null ? null : unnamed(gpus))
@@ -45,6 +57,14 @@ export async function priceRun(
   const pricing = priceResources({...holdings, seen}, list, notes)
   await writePricing(run, pricing)
   return pricing
+}
+
+/** The pods that a run recorded, priced; null where it recorded none, or something else was said to be priced. */
+export async function priceRecordedPods(run: RunDirectory, wish: PriceWish): Promise<Pricing | null> {
+  const {gpuType, resources} = wish
+  const isSaid = gpuType !== null || Object.values(resources).some(amount => amount !== null)
+  const record = isSaid ? null : await readClusterRecord(run)
+  return record === null || record.pods.length === 0 ? null : pricePods(record, wish)
 }
 
 /** GPUs as the run's samples saw them; null when they saw none. */

@@ -2,7 +2,7 @@ import {existsSync} from 'node:fs'
 import * as z from 'zod'
 import {checkYaml, readYamlFile, type YamlFile} from '../config/index.js'
 import {ConfigurationError} from '../foundation/index.js'
-import {EXAMPLE_PRICES, type PriceList} from './price-list.js'
+import {EXAMPLE_PRICES, USUAL_COUNTING, type PriceList} from './price-list.js'
 
 const USUAL_FILE = 'cost.yaml'
 const BYTES_PER_GIB = 1024 ** 3
@@ -114,6 +114,10 @@ function fromMain(file: YamlFile): PriceList {
     cpuHourlyPerCore: settled('cpu', EXAMPLE_PRICES.cpuHourlyPerCore),
     memoryHourlyPerGib: settled('memory', EXAMPLE_PRICES.memoryHourlyPerGib),
     overheadFraction: settled('overhead', EXAMPLE_PRICES.overheadFraction),
+    counting: {
+      usesRequests: parsed.calculation?.use_requests ?? USUAL_COUNTING.usesRequests,
+      includesSidecars: parsed.calculation?.include_sidecars ?? USUAL_COUNTING.includesSidecars,
+    },
     assumed,
   }
 }
@@ -137,6 +141,7 @@ function fromPlanner(file: YamlFile): PriceList {
     cpuHourlyPerCore: parsed.cpu_per_hour ?? null,
     memoryHourlyPerGib: perGb === undefined ? null : (perGb * BYTES_PER_GIB) / BYTES_PER_GB,
     overheadFraction: parsed.overhead?.fraction ?? 0,
+    counting: USUAL_COUNTING,
     assumed: [],
   }
 }

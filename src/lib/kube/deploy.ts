@@ -1,5 +1,5 @@
 import type {Clock} from '../foundation/index.js'
-import type {Cluster} from './kubectl.js'
+import type {Cluster, PodUsage} from './kubectl.js'
 import type {Manifest} from './manifest.js'
 import {
   judgeReadiness,
@@ -9,15 +9,37 @@ import {
   type ReadinessInput,
   type ServiceObject,
 } from './readiness.js'
-import {podSelector, RESOURCE, type ServiceKind, type ServiceName} from './service-name.js'
+import {podSelector, RESOURCE, SERVING_CONTAINER, type ServiceKind, type ServiceName} from './service-name.js'
 import {watchService} from './watch-service.js'
 
 /** Everything that a look at a service shows. */
 export interface ServiceLook {
   readonly service: ServiceObject
   readonly pods: readonly PodObject[]
-  /** By `pod/container`. */
+  /** The last lines of containers that crash, by `pod/container`. */
   readonly logs: ReadonlyMap<string, string>
+}
+
+/** What a look adds that is for people: what pods say and use. */
+export interface ServiceDetails {
+  /** The last lines of the container that serves, by pod. */
+  readonly lines: ReadonlyMap<string, string>
+  /** Null where the cluster measures nothing. */
+  readonly usage: readonly PodUsage[] | null
+}
+
+/** What `kubectl logs` and `kubectl top pods` say of the pods of a look. */
+export async function detailsOf(
+  cluster: Cluster,
+  name: ServiceName,
+  {pods}: Pick<ServiceLook, 'pods'>,
+  signal: AbortSignal,
+): Promise<ServiceDetails> {
+  const lines = new Map<string, string>()
+  const container = SERVING_CONTAINER[name.kind]
+  for (const {metadata: pod} of pods)
+    lines.set(pod.name, await cluster.logs(pod.name, container, name.namespace, signal, 'now'))
+  return {lines, usage: await cluster.usage(podSelector(name), name.namespace, signal)}
 }
 
 /** @returns null where there is no such service */

@@ -1,6 +1,6 @@
 export {checkPolicies, type PolicyViolation} from './check-policies.js'
 export {checkNames, planOf, s3FromEnvironment, type DeployPlan} from './deploy-plan.js'
-export {lookAtService, type ServiceLook} from './deploy.js'
+export {detailsOf, lookAtService, type ServiceDetails, type ServiceLook} from './deploy.js'
 export {deployService, type DeployOptions} from './deploy-service.js'
 export {formatOf, serviceJson, violationJson, type ServiceJson, type ViolationJson} from './json.js'
 export {createCluster, type Cluster, type Forwarding, type Kubectl, type PodUsage} from './kubectl.js'

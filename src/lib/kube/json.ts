@@ -1,6 +1,6 @@
 import type {PolicyViolation} from './check-policies.js'
-import type {ServiceLook} from './deploy.js'
-import {isPodReady, podTroubles, troubleLine, type ServiceObject} from './readiness.js'
+import type {ServiceDetails, ServiceLook} from './deploy.js'
+import {isPodReady, podTroubles, troubleLine, type PodTrouble, type ServiceObject} from './readiness.js'
 import {serviceUrls} from './service-urls.js'
 
 /** A deployed service, as `kvctl deploy` and `deploy status` tell it. */
@@ -27,12 +27,18 @@ export interface ServiceJson {
     readonly restarts: number
     readonly node: string | null
     readonly trouble: string | null
-    /** The last lines of a container that crashes. */
+    /** The last lines of a container that crashes; in a status of the one that serves. */
     readonly log: string | null
+    /** What it uses, as the cluster's metrics server says it; null where it says nothing. */
+    readonly cpu: string | null
+    readonly memory: string | null
   }[]
 }
 
-export function serviceJson({service, pods, logs}: ServiceLook): ServiceJson {
+export function serviceJson(
+  {service, pods, logs}: ServiceLook,
+  details: ServiceDetails | null = null,
+): ServiceJson {
   const {conditions = [], modelStatus, deploymentMode} = service.status ?? {}
   const urls = serviceUrls(service, formatOf(service))
   return {
@@ -56,10 +62,26 @@ export function serviceJson({service, pods, logs}: ServiceLook): ServiceJson {
         ),
         node: pod.spec?.nodeName ?? null,
         trouble: trouble === undefined ? null : troubleLine(trouble),
-        log: trouble === undefined ? null : (logs.get(`${trouble.pod}/${trouble.container}`) ?? null),
+        log: logOf(pod.metadata.name, trouble, logs, details),
+        ...usageOf(pod.metadata.name, details),
       }
     }),
   }
+}
+
+function logOf(
+  pod: string,
+  trouble: PodTrouble | undefined,
+  logs: ServiceLook['logs'],
+  details: ServiceDetails | null,
+): string | null {
+  const crashed = trouble === undefined ? undefined : logs.get(`${trouble.pod}/${trouble.container}`)
+  return crashed ?? (details?.lines.get(pod) || null)
+}
+
+function usageOf(pod: string, details: ServiceDetails | null): {cpu: string | null; memory: string | null} {
+  const {cpu = null, memory = null} = details?.usage?.find(one => one.pod === pod) ?? {}
+  return {cpu, memory}
 }
 
 /** The format of a service's model, as it was asked for. */

@@ -40,8 +40,14 @@ export interface Cluster {
   ): Promise<object[]>
   /** @returns whether there was one */
   remove(resource: string, name: string, namespace: string, signal: AbortSignal): Promise<boolean>
-  /** The last lines of a container; empty where there are none. */
-  logs(pod: string, container: string, namespace: string, signal: AbortSignal): Promise<string>
+  /** The last lines of a container, of the one that crashed before it first; empty where there are none. */
+  logs(
+    pod: string,
+    container: string,
+    namespace: string,
+    signal: AbortSignal,
+    which?: 'crashed' | 'now',
+  ): Promise<string>
   /** A document of the REST API, at its path. */
   raw(path: string, signal: AbortSignal): Promise<object>
   /** Hears a watch of the REST API until it ends. */
@@ -136,9 +142,9 @@ export function createCluster(kubectl: Kubectl, context: string | null): Cluster
       if (code !== 0) throw kubectlFailure(args, stderr, isTimedOut)
       return stdout.trim() !== ''
     },
-    async logs(pod, container, namespace, signal) {
+    async logs(pod, container, namespace, signal, which = 'crashed') {
       const args = ['logs', pod, '-c', container, '-n', namespace, '--tail=20']
-      for (const more of [['--previous'], []]) {
+      for (const more of which === 'now' ? [[]] : [['--previous'], []]) {
         const {code, stdout} = await ask([...args, ...more], signal)
         if (code === 0 && stdout.trim() !== '') return stdout.trim()
       }

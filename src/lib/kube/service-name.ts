@@ -4,6 +4,12 @@ export const RESOURCE = {
 } as const
 export type ServiceKind = keyof typeof RESOURCE
 
+/** The container that runs the engine. @see kserve/kserve:pkg/constants/constants.go */
+export const SERVING_CONTAINER: Readonly<Record<ServiceKind, string>> = {
+  InferenceService: 'kserve-container',
+  LLMInferenceService: 'main',
+}
+
 const COLLECTION: Readonly<Record<ServiceKind, string>> = {
   InferenceService: 'v1beta1/namespaces/*/inferenceservices',
   LLMInferenceService: 'v1alpha2/namespaces/*/llminferenceservices',

@@ -8,7 +8,7 @@ import {RUN_FILES, type RunDirectory} from './run-directory.js'
 const instant = z.iso.datetime({offset: true})
 const quantities = z.record(z.string(), z.string())
 
-const podSchema = z.object({
+export const podRecordSchema = z.object({
   name: z.string(),
   node: z.string().nullable(),
   created_at: instant.nullable(),
@@ -21,7 +21,7 @@ const podSchema = z.object({
   /** Without init containers. */
   containers: z.array(z.object({name: z.string(), requests: quantities, limits: quantities})),
 })
-export type PodRecord = z.output<typeof podSchema>
+export type PodRecord = z.output<typeof podRecordSchema>
 
 /** `cluster.json`: the pods of the service that was measured, as its cluster showed them during the run, and their nodes. */
 export const clusterRecordSchema = z.object({
@@ -30,7 +30,7 @@ export const clusterRecordSchema = z.object({
   service: z.string(),
   /** True where pods were watched from before the run until after it; else they were listed afterwards. */
   is_watched: z.boolean(),
-  pods: z.array(podSchema),
+  pods: z.array(podRecordSchema),
   nodes: z.array(
     z.object({
       name: z.string(),

@@ -30,7 +30,14 @@ export {
   type RunPart,
 } from './meta.js'
 export {readImported, writeImported} from './imported.js'
-export {pricingSchema, readPricing, writePricing, type PricedGpus, type Pricing} from './pricing.js'
+export {
+  pricingSchema,
+  readPricing,
+  writePricing,
+  type PricedGpus,
+  type PricedPod,
+  type Pricing,
+} from './pricing.js'
 export {
   clusterRecordSchema,
   readClusterRecord,

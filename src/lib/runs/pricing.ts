@@ -2,10 +2,32 @@ import {join} from 'node:path'
 import * as z from 'zod'
 import {ResourceError} from '../foundation/index.js'
 import {writeJsonAtomic} from './atomic-write.js'
+import {podRecordSchema} from './cluster-record.js'
 import {readDocument} from './meta.js'
 import {RUN_FILES, type RunDirectory} from './run-directory.js'
 
 const amount = z.number().nonnegative()
+
+const gpusSchema = z.array(
+  z.object({
+    product: z.string(),
+    /** GPUs, or slices of one. */
+    count: amount,
+    /** Of one, per hour; null where the list has no price for it: `warnings` says why and what to do. */
+    hourly: amount.nullable(),
+    /** Which entry of the price list gave the price, and how it was found. */
+    price_entry: z.string().nullable(),
+    price_rule: z.string(),
+  }),
+)
+const cpuSchema = z.object({cores: amount, hourly_per_core: amount}).nullable()
+const memorySchema = z.object({gib: amount, hourly_per_gib: amount}).nullable()
+
+/** What a pod held while it ran. */
+const podSchema = podRecordSchema.omit({containers: true}).extend({
+  ...{gpus: gpusSchema, cpu: cpuSchema, memory: memorySchema},
+})
+export type PricedPod = z.output<typeof podSchema>
 
 /**
  * `pricing.json`: what a run held while it lasted and what an hour of it costs. Beside the requests it is all that a cost needs,
@@ -20,20 +42,11 @@ export const pricingSchema = z.object({
   /** Region and spot factors, already in the prices below. */
   price_multiplier: z.number().positive(),
   /** One entry a product; empty when no GPU is counted. */
-  gpus: z.array(
-    z.object({
-      product: z.string(),
-      /** GPUs, or slices of one. */
-      count: amount,
-      /** Of one, per hour; null where the list has no price for it: `warnings` says why and what to do. */
-      hourly: amount.nullable(),
-      /** Which entry of the price list gave the price, and how it was found. */
-      price_entry: z.string().nullable(),
-      price_rule: z.string(),
-    }),
-  ),
-  cpu: z.object({cores: amount, hourly_per_core: amount}).nullable(),
-  memory: z.object({gib: amount, hourly_per_gib: amount}).nullable(),
+  gpus: gpusSchema,
+  cpu: cpuSchema,
+  memory: memorySchema,
+  /** Of a service on Kubernetes: each pod counts for the time in which it ran, and `gpus`, `cpu` and `memory` are empty. */
+  pods: z.array(podSchema).default([]),
   overhead_fraction: amount,
   warnings: z.array(z.object({code: z.string(), message: z.string()})),
 })

@@ -152,6 +152,47 @@ const llmInferenceService = z.strictObject({
   }),
 })
 
+const probe = z.strictObject({
+  httpGet: z.strictObject({path: z.string(), port: z.union([int32, z.string()])}),
+  periodSeconds: int32.optional(),
+})
+const labels = z.record(z.string(), z.string())
+
+/** @see kubernetes/api:apps/v1/types.go */
+const daemonSet = z.strictObject({
+  ...{apiVersion: z.literal('apps/v1'), kind: z.literal('DaemonSet'), metadata},
+  spec: z
+    .strictObject({
+      selector: z.strictObject({matchLabels: labels}),
+      template: z.strictObject({
+        metadata: z.strictObject({labels, annotations: labels.optional()}),
+        spec: z
+          .strictObject({
+            ...podSpec,
+            runtimeClassName: z.string().optional(),
+            nodeSelector: labels.optional(),
+            tolerations: z
+              .array(
+                z.strictObject({
+                  ...{key: z.string().optional(), value: z.string().optional()},
+                  operator: z.enum(['Exists', 'Equal']).optional(),
+                  effect: z.enum(['NoSchedule', 'PreferNoSchedule', 'NoExecute']).optional(),
+                }),
+              )
+              .optional(),
+            automountServiceAccountToken: z.boolean().optional(),
+            containers: z.array(z.strictObject({...container, readinessProbe: probe.optional()})),
+          })
+          .refine(mountsAreThere, 'a volume that is mounted is missing'),
+      }),
+    })
+    .refine(
+      ({selector, template}) =>
+        Object.entries(selector.matchLabels).every(([key, value]) => template.metadata.labels[key] === value),
+      'the selector does not find the pods',
+    ),
+})
+
 /** By kind; what a cluster without KServe knows too stands first. */
 export const KUBE_SCHEMAS: Readonly<Record<string, z.ZodType>> = {
   ConfigMap: z.strictObject({
@@ -168,6 +209,7 @@ export const KUBE_SCHEMAS: Readonly<Record<string, z.ZodType>> = {
     ...{apiVersion: z.literal('v1'), kind: z.literal('ServiceAccount'), metadata},
     secrets: z.array(z.strictObject({name: name63})).optional(),
   }),
+  DaemonSet: daemonSet,
   InferenceService: inferenceService,
   LLMInferenceService: llmInferenceService,
 }

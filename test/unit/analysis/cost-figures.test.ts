@@ -24,6 +24,7 @@ const PRICING: Pricing = {
   gpus: [{product: 'NVIDIA-A10', count: 1, hourly: 1.5, price_entry: 'NVIDIA-A10', price_rule: 'exact'}],
   cpu: {cores: 2, hourly_per_core: 0.04},
   memory: {gib: 12, hourly_per_gib: 0.005},
+  pods: [],
   overhead_fraction: 0.1,
   warnings: [{code: 'price_assumed', message: 'cost.yaml does not give overhead'}],
 }

@@ -33,6 +33,7 @@ describe('a price file', () => {
       overheadFraction: 0.2,
       spotMultiplier: null,
       regionMultipliers: {},
+      counting: {usesRequests: true, includesSidecars: false},
       assumed: [],
     })
   })

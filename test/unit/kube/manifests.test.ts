@@ -1,4 +1,5 @@
 import {expect} from 'chai'
+import {parse} from 'yaml'
 import {checkPolicies} from '../../../src/lib/kube/check-policies.js'
 import {
   checkNames,
@@ -10,6 +11,7 @@ import type {Manifest} from '../../../src/lib/kube/manifest.js'
 import {manifestsOf} from '../../../src/lib/kube/manifests.js'
 import {serverFlags} from '../../../src/lib/kube/server-flags.js'
 import {loadProfile, shippedProfiles} from '../../../src/lib/profiles/index.js'
+import {readRepositoryFile} from '../../support/cli.js'
 import {refusalOf} from '../../support/kube/schemas.js'
 
 const plan = (changes: Partial<DeployPlan> = {}): DeployPlan => ({
@@ -102,6 +104,15 @@ describe('the manifests of a deployment', () => {
       ['"name":"kvctl-tmp","mountPath"', '"name":"other","mountPath"'],
     ] as const)
       expect(refusalOf(JSON.parse(text.replace(from, to)) as Manifest), from).to.be.a('string')
+  })
+
+  it('of the DaemonSet that shows GPUs pass them too, and break no policy', () => {
+    const object = parse(readRepositoryFile('examples/kubernetes/stats-daemonset.yaml')) as Manifest
+    expect(refusalOf(object)).to.equal(null)
+    expect(checkPolicies([object])).to.deep.equal([])
+    const {args} = (object as unknown as {spec: {template: {spec: {containers: {args: string[]}[]}}}}).spec
+      .template.spec.containers[0]!
+    expect(args.slice(0, 3)).to.deep.equal(['serve', '--api', 'stats,vram,system'])
   })
 
   it('of every shipped profile are sound', async () => {
