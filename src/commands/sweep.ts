@@ -81,9 +81,13 @@ export default class Sweep extends LoadCommand {
     const apiKey = apiKeyOf(given.flags['api-key'], ['KVCTL_API_KEY', 'KVMINI_API_KEY', 'OPENAI_API_KEY'])
     const prices = await runPricesOf(parsed.flags, message => this.note(`Warning: ${message}`))
     const setting = {parsed, apiKey, prices}
+    const failures: unknown[] = []
     const measure = async (point: SweepPoint, runDir: string): Promise<RunResults> => {
       if (point.index > 1) await this.#coolDown(parsed.flags.cooldown)
-      return this.#measurePoint(setting, point, runDir)
+      return this.#measurePoint(setting, point, runDir).catch((error: unknown) => {
+        failures.push(error)
+        throw error
+      })
     }
     const {runGrid, runKnee, summarisePoints} = await import('../lib/sweep/index.js')
     this.note(`Sweep: ${folder}`)
@@ -103,6 +107,8 @@ export default class Sweep extends LoadCommand {
       const summary = summarisePoints(ended.points)
       this.log(ended.kind === 'grid' ? sweepText(ended, summary) : kneeText(ended))
       this.note(`Table: ${join(folder, 'sweep.csv')}`)
+      // A sweep that measured nothing is none, and its first run says why.
+      if (failures.length > 0 && ended.points.every(({status}) => status === 'failed')) throw failures[0]
       return {...ended, sweep_dir: folder, summary}
     } catch (error) {
       if (this.signal.aborted) this.note(`Stopped; go on with: kvctl sweep --resume --output-dir ${folder}`)

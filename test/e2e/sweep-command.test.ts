@@ -113,6 +113,10 @@ describe('kvctl sweep', function () {
         .points.map(one => one.status)
         .sort(),
     ).to.deep.equal(['completed', 'failed'])
+    // Stopped by now: nothing can be measured, and the sweep leaves as its first run would.
+    const dead = await sweep('--url', down.url, '--axis', 'concurrency=1,2', '--output-dir', 'dead')
+    expect(dead.code).to.equal(3)
+    expect(dead.stderr).to.match(/^Error: \S+ cannot be reached/m)
     const bad = await sweep('--url', server.url, '--axis', 'concurrency=1,many', '--output-dir', 'none')
     expect(bad).to.include({code: 2, stdout: ''})
     expect(bad.stderr).to.match(/'many'/)

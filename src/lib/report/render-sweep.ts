@@ -35,7 +35,7 @@ export async function renderSweep(sweep: SweepFile, summary: readonly PointSumma
       pageSection(
         'picture',
         'How latency grows with load',
-        chartFigure(throughputLatencyChart(dots), render),
+        chartFigure(throughputLatencyChart(dots, axes.length === 1), render),
       ),
       pageSection('combinations', 'Every combination', combinationsTable(axes, summary)),
       knee === null || knee.limiting.length === 0

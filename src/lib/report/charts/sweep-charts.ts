@@ -13,8 +13,15 @@ export interface SweepDot {
   readonly isGood: boolean
 }
 
-/** How latency grows with throughput: the picture in which a knee is seen. */
-export function throughputLatencyChart(points: readonly SweepDot[]): Chart | AbsentChart {
+/**
+ * How latency grows with throughput: the picture in which a knee is seen.
+ *
+ * @param isOneCurve the dots are values of one setting: only then does a line between them mean something
+ */
+export function throughputLatencyChart(
+  points: readonly SweepDot[],
+  isOneCurve: boolean,
+): Chart | AbsentChart {
   const identity = {id: 'throughput-latency', title: 'Latency against throughput'}
   const known = points.filter(one => one.throughputRps !== null && one.p95Ms !== null)
   if (known.length === 0)
@@ -30,8 +37,8 @@ export function throughputLatencyChart(points: readonly SweepDot[]): Chart | Abs
     ...identity,
     reading: `The highest throughput, ${formatNumber(fastest.throughputRps)} requests per second, came with a p95 latency of ${formatMs(fastest.p95Ms)} (${fastest.name}).`,
     legend: [
-      {role: 'first', shape: 'line', label: 'p95 of the whole answer'},
-      {role: 'second', shape: 'dash', label: 'p95 of the first token'},
+      {role: 'first', shape: isOneCurve ? 'line' : 'dot', label: 'p95 of the whole answer'},
+      {role: 'second', shape: isOneCurve ? 'dash' : 'dot', label: 'p95 of the first token'},
       ...(missed.length === 0 ? [] : [{role: 'bad', shape: 'dot', label: 'misses a goal'} as const]),
     ],
     note: 'Requests per second to the right, milliseconds upwards; each dot is one combination, the mean of its repetitions.',
@@ -44,15 +51,19 @@ export function throughputLatencyChart(points: readonly SweepDot[]): Chart | Abs
       xAxis: xAxis(xTicks, formatNumber, xTicks.at(-1)!),
       yAxis: yAxis(niceTicks(0, highest, 5), formatMsTick),
       series: [
-        line(
-          'first',
-          of(one => one.p95Ms),
-        ),
-        line(
-          'second',
-          of(one => one.ttftP95Ms),
-          {dash: 'dash'},
-        ),
+        ...(isOneCurve
+          ? [
+              line(
+                'first',
+                of(one => one.p95Ms),
+              ),
+              line(
+                'second',
+                of(one => one.ttftP95Ms),
+                {dash: 'dash'},
+              ),
+            ]
+          : []),
         dots(
           'first',
           of(one => one.p95Ms),
