@@ -53,7 +53,12 @@ export function groupsTable(groups: readonly GroupRow[]): Markup {
     'TPOT p50',
     'E2E p95',
   ]
-  return html`<div class="scroll" tabindex="0" role="region" aria-label="Parts of the run">
+  return html`<div
+    class="scroll"
+    tabindex="0"
+    role="region"
+    aria-label="Latency, throughput and failures of each part"
+  >
     <table>
       <thead>
         <tr>
