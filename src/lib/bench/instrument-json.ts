@@ -4,7 +4,8 @@ import type {ProcessInstrument, Spread} from './instrument.js'
 /**
  * What the load processes found out about themselves, as `meta.json` and `results.json` hold it: figures of the worst of them,
  * since percentiles of processes cannot be averaged, and counts of all. The bounds of reads begin when the kernel makes a
- * process ready; what waking it up takes on this machine is the median by which timers fire late.
+ * process ready; what waking it up takes on this machine is told by how late timers fire. Both percentiles are added: with the
+ * median of the timers 149 of 160 runs were as exact as they said, with the 99th percentile all (bench/instrument).
  */
 export function instrumentJson(processes: readonly ProcessInstrument[]): Instrument {
   const worst = (figure: (one: ProcessInstrument) => number | null): number | null =>
@@ -19,7 +20,7 @@ export function instrumentJson(processes: readonly ProcessInstrument[]): Instrum
     max: known(one => of(one).maxMs),
   })
   const withWake = (one: ProcessInstrument, ms: number | null): number | null =>
-    ms === null ? null : ms + (one.eventLoopDelay.p50Ms ?? 0)
+    ms === null ? null : ms + (one.eventLoopDelay.p99Ms ?? 0)
   const sum = (figure: (one: ProcessInstrument) => number): number =>
     processes.reduce((total, one) => total + figure(one), 0)
   const tokenReads = sum(one => one.tokenReads)
