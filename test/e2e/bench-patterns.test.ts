@@ -54,7 +54,13 @@ describe('kvctl load-test sends as its pattern says,', function () {
     check: (requests: readonly Request[]) => void,
   ): void => {
     sends.set(title, args)
-    it(title, () => check(sent.get(title)!))
+    let timesAsked = 0
+    it(title, async () => {
+      // The machine may have been busy: a test that is asked again judges another run.
+      if (timesAsked++ > 0)
+        sent.set(title, await send(join(await mkdtemp(join(folder, 'again-')), 'run'), args))
+      check(sent.get(title)!)
+    })
   }
 
   before(async () => {
@@ -133,11 +139,13 @@ describe('kvctl load-test sends as its pattern says,', function () {
 
   sending(
     'steady with a ramp-up: its slots begin one after the other',
-    ['steady', '--concurrency', '4', '--ramp-up', '80ms'],
+    ['steady', '--concurrency', '4', '--ramp-up', '400ms'],
     requests => {
-      const first = requests.slice(0, 1).map(({scheduledMs}) => scheduledMs)[0]!
-      const before = requests.filter(({receivedMs}) => receivedMs < first + 20)
+      // The second begins after 100 ms, of which half are left for a first one that is late.
+      const first = requests[0]!.scheduledMs
+      const before = requests.filter(({receivedMs}) => receivedMs < first + 50)
       expect(mostAtOnce(before)).to.equal(1)
+      expect(mostAtOnce(requests)).to.be.at.least(2)
     },
   )
 
