@@ -4,7 +4,9 @@ import {clientAdvice} from './client-advice.js'
 import {clientLimits, niceBins, percentile, type MeasureWindow, type SloLimits} from '../metrics/index.js'
 import {
   metaSchema,
+  originEpochMs,
   readClusterRecord,
+  readMetaIfAny,
   readPricing,
   readPrometheusWindow,
   readRequests,
@@ -41,7 +43,6 @@ import {stageGroups} from './stage-groups.js'
 import {serverFigures} from './server-figures.js'
 import {readServerSeries} from './server-series.js'
 import {stabilityOf} from './stability.js'
-import {originOf, readMetaIfAny} from './stored-meta.js'
 import {slicesOf} from './slices.js'
 import {timeline} from './timeline.js'
 import {readTokenArrivals} from './token-arrivals.js'
@@ -89,7 +90,7 @@ export async function computeRunFigures(
     service: options.service ?? asked.service,
     slo: options.slo ?? asked.slo,
   }
-  const read = await readRequests(run, originOf(meta), meta.parts)
+  const read = await readRequests(run, originEpochMs(meta), meta.parts)
   const slices = slicesOf(read)
   const series = await readServerSeries(run, slices)
   // What the file itself says counts first.

@@ -3,6 +3,7 @@ import {sentPayloads, type SentPayloads} from '../bench/index.js'
 import {KvctlError} from '../foundation/index.js'
 import {e2eMs, ttftMs, tpotMs, type RequestTimes, type SloValues} from '../metrics/index.js'
 import {
+  originEpochMs,
   readGaps,
   readMeta,
   readRequests,
@@ -56,7 +57,7 @@ export interface ExportedRun {
 export async function readExportedRun(run: RunDirectory): Promise<ExportedRun> {
   const {results} = await computeRunFigures(run)
   const meta = await readMeta(run)
-  const origin = meta.origin_epoch_ms ?? (meta.test_start_time === null ? null : meta.test_start_time * 1000)
+  const origin = originEpochMs(meta)
   const table = await readRequests(run, origin, meta.parts)
   const gaps = new Map<number, Uint32Array>()
   await readGaps(run, (id, gapsUs) => gaps.set(id, gapsUs.slice()))

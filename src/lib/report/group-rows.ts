@@ -1,4 +1,5 @@
 import type {RunResults} from '../runs/index.js'
+import {formatCount, formatMs, formatNumber, formatPercent} from './format.js'
 import type {GroupRow} from './report-data.js'
 
 type Group = RunResults['phases'][string]
@@ -31,4 +32,26 @@ function rowOf(kind: GroupRow['kind'], name: string, group: Group): GroupRow {
     ...{ttftP50Ms: group.ttft.p50, ttftP95Ms: group.ttft.p95},
     ...{tpotP50Ms: group.tpot.p50, e2eP95Ms: group.e2e.p95},
   }
+}
+
+/** Of the table of them, in every form of a report. */
+export const GROUP_COLUMNS = [
+  'Requests',
+  'Errors',
+  'Requests/s',
+  'Tokens/s',
+  'TTFT p50',
+  'TTFT p95',
+  'TPOT p50',
+  'E2E p95',
+]
+
+/** What stands in these columns. */
+export function groupCells(row: GroupRow): string[] {
+  return [
+    formatCount(row.requests),
+    formatPercent(row.errorRate),
+    ...[row.requestsPerSecond, row.tokensPerSecond].map(formatNumber),
+    ...[row.ttftP50Ms, row.ttftP95Ms, row.tpotP50Ms, row.e2eP95Ms].map(formatMs),
+  ]
 }

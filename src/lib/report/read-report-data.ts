@@ -2,7 +2,7 @@ import {packageVersion, ResourceError} from '../foundation/index.js'
 import {
   metaSchema,
   readGaps,
-  readMeta,
+  readMetaIfAny,
   readRequests,
   readResults,
   readTimeSeries,
@@ -26,7 +26,8 @@ import type {FailureRow, MemorySample, ReportData, ReportRequest} from './report
  */
 export async function readReportData(run: RunDirectory): Promise<ReportData> {
   const results = await readResultsOrSayHow(run)
-  const meta = await readMetaIfAny(run)
+  // Other tools' runs may have no `meta.json`; then only the figures are known.
+  const meta = (await readMetaIfAny(run)) ?? metaSchema.parse({})
   const table = await readRequests(run, meta.origin_epoch_ms, meta.parts)
   const measured = measuredRequests(table)
   return {
@@ -68,16 +69,6 @@ async function readResultsOrSayHow(run: RunDirectory): Promise<RunResults> {
       cause: error,
       suggestions: [`kvctl analyze --run-dir ${run.path}`],
     })
-  }
-}
-
-/** Other tools' runs may have no `meta.json`; then only the figures are known. */
-async function readMetaIfAny(run: RunDirectory): Promise<RunMeta> {
-  try {
-    return await readMeta(run)
-  } catch (error) {
-    if (error instanceof ResourceError) return metaSchema.parse({})
-    throw error
   }
 }
 

@@ -1,5 +1,5 @@
 import {csvField, type RunResults} from '../runs/index.js'
-import {formatMs, formatNumber, formatPercent} from './format.js'
+import {GROUP_COLUMNS, groupCells} from './group-rows.js'
 import type {ReportData} from './report-data.js'
 import {leadSentence} from './render-report.js'
 
@@ -60,25 +60,8 @@ export function renderMarkdown(data: ReportData, results: RunResults): string {
           '## Parts of the run',
           '',
           ...table(
-            [
-              'Part',
-              'Requests',
-              'Errors',
-              'Requests/s',
-              'Tokens/s',
-              'TTFT p50',
-              'TTFT p95',
-              'TPOT p50',
-              'E2E p95',
-            ],
-            data.groups.map(one => [
-              `${one.kind} ${one.name}`,
-              String(one.requests),
-              formatPercent(one.errorRate),
-              formatNumber(one.requestsPerSecond),
-              formatNumber(one.tokensPerSecond),
-              ...[one.ttftP50Ms, one.ttftP95Ms, one.tpotP50Ms, one.e2eP95Ms].map(formatMs),
-            ]),
+            ['Part', ...GROUP_COLUMNS],
+            data.groups.map(one => [`${one.kind} ${one.name}`, ...groupCells(one)]),
           ),
           '',
         ]),

@@ -1,8 +1,7 @@
 import {join} from 'node:path'
 import * as z from 'zod'
-import {ResourceError} from '../foundation/index.js'
 import {writeJsonAtomic} from './atomic-write.js'
-import {readDocument} from './meta.js'
+import {readDocumentIfAny} from './meta.js'
 import {RUN_FILES, type RunDirectory} from './run-directory.js'
 
 const instant = z.iso.datetime({offset: true})
@@ -48,10 +47,5 @@ export async function writeClusterRecord(run: RunDirectory, record: ClusterRecor
 
 /** Null for a run whose pods nobody looked at. @throws ConfigurationError `RUN_UNREADABLE` */
 export async function readClusterRecord(run: RunDirectory): Promise<ClusterRecord | null> {
-  try {
-    return await readDocument(join(run.path, RUN_FILES.cluster), clusterRecordSchema)
-  } catch (error) {
-    if (error instanceof ResourceError) return null
-    throw error
-  }
+  return readDocumentIfAny(join(run.path, RUN_FILES.cluster), clusterRecordSchema)
 }

@@ -1,8 +1,7 @@
 import {join} from 'node:path'
 import * as z from 'zod'
-import {ResourceError} from '../foundation/index.js'
 import {writeJsonAtomic} from './atomic-write.js'
-import {readDocument} from './meta.js'
+import {readDocumentIfAny} from './meta.js'
 import {RUN_FILES, type RunDirectory} from './run-directory.js'
 
 const importedSchema = z.record(z.string(), z.unknown())
@@ -14,10 +13,5 @@ export async function writeImported(run: RunDirectory, document: Record<string, 
 
 /** Null for a run of our own. @throws ConfigurationError `RUN_UNREADABLE` */
 export async function readImported(run: RunDirectory): Promise<Record<string, unknown> | null> {
-  try {
-    return await readDocument(join(run.path, RUN_FILES.imported), importedSchema)
-  } catch (error) {
-    if (error instanceof ResourceError) return null
-    throw error
-  }
+  return readDocumentIfAny(join(run.path, RUN_FILES.imported), importedSchema)
 }

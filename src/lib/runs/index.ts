@@ -21,7 +21,9 @@ export {strictJson, writeFileAtomic, writeJsonAtomic} from './atomic-write.js'
 export {writeFailure} from './write-failure.js'
 export {
   metaSchema,
+  originEpochMs,
   readMeta,
+  readMetaIfAny,
   RUN_STATUSES,
   writeMeta,
   type CalibrationJson,

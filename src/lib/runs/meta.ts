@@ -171,6 +171,32 @@ export async function readMeta(run: RunDirectory): Promise<RunMeta> {
   return readDocument(join(run.path, RUN_FILES.meta), metaSchema)
 }
 
+/** As {@link readDocument}; null where there is none. */
+export async function readDocumentIfAny<S extends z.ZodType>(
+  path: string,
+  schema: S,
+): Promise<z.output<S> | null> {
+  try {
+    return await readDocument(path, schema)
+  } catch (error) {
+    if (error instanceof ResourceError) return null
+    throw error
+  }
+}
+
+/** Null for a directory of another tool that has none. @throws ConfigurationError `RUN_UNREADABLE` */
+export async function readMetaIfAny(run: RunDirectory): Promise<RunMeta | null> {
+  return readDocumentIfAny(join(run.path, RUN_FILES.meta), metaSchema)
+}
+
+/** Unix milliseconds of the run's origin; null where the file does not say. */
+export function originEpochMs({
+  origin_epoch_ms: origin,
+  test_start_time: startSeconds,
+}: Pick<RunMeta, 'origin_epoch_ms' | 'test_start_time'>): number | null {
+  return origin ?? (startSeconds === null ? null : startSeconds * 1000)
+}
+
 /** Reads one JSON document of a run and checks it against its schema. */
 export async function readDocument<S extends z.ZodType>(path: string, schema: S): Promise<z.output<S>> {
   let text: string

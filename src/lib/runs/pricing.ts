@@ -1,9 +1,8 @@
 import {join} from 'node:path'
 import * as z from 'zod'
-import {ResourceError} from '../foundation/index.js'
 import {writeJsonAtomic} from './atomic-write.js'
 import {podRecordSchema} from './cluster-record.js'
-import {readDocument} from './meta.js'
+import {readDocumentIfAny} from './meta.js'
 import {RUN_FILES, type RunDirectory} from './run-directory.js'
 
 const amount = z.number().nonnegative()
@@ -60,10 +59,5 @@ export async function writePricing(run: RunDirectory, pricing: Pricing): Promise
 
 /** Null for a run that nobody has priced. @throws ConfigurationError `RUN_UNREADABLE` */
 export async function readPricing(run: RunDirectory): Promise<Pricing | null> {
-  try {
-    return await readDocument(join(run.path, RUN_FILES.pricing), pricingSchema)
-  } catch (error) {
-    if (error instanceof ResourceError) return null
-    throw error
-  }
+  return readDocumentIfAny(join(run.path, RUN_FILES.pricing), pricingSchema)
 }

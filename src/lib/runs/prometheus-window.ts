@@ -1,8 +1,7 @@
 import {join} from 'node:path'
 import * as z from 'zod'
-import {ResourceError} from '../foundation/index.js'
 import {writeJsonAtomic} from './atomic-write.js'
-import {readDocument} from './meta.js'
+import {readDocumentIfAny} from './meta.js'
 import {RUN_FILES, type RunDirectory} from './run-directory.js'
 
 const seriesSchema = z.object({
@@ -42,10 +41,5 @@ export async function writePrometheusWindow(run: RunDirectory, window: Prometheu
 
 /** Null for a run that no Prometheus was asked about. @throws ConfigurationError `RUN_UNREADABLE` */
 export async function readPrometheusWindow(run: RunDirectory): Promise<PrometheusWindow | null> {
-  try {
-    return await readDocument(join(run.path, RUN_FILES.prometheus), prometheusWindowSchema)
-  } catch (error) {
-    if (error instanceof ResourceError) return null
-    throw error
-  }
+  return readDocumentIfAny(join(run.path, RUN_FILES.prometheus), prometheusWindowSchema)
 }

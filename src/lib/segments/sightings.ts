@@ -6,22 +6,24 @@ import {commandLine, readProcessTable, type ProcessTable} from './process-table.
 import {groupInName} from './segment-name.js'
 import type {SegmentLook} from './segment-look.js'
 
-/**
- * The process table as it was at most `maxAgeMs` ago: for many segments at once, and for those who look again and again. What
- * it tells of a process may be `factsAgeMs` old; that one came or went is never older than `maxAgeMs`.
- */
-export type ProcessView = (maxAgeMs: number, factsAgeMs: number) => ProcessTable
+/** How old a process table may be: who is there, and what each of them is. */
+export interface TableAge {
+  readonly tableMs: number
+  readonly factsMs: number
+}
+
+/** The process table, no older than asked for: for many segments at once, and for those who look again and again. */
+export type ProcessView = (atMost: TableAge) => ProcessTable
 
 export function createProcessView(clock: Clock): ProcessView {
   let [table, readNs, factsReadNs]: [ProcessTable | null, number, number] = [null, 0, 0]
-  return (maxAgeMs, factsAgeMs) => {
+  return ({tableMs, factsMs}) => {
     const nowNs = clock.nowNs()
-    if (table !== null && nowNs - readNs <= maxAgeMs * 1e6) return table
+    const hasFacts = table !== null && nowNs - factsReadNs <= factsMs * 1e6
+    if (table !== null && hasFacts && nowNs - readNs <= tableMs * 1e6) return table
+    if (!hasFacts) factsReadNs = nowNs
     readNs = nowNs
-    if (table !== null && nowNs - factsReadNs <= factsAgeMs * 1e6)
-      return (table = readProcessTable('/proc', table))
-    factsReadNs = nowNs
-    return (table = readProcessTable())
+    return (table = readProcessTable('/proc', hasFacts ? table : null))
   }
 }
 

@@ -19,7 +19,7 @@ import {
 } from './segment-file.js'
 import type {SegmentLook, SegmentState} from './segment-look.js'
 import {checkName} from './segment-name.js'
-import {createProcessView, sightingsOf} from './sightings.js'
+import {createProcessView, sightingsOf, type TableAge} from './sightings.js'
 import {isLimitKnown, remember, rememberMade, rememberWritten, type StartupMemory} from './startup-memory.js'
 import type {MemoryStore} from './state-folder.js'
 import {warningsOn} from './warnings.js'
@@ -149,18 +149,17 @@ export function createSegmentStore(options: SegmentStoreOptions): SegmentStore {
     return {before, after}
   }
 
-  const stateOf = (look: SegmentLook, maxAgeMs: number, probe: ProbeSightings | null): SegmentState => {
-    const factsAgeMs = maxAgeMs === LIST_TABLE_AGE_MS ? LIST_FACTS_AGE_MS : maxAgeMs
-    const sightings = sightingsOf(look, () => view(maxAgeMs, factsAgeMs), probe)
+  const stateOf = (look: SegmentLook, age: TableAge, probe: ProbeSightings | null): SegmentState => {
+    const sightings = sightingsOf(look, () => view(age), probe)
     return {...judge(sightings), warnings: warningsOn(look.isLimitOurs, sightings.claims)}
   }
   const probe = async (name: string, signal?: AbortSignal): Promise<SegmentState> => {
     const look = await read(name)
     // An engine of ours that runs need not be stalled to be seen.
-    const known = stateOf(look, PROBE_TABLE_AGE_MS, null)
+    const known = stateOf(look, PROBE_AGE, null)
     if (known.verdict === 'live') return known
     const probed = await probeSegment(options, directory, name, signal)
-    return stateOf(look, PROBE_TABLE_AGE_MS, probed)
+    return stateOf(look, PROBE_AGE, probed)
   }
   const makeWay = async (name: string): Promise<void> => {
     const path = `${directory}/${name}`
@@ -236,7 +235,7 @@ export function createSegmentStore(options: SegmentStoreOptions): SegmentStore {
     async probe(given, signal) {
       return probe(checkName(directory, given), signal)
     },
-    state: look => stateOf(look, LIST_TABLE_AGE_MS, null),
+    state: look => stateOf(look, LIST_AGE, null),
     publish(given, usedBytes, preallocBytes) {
       const segment = openUnlessGone(directory, checkName(directory, given))
       if (segment === null) return false
@@ -252,14 +251,15 @@ export function createSegmentStore(options: SegmentStoreOptions): SegmentStore {
   }
 }
 
-/** Watching must not read all of /proc at each look: what it costs grows with the machine. */
-const LIST_TABLE_AGE_MS = 2000
-/** A program that becomes another one, or a dead one that nobody has reaped, is told late by so much. */
-const LIST_FACTS_AGE_MS = 5000
+/**
+ * Watching must not read all of /proc at each look: what it costs grows with the machine. A program that becomes another one,
+ * or a dead one that nobody has reaped, is told late by the age of facts.
+ */
+const LIST_AGE: TableAge = {tableMs: 2000, factsMs: 5000}
 /** An engine that makes its segment writes it in less. */
 const EMPTY_FOR_MS = 50
 /** Many probes end together. */
-const PROBE_TABLE_AGE_MS = 50
+const PROBE_AGE: TableAge = {tableMs: 50, factsMs: 50}
 
 const LIMIT_OFFSET = 0
 const USED_OFFSET = 8

@@ -29,6 +29,7 @@ export function throughputLatencyChart(
   const sorted = [...known].sort((one, other) => one.throughputRps! - other.throughputRps!)
   const of = (value: (one: SweepDot) => number | null, wanted = sorted): Point[] =>
     wanted.map(one => [one.throughputRps!, value(one)])
+  const [whole, first] = [of(one => one.p95Ms), of(one => one.ttftP95Ms)]
   const highest = Math.max(...sorted.flatMap(one => [one.p95Ms!, one.ttftP95Ms ?? 0]))
   const fastest = sorted.at(-1)!
   const missed = sorted.filter(({isGood}) => !isGood)
@@ -51,29 +52,9 @@ export function throughputLatencyChart(
       xAxis: xAxis(xTicks, formatNumber, xTicks.at(-1)!),
       yAxis: yAxis(niceTicks(0, highest, 5), formatMsTick),
       series: [
-        ...(isOneCurve
-          ? [
-              line(
-                'first',
-                of(one => one.p95Ms),
-              ),
-              line(
-                'second',
-                of(one => one.ttftP95Ms),
-                {dash: 'dash'},
-              ),
-            ]
-          : []),
-        dots(
-          'first',
-          of(one => one.p95Ms),
-          1,
-        ),
-        dots(
-          'second',
-          of(one => one.ttftP95Ms),
-          1,
-        ),
+        ...(isOneCurve ? [line('first', whole), line('second', first, {dash: 'dash'})] : []),
+        dots('first', whole, 1),
+        dots('second', first, 1),
         ...(missed.length === 0
           ? []
           : [

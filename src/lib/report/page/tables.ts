@@ -1,4 +1,5 @@
 import {formatCount, formatMs, formatMsRange, formatNumber, formatPercent} from '../format.js'
+import {GROUP_COLUMNS, groupCells} from '../group-rows.js'
 import {html, type Markup} from '../html.js'
 import type {FailureRow, GroupRow, Interval, MetricRow, Warning} from '../report-data.js'
 
@@ -43,16 +44,6 @@ function metricRow(metric: MetricRow): Markup {
 
 /** How phases, stages and tenants went beside each other. */
 export function groupsTable(groups: readonly GroupRow[]): Markup {
-  const columns = [
-    'Requests',
-    'Errors',
-    'Requests/s',
-    'Tokens/s',
-    'TTFT p50',
-    'TTFT p95',
-    'TPOT p50',
-    'E2E p95',
-  ]
   return html`<div
     class="scroll"
     tabindex="0"
@@ -63,7 +54,7 @@ export function groupsTable(groups: readonly GroupRow[]): Markup {
       <thead>
         <tr>
           <th scope="col">Part</th>
-          ${columns.map(name => html`<th scope="col" class="number">${name}</th>`)}
+          ${GROUP_COLUMNS.map(name => html`<th scope="col" class="number">${name}</th>`)}
         </tr>
       </thead>
       <tbody>
@@ -74,12 +65,9 @@ export function groupsTable(groups: readonly GroupRow[]): Markup {
 }
 
 function groupRow(group: GroupRow): Markup {
-  const cell = (text: string): Markup => html`<td class="number">${text}</td>`
   return html`<tr>
     <th scope="row">${group.kind} ${group.name}</th>
-    ${cell(formatCount(group.requests))} ${cell(formatPercent(group.errorRate))}
-    ${cell(formatNumber(group.requestsPerSecond))} ${cell(formatNumber(group.tokensPerSecond))}
-    ${[group.ttftP50Ms, group.ttftP95Ms, group.tpotP50Ms, group.e2eP95Ms].map(ms => cell(formatMs(ms)))}
+    ${groupCells(group).map(text => html`<td class="number">${text}</td>`)}
   </tr>`
 }
 
