@@ -112,8 +112,8 @@ const wired: ElasticParts = {
   environment: process.env,
   logger: silentLogger,
   temporaryFolder: '/tmp',
-  segmentStore: async () => (await import('./wiring.js')).segmentStore(silentLogger),
-  openDevice: async device => (await import('./wiring.js')).openKvDevice(device),
+  segmentStore: async () => (await import('./wiring/index.js')).segmentStore(silentLogger),
+  openDevice: async device => (await import('./wiring/index.js')).openKvDevice(device),
 }
 const kvcached = createKvcached(wired)
 
@@ -132,6 +132,6 @@ export const unmapFromKvTensors: VmmOps['unmapFromKvTensors'] = kvcached.vmmOps.
 
 /** kvcached's segments on this host: `/dev/shm`, or `KVCTL_SHM_DIR`. */
 export async function openSegments(logger: Logger = silentLogger): Promise<SegmentStore> {
-  const {segmentStore} = await import('./wiring.js')
+  const {segmentStore} = await import('./wiring/index.js')
   return segmentStore(logger)
 }

@@ -1,7 +1,7 @@
 import {Flags} from '@oclif/core'
 import {ConfigurationError, NetworkError, ResourceError, type KvctlError} from '../lib/foundation/index.js'
 import {complaintOf, type CacheOperation, type CacheReply, type RemoteWorkers} from '../lib/tiers/index.js'
-import {remoteCacheWorkers} from '../wiring.js'
+import {remoteCacheWorkers} from '../wiring/index.js'
 import {cacheUrlsOf, USUAL_CACHE_URLS} from './cache-urls.js'
 import {cacheLines} from './cache-lines.js'
 import {durationFlag, urlFlag} from './flags.js'

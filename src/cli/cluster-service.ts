@@ -1,7 +1,7 @@
 import {KvctlError, ResourceError, systemClock} from '../lib/foundation/index.js'
 import type {Cluster, Forwarding, PodRecording, ServiceLook, ServiceName} from '../lib/kube/index.js'
 import type {ClusterRecord, RunDirectory} from '../lib/runs/index.js'
-import {kubernetesCluster} from '../wiring.js'
+import {kubernetesCluster} from '../wiring/index.js'
 
 /** A service to be measured, and the model that is deployed first, if any. */
 export interface MeasuredService {

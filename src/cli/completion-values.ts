@@ -15,7 +15,7 @@ export const liveValues: ValueSource = async (command, name) => {
 
 async function segmentNames(): Promise<string[]> {
   const [{segmentStore}, {silentLogger}] = await Promise.all([
-    import('../wiring.js'),
+    import('../wiring/index.js'),
     import('../lib/foundation/index.js'),
   ])
   const store = await segmentStore(silentLogger)

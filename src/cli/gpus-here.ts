@@ -13,7 +13,7 @@ export async function gpusHere(baseUrls: readonly string[], signal: AbortSignal)
   const {findServerParts, gpuSamples} = await import('../lib/bench/index.js')
   const {explainDriver} = await import('../lib/gpu/index.js')
   const {ServedGpus} = await import('../lib/runs/index.js')
-  const {DRIVER_PATIENCE_MS, gpuSampler} = await import('../wiring.js')
+  const {DRIVER_PATIENCE_MS, gpuSampler} = await import('../wiring/index.js')
   const parts = await findServerParts(baseUrls, null, null)
   if (baseUrls.length > 0 && !parts.isLocal) return {why: `${baseUrls.join(', ')} is not on this machine`}
   const sampler = await gpuSampler()

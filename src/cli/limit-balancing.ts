@@ -1,7 +1,7 @@
 import {isDeepStrictEqual} from 'node:util'
 import {formatSize, type Logger} from '../lib/foundation/index.js'
 import type {BalanceConfig} from '../lib/router/index.js'
-import {balancerFor} from '../wiring.js'
+import {balancerFor} from '../wiring/index.js'
 
 /** Moves segment limits while a server runs, by the `balance` block that was read last. */
 export class LimitBalancing {

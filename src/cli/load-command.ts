@@ -1,7 +1,7 @@
 import {Flags, type Interfaces} from '@oclif/core'
 import type {BenchAsk, BenchOutcome, BenchPlan, RequestShape, ResumePoint} from '../lib/bench/index.js'
 import {ConfigurationError} from '../lib/foundation/index.js'
-import {benchParts} from '../wiring.js'
+import {benchParts} from '../wiring/index.js'
 import {BODY_FLAGS, requestBodyFlags, WORKLOAD_FLAGS, workloadFlags} from './workload-flags.js'
 import {
   flagsOf,

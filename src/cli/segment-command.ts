@@ -1,5 +1,5 @@
 import {SegmentNotFoundError, type SegmentStore} from '../lib/segments/index.js'
-import {segmentStore} from '../wiring.js'
+import {segmentStore} from '../wiring/index.js'
 import {KvctlCommand} from './kvctl-command.js'
 
 /** A command on one segment: where it is missing, the names that could have been meant follow the error. */

@@ -10,7 +10,7 @@ import {
   type BalanceView,
 } from '../lib/balance/index.js'
 import {ConfigurationError, formatSize} from '../lib/foundation/index.js'
-import {balancerFor} from '../wiring.js'
+import {balancerFor} from '../wiring/index.js'
 
 export default class Balance extends KvctlCommand {
   static override summary = 'move KV-cache limits between models by demand'

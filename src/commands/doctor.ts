@@ -6,7 +6,7 @@ import {canColor} from '../cli/table.js'
 import {whileWaiting} from '../cli/waiting-line.js'
 import {doctorJson, examine, type DoctorJson} from '../lib/doctor/index.js'
 import {ConfigurationError, EXIT, formatDurationMs} from '../lib/foundation/index.js'
-import {doctorParts} from '../wiring.js'
+import {doctorParts} from '../wiring/index.js'
 
 /** Processes must start and be killed within it. */
 const LEAST_MS = 2000

@@ -5,7 +5,7 @@ import {untilEnd} from '../cli/until-end.js'
 import {packageVersion} from '../lib/foundation/index.js'
 import type {ListeningApi} from '../server/api-server.js'
 import type {EngineServer} from '../server/engine-server.js'
-import {embeddedEngine, engineCacheWorker, freeSegmentName, machine, routerFor} from '../wiring.js'
+import {embeddedEngine, engineCacheWorker, freeSegmentName, machine, routerFor} from '../wiring/index.js'
 
 const MAX_BODY_BYTES = 16 * 2 ** 20
 const SLOW_CLIENT_MS = 60_000

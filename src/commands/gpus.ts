@@ -6,7 +6,7 @@ import {explainDriver, gpusJson, type GpusJson} from '../lib/gpu/index.js'
 import {identifyTenants, type TenantsLook} from '../lib/machine/index.js'
 import {createIdentityWatch} from '../lib/processes/index.js'
 import {lookAtSegments} from '../lib/segments/index.js'
-import {DRIVER_PATIENCE_MS, gpuSampler, segmentStore} from '../wiring.js'
+import {DRIVER_PATIENCE_MS, gpuSampler, segmentStore} from '../wiring/index.js'
 
 export default class Gpus extends KvctlCommand {
   static override summary = 'show GPUs: memory, use, temperature, power, processes'

@@ -8,7 +8,7 @@ import {canColor} from '../cli/table.js'
 import {whileWaiting} from '../cli/waiting-line.js'
 import {ConfigurationError, systemClock} from '../lib/foundation/index.js'
 import type {MonitorActions, MonitorLook, Recorder} from '../lib/monitor/index.js'
-import {monitorParts, type MonitorParts} from '../wiring.js'
+import {monitorParts, type MonitorParts} from '../wiring/index.js'
 
 const SHORTEST_REFRESH_MS = 100
 const PLAIN_COLUMNS = 100

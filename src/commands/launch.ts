@@ -17,7 +17,7 @@ import {
   type LaunchPlan,
   type LaunchPlanJson,
 } from '../lib/launch/index.js'
-import {launchParts} from '../wiring.js'
+import {launchParts} from '../wiring/index.js'
 
 const COLOURS = ['cyan', 'yellow', 'green', 'magenta', 'blue'] as const
 

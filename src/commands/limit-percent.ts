@@ -4,7 +4,7 @@ import {whileWaiting} from '../cli/waiting-line.js'
 import {parseSize, ResourceError} from '../lib/foundation/index.js'
 import {explainDriver, findGpu} from '../lib/gpu/index.js'
 import {parsePercent, shareOf, type LimitJson} from '../lib/segments/index.js'
-import {DRIVER_PATIENCE_MS, gpuSampler} from '../wiring.js'
+import {DRIVER_PATIENCE_MS, gpuSampler} from '../wiring/index.js'
 
 /** kvcached asks CUDA's device 0. */
 const FIRST_GPU = '0'

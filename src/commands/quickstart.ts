@@ -12,7 +12,7 @@ import type {
   QuickstartWatcher,
 } from '../lib/quickstart/index.js'
 import type {RunResults} from '../lib/runs/index.js'
-import {benchParts} from '../wiring.js'
+import {benchParts} from '../wiring/index.js'
 
 const NEXT = [
   ['kvctl bench --url http://localhost:8000', 'measure a server of yours'],

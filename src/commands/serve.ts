@@ -9,7 +9,7 @@ import {packageVersion, systemClock} from '../lib/foundation/index.js'
 import type {Router} from '../lib/router/index.js'
 import type {FamilyName} from '../server/api-families.js'
 import type {ListeningApi} from '../server/api-server.js'
-import {benchJobs, cacheWorker, machine, routerFor} from '../wiring.js'
+import {benchJobs, cacheWorker, machine, routerFor} from '../wiring/index.js'
 
 const LIMITS = {maxRequests: 256, maxProxied: 8192, maxStreams: 512}
 const SEGMENT_INTERVAL_MS = 1000

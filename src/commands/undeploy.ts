@@ -3,7 +3,7 @@ import {namespaceOf, serviceFlags} from '../cli/cluster-flags.js'
 import {durationFlag} from '../cli/flags.js'
 import {KvctlCommand} from '../cli/kvctl-command.js'
 import {systemClock} from '../lib/foundation/index.js'
-import {kubernetesCluster} from '../wiring.js'
+import {kubernetesCluster} from '../wiring/index.js'
 
 export default class Undeploy extends KvctlCommand {
   static override summary = 'remove a service that kvctl deployed, and what belongs to it'

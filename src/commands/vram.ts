@@ -5,7 +5,7 @@ import {KvctlCommand} from '../cli/kvctl-command.js'
 import {vramSummary, type AnyVramDocument} from '../cli/vram-summary.js'
 import {whileWaiting} from '../cli/waiting-line.js'
 import {ConfigurationError, createTicker, NetworkError, systemClock} from '../lib/foundation/index.js'
-import {DRIVER_PATIENCE_MS, machine} from '../wiring.js'
+import {DRIVER_PATIENCE_MS, machine} from '../wiring/index.js'
 
 const HOME_AND_CLEAR_BELOW = '\u001B[H\u001B[J'
 const LEAST_INTERVAL_MS = 100

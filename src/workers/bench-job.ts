@@ -2,7 +2,7 @@
 import {createLogger} from '../lib/foundation/index.js'
 import {runJob, type JobOrder, type JobReport} from '../lib/jobs/index.js'
 import {serveParent} from '../lib/processes/index.js'
-import {benchParts} from '../wiring.js'
+import {benchParts} from '../wiring/index.js'
 
 const abort = new AbortController()
 

@@ -4,7 +4,7 @@ import {expect} from 'chai'
 import {silentLogger} from '../../src/lib/foundation/index.js'
 import {parseJobRequest, runJob, type JobReport} from '../../src/lib/jobs/index.js'
 import {inspectProfile, shippedProfiles} from '../../src/lib/profiles/index.js'
-import {benchParts} from '../../src/wiring.js'
+import {benchParts} from '../../src/wiring/index.js'
 import {endEngine, startEngine} from '../support/engine-process.js'
 import {temporaryFolder} from '../support/temporary.js'
 

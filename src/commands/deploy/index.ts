@@ -6,7 +6,7 @@ import {KvctlCommand} from '../../cli/kvctl-command.js'
 import {serviceLines} from '../../cli/service-lines.js'
 import {errorDocument, systemClock, ValidationError, type ErrorDocument} from '../../lib/foundation/index.js'
 import type {DeployPlan, Manifest, PolicyViolation, ServiceJson, ViolationJson} from '../../lib/kube/index.js'
-import {kubernetesCluster} from '../../wiring.js'
+import {kubernetesCluster} from '../../wiring/index.js'
 
 interface DryRunJson {
   readonly manifests: readonly Manifest[]

@@ -3,7 +3,7 @@ import {KvctlCommand} from '../../cli/kvctl-command.js'
 import {serviceLines} from '../../cli/service-lines.js'
 import {ResourceError} from '../../lib/foundation/index.js'
 import type {ServiceJson} from '../../lib/kube/index.js'
-import {kubernetesCluster} from '../../wiring.js'
+import {kubernetesCluster} from '../../wiring/index.js'
 
 export default class DeployStatus extends KvctlCommand {
   static override summary = 'show a deployed service: conditions, addresses, pods and what keeps them'

@@ -4,7 +4,7 @@ import {countFlag, urlFlag} from '../../cli/flags.js'
 import {KvctlCommand} from '../../cli/kvctl-command.js'
 import {apiKeyOf} from '../../cli/api-key.js'
 import type {CacheProbe} from '../../lib/probe/index.js'
-import {benchParts} from '../../wiring.js'
+import {benchParts} from '../../wiring/index.js'
 
 export default class ProbeCache extends KvctlCommand {
   static override summary = 'tell whether a server has a prefix cache, and what it saves'

@@ -10,7 +10,7 @@ export interface KvDevice {
   readonly reserve: PageReserve
 }
 
-/** What the library asks of the machine; `wiring.ts` makes the real ones. */
+/** What the library asks of the machine; `wiring/` makes the real ones. */
 export interface ElasticParts {
   readonly environment: NodeJS.ProcessEnv
   readonly logger: Logger
