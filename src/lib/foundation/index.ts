@@ -1,3 +1,4 @@
+export {CBOR_TYPE, writeCborHead} from './cbor.js'
 export {
   ConfigurationError,
   errorDocument,

@@ -13,6 +13,7 @@ import {dcgmSeries} from './dcgm-series.js'
 import {enginesSeries} from './engines-series.js'
 import {gpuSeries} from './gpu-series.js'
 import {processSeries} from './process-series.js'
+import {readCounter, readGauge} from './read-series.js'
 import {routerSeries} from './router-series.js'
 
 export interface ApiMetrics {
@@ -68,23 +69,13 @@ export function createApiMetrics(options: ApiMetricsOptions): ApiMetrics {
     labelNames: ['method', 'route', 'status'],
     registers,
   })
-  new Gauge({
-    name: 'kvctl_http_streams',
-    help: 'Event streams being sent.',
+  readGauge(registers, 'kvctl_http_streams', 'Event streams being sent.', () => traffic.streams)
+  readCounter(
     registers,
-    collect() {
-      this.set(traffic.streams)
-    },
-  })
-  new Counter({
-    name: 'kvctl_gpu_looks_total',
-    help: 'Rounds of questions that the NVIDIA driver was asked.',
-    registers,
-    collect() {
-      this.reset()
-      this.inc(sampler.rounds())
-    },
-  })
+    'kvctl_gpu_looks_total',
+    'Rounds of questions that the NVIDIA driver was asked.',
+    () => sampler.rounds(),
+  )
   const shown = [
     gpuSeries(registers),
     enginesSeries(registers),

@@ -2,6 +2,7 @@ import {hostname} from 'node:os'
 import {Counter, Gauge, Histogram, type Registry} from 'prom-client'
 import type {BenchJobs, JobFile} from '../../lib/jobs/index.js'
 import type {MachineLook} from '../../lib/machine/index.js'
+import {readGauge} from './read-series.js'
 
 const SECONDS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300]
 const GAP_SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5]
@@ -73,14 +74,7 @@ export function benchSeries(
   return gpuGauges(registers)
 
   function gauge(name: string, help: string, value: () => number): void {
-    new Gauge({
-      name: `kvmini_${name}`,
-      help,
-      registers,
-      collect() {
-        this.set(value())
-      },
-    })
+    readGauge(registers, `kvmini_${name}`, help, value)
   }
 }
 

@@ -3,6 +3,7 @@ import type {PoolSnapshot} from '../../lib/elastic/index.js'
 import type {EngineObserver} from '../../lib/engine/index.js'
 import type {ServedEngine} from '../served-engine.js'
 import {processSeries} from './process-series.js'
+import {readCounter, readGauge} from './read-series.js'
 import {createVllmSeries} from './vllm-series.js'
 
 export interface EngineMetrics {
@@ -88,14 +89,7 @@ function kvPoolSeries(registers: Registry[], engine: ServedEngine): void {
 /** What vLLM does not export: the pool by state, and the real memory under it. */
 function engineSeries(registers: Registry[], {engine, requestsInFlight}: EngineMetricsOptions): void {
   const gauge = (name: string, help: string, read: () => number): void => {
-    new Gauge({
-      name,
-      help,
-      registers,
-      collect() {
-        this.set(read())
-      },
-    })
+    readGauge(registers, name, help, read)
   }
   gauge('kvctl_engine_requests_in_flight', 'HTTP requests being answered.', requestsInFlight)
   new Gauge({
@@ -110,15 +104,12 @@ function engineSeries(registers: Registry[], {engine, requestsInFlight}: EngineM
       this.set({state: 'empty'}, emptyBlocks)
     },
   })
-  new Counter({
-    name: 'kvctl_engine_evictions_total',
-    help: 'Cached blocks that made room for others.',
+  readCounter(
     registers,
-    collect() {
-      this.reset()
-      this.inc(engine.state().pool.evictions)
-    },
-  })
+    'kvctl_engine_evictions_total',
+    'Cached blocks that made room for others.',
+    () => engine.state().pool.evictions,
+  )
   kvPoolSeries(registers, engine)
   gauge('kvctl_engine_block_bytes', 'Real bytes of one KV block.', () => engine.state().memory.bytesPerBlock)
   gauge('kvctl_engine_kv_limit_bytes', 'What the segment allows.', () => engine.state().memory.limitBytes)

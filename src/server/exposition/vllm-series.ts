@@ -10,6 +10,7 @@ import {
   STEP_TOKENS,
   TTFT_SECONDS,
 } from './buckets.js'
+import {readCounter, readGauge} from './read-series.js'
 
 /** vLLM's own series, those whose truth the engine has; names, labels and bounds as vLLM's. */
 export interface VllmSeries {
@@ -30,25 +31,10 @@ export function createVllmSeries(engine: ServedEngine, modelName: string): VllmS
   const stats = (): ReturnType<ServedEngine['stats']> => engine.stats()
 
   const gauge = (name: string, help: string, read: () => number): void => {
-    new Gauge({
-      name,
-      help,
-      registers,
-      collect() {
-        this.set(read())
-      },
-    })
+    readGauge(registers, name, help, read)
   }
   const counter = (name: string, help: string, read: () => number): void => {
-    new Counter({
-      name,
-      help,
-      registers,
-      collect() {
-        this.reset()
-        this.inc(read())
-      },
-    })
+    readCounter(registers, name, help, read)
   }
   const histogram = (name: string, help: string, buckets: number[]): Histogram =>
     new Histogram({name, help, buckets, registers})

@@ -1,10 +1,7 @@
 import {createHash} from 'node:crypto'
+import {CBOR_TYPE, writeCborHead} from '../../../foundation/index.js'
 
-const UNSIGNED = 0
-const NEGATIVE = 1
-const BYTES = 2
-const TEXT = 3
-const ARRAY = 4
+const {UNSIGNED, NEGATIVE, BYTES, TEXT, ARRAY} = CBOR_TYPE
 
 let scratch = Buffer.allocUnsafe(4096)
 
@@ -22,19 +19,22 @@ export function cborChunkHash(
 ): Buffer {
   const capacity = 64 + (end - start) * 9
   if (scratch.length < capacity) scratch = Buffer.allocUnsafe(capacity * 2)
-  let at = writeHead(scratch, 0, ARRAY, 3)
+  let at = writeCborHead(scratch, 0, ARRAY, 3)
   if (typeof previous === 'bigint') at = writeInteger(scratch, at, previous)
   else {
-    at = writeHead(scratch, at, BYTES, previous.length)
+    at = writeCborHead(scratch, at, BYTES, previous.length)
     scratch.set(previous, at)
     at += previous.length
   }
-  at = writeHead(scratch, at, ARRAY, end - start)
+  at = writeCborHead(scratch, at, ARRAY, end - start)
   for (let index = start; index < end; index++) {
     const token = tokens[index]!
-    at = token >= 0 ? writeHead(scratch, at, UNSIGNED, token) : writeHead(scratch, at, NEGATIVE, -1 - token)
+    at =
+      token >= 0
+        ? writeCborHead(scratch, at, UNSIGNED, token)
+        : writeCborHead(scratch, at, NEGATIVE, -1 - token)
   }
-  at = writeHead(scratch, at, ARRAY, 0)
+  at = writeCborHead(scratch, at, ARRAY, 0)
   return sha256(scratch.subarray(0, at))
 }
 
@@ -42,7 +42,7 @@ export function cborChunkHash(
 export function cborTextHash(text: string): Buffer {
   const bytes = Buffer.from(text, 'utf8')
   const head = Buffer.allocUnsafe(9)
-  return sha256(Buffer.concat([head.subarray(0, writeHead(head, 0, TEXT, bytes.length)), bytes]))
+  return sha256(Buffer.concat([head.subarray(0, writeCborHead(head, 0, TEXT, bytes.length)), bytes]))
 }
 
 function sha256(bytes: Uint8Array): Buffer {
@@ -51,16 +51,6 @@ function sha256(bytes: Uint8Array): Buffer {
 
 function writeInteger(into: Buffer, at: number, value: bigint): number {
   const [type, rest] = value < 0n ? [NEGATIVE, -1n - value] : [UNSIGNED, value]
-  if (rest < 2n ** 32n) return writeHead(into, at, type, Number(rest))
+  if (rest < 2n ** 32n) return writeCborHead(into, at, type, Number(rest))
   return into.writeBigUInt64BE(rest, into.writeUInt8((type << 5) | 27, at))
-}
-
-/** The shortest form of a CBOR head (RFC 8949 §3). @returns where it ends */
-function writeHead(into: Buffer, at: number, major: number, value: number): number {
-  const type = major << 5
-  if (value < 24) return into.writeUInt8(type | value, at)
-  if (value < 2 ** 8) return into.writeUInt8(value, into.writeUInt8(type | 24, at))
-  if (value < 2 ** 16) return into.writeUInt16BE(value, into.writeUInt8(type | 25, at))
-  if (value < 2 ** 32) return into.writeUInt32BE(value, into.writeUInt8(type | 26, at))
-  return into.writeBigUInt64BE(BigInt(value), into.writeUInt8(type | 27, at))
 }
