@@ -14,10 +14,11 @@ export {
   type VmmOps,
 } from './interfaces.js'
 export type {KvTensor} from './kv-tensor.js'
-export type {InitOptions, RuntimeSnapshot} from './kvcached.js'
+export type {RuntimeSnapshot} from './kvcached.js'
 export type {InstanceLimitState, LimitReason, LimitStatus, MemoryLimitState} from './memory-limit.js'
 export {ElasticMHATokenToKVPool, type MhaTokenToKvPoolOptions} from './mha-token-to-kv-pool.js'
 export type {ElasticParts, KvDevice} from './parts.js'
 export {serveRankExchange} from './ranks/index.js'
+export type {InitOptions} from './session.js'
 export {cachedBlocks, readKvcachedSettings} from './settings.js'
 export {UsagePublisher, type PublishedSegment} from './usage-publisher.js'

@@ -6,10 +6,11 @@ import type {PoolSnapshot} from './pool-snapshot.js'
 import {checkAttention, sglangLayout, vllmLayout, type AttentionType, type StridedView} from './kv-layout.js'
 import type {KvTensor as Tensor} from './kv-tensor.js'
 import {KvTensor} from './kv-tensor.js'
-import {Kvcached, type InitOptions, type RuntimeSnapshot} from './kvcached.js'
+import {Kvcached, type RuntimeSnapshot} from './kvcached.js'
 import {mambaLayout} from './mamba-layout.js'
 import type {InstanceLimitState} from './memory-limit.js'
 import type {ElasticParts} from './parts.js'
+import type {InitOptions} from './session.js'
 
 /** The same for vLLM, which has workers. */
 export interface VllmInitOptions extends InitOptions {

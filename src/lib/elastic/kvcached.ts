@@ -1,11 +1,7 @@
-import {setTimeout as delay} from 'node:timers/promises'
 import {ConfigurationError, ResourceError} from '../foundation/index.js'
-import {KvCacheManager, type PageMapper} from '../kvcache/index.js'
-import {parseDevice} from '../memory/index.js'
-import {defaultSegmentName, processGroupId} from '../segments/index.js'
+import {KvCacheManager} from '../kvcache/index.js'
 import {itemBytesOf, parseDtype, type DType} from './dtype.js'
 import {ElasticKvCacheManager} from './elastic-kv-cache-manager.js'
-import {cleanUpOnEnd} from './end-of-process.js'
 import type {PoolGeometry} from './kv-layout.js'
 import {KvRanges} from './kv-ranges.js'
 import {KvTensor} from './kv-tensor.js'
@@ -16,28 +12,19 @@ import {
   type InstanceLimitState,
   type MemoryLimitState,
 } from './memory-limit.js'
-import {askRanks, BlockingRanks, listenAsRank, type RankAddress, type RankListener} from './ranks/index.js'
-import type {ElasticParts, KvDevice} from './parts.js'
+import {awaitTensors, pagesOfRanks} from './pages-of-ranks.js'
+import type {ElasticParts} from './parts.js'
 import type {PoolSnapshot} from './pool-snapshot.js'
-import {readKvcachedSettings, type KvcachedSettings} from './settings.js'
+import {listenAsRank} from './ranks/index.js'
+import {
+  addressOfRank,
+  openSession,
+  otherRanks,
+  segmentNameOf,
+  type InitOptions,
+  type Session,
+} from './session.js'
 import {UsagePublisher} from './usage-publisher.js'
-
-const TENSORS_PATIENCE_MS = 10_000
-const TENSORS_POLL_MS = 2
-
-/** Which process this is, and where its KV memory shall be. */
-export interface InitOptions {
-  readonly tpRank?: number
-  /** Ranks that share every layer; the seed's `tp_size`, upstream's `world_size`. */
-  readonly tpSize?: number
-  readonly ppRank?: number
-  /** `cpu`, or `cuda:N` as torch has it; kvcached's default is `cuda:0`. */
-  readonly device?: string
-  /** Taken and told; pages are always given back only after the device has done what it was asked. */
-  readonly asyncSched?: boolean
-  /** Memory for which addresses are reserved, in place of all that the device has. */
-  readonly memoryBytes?: number
-}
 
 export interface ManagerOptions {
   readonly integration: 'vllm' | 'sglang'
@@ -50,23 +37,6 @@ export interface ManagerOptions {
   readonly groupId: number
   readonly poolName: string | null
   readonly reservesNullBlock: boolean
-}
-
-interface Session {
-  readonly settings: KvcachedSettings
-  readonly device: KvDevice
-  readonly geometry: Pick<PoolGeometry, 'pageBytes' | 'isContiguous' | 'deviceBytes'>
-  readonly groups: Map<number, {readonly ranges: KvRanges; readonly tensors: readonly KvTensor[]}>
-  readonly managers: Set<ElasticKvCacheManager>
-  /** This process's own rank, and how many there are. */
-  readonly tpRank: number
-  readonly tpSize: number
-  readonly ppRank: number
-  readonly asyncSched: boolean
-  listener: RankListener | null
-  /** Made for the first pool whose pages are in other processes. */
-  ranks: BlockingRanks | null
-  readonly stopCleaning: () => void
 }
 
 /** What the runtime snapshot of kvcached's observability says, key by key. */
@@ -111,7 +81,7 @@ export class Kvcached {
     await this.#starting
     const session = this.#opened()
     if (!isWorker || session.listener) return
-    session.listener = await listenAsRank(this.#addressOf(session, session.tpRank), {
+    session.listener = await listenAsRank(addressOfRank(this.#parts, session, session.tpRank), {
       kvTensorsCreated: groupId => this.kvTensorsCreated(groupId),
       mapToKvTensors: (offsets, groupId) => this.mapToKvTensors(offsets, groupId),
       unmapFromKvTensors: (offsets, groupId) => this.unmapFromKvTensors(offsets, groupId),
@@ -223,19 +193,20 @@ export class Kvcached {
    */
   async manager(options: ManagerOptions): Promise<ElasticKvCacheManager> {
     const session = this.#opened()
-    const others = this.#otherRanks(session)
-    await this.#awaitTensors(session, options.groupId, others)
+    const others = otherRanks(this.#parts, session)
+    await awaitTensors(session, options.groupId, others, () => this.#session === session)
     const {settings} = session
     const {numBlocks, blockSize, cellSize, numLayers, numKvBuffers: buffers, groupId} = options
     const {pageBytes} = session.geometry
     const blockBytes = blockSize * cellSize
     const publisher = new UsagePublisher(
-      {store: await this.#parts.segmentStore(), name: this.#segmentName(groupId)},
+      {store: await this.#parts.segmentStore(), name: segmentNameOf(this.#parts, groupId)},
       () => undefined,
       error => this.#parts.logger.warn(`segment: ${error instanceof Error ? error.message : String(error)}`),
     )
     const pageCount = Math.floor((numBlocks * blockBytes) / pageBytes)
-    const pool = new KvCacheManager(this.#mapper(session, options, others), publisher, {
+    const pages = pagesOfRanks(session, {...options, others}, this.#parts.logger)
+    const pool = new KvCacheManager(pages, publisher, {
       ...{numBlocks, blockBytes, pageBytes, numLayers, buffersPerLayer: buffers},
       reservesNullBlock: options.reservesNullBlock,
       minReservedPages: settings.preallocates ? Math.min(settings.minReservedPages, pageCount) : 0,
@@ -313,31 +284,8 @@ export class Kvcached {
     return instanceState(asked, states)
   }
 
-  async #init({device: name = 'cuda:0', memoryBytes, ...ranks}: InitOptions): Promise<void> {
-    const settings = readKvcachedSettings(this.#parts.environment)
-    const device = await this.#parts.openDevice(parseDevice(name))
-    const managers = new Set<ElasticKvCacheManager>()
-    this.#session = {
-      settings,
-      device,
-      geometry: {
-        pageBytes: settings.pageBytes,
-        isContiguous: settings.isContiguous,
-        deviceBytes: memoryBytes ?? device.memoryBytes,
-      },
-      groups: new Map(),
-      managers,
-      tpRank: ranks.tpRank ?? 0,
-      tpSize: ranks.tpSize ?? 1,
-      ppRank: ranks.ppRank ?? 0,
-      asyncSched: ranks.asyncSched ?? false,
-      listener: null,
-      ranks: null,
-      stopCleaning: cleanUpOnEnd(() => {
-        for (const manager of managers) manager.removeSync()
-        this.#session?.listener?.removeSync()
-      }),
-    }
+  async #init(options: InitOptions): Promise<void> {
+    this.#session = await openSession(this.#parts, options)
   }
 
   #groupOf(groupId: number): {readonly ranges: KvRanges; readonly tensors: readonly KvTensor[]} {
@@ -350,93 +298,6 @@ export class Kvcached {
     return [...(this.#session?.managers ?? [])].sort(
       (a, b) => a.poolName.localeCompare(b.poolName) || a.groupId - b.groupId,
     )
-  }
-
-  #addressOf({ppRank}: Session, rank: number): RankAddress {
-    const {environment, temporaryFolder} = this.#parts
-    return {
-      temporaryFolder,
-      ipcName: defaultSegmentName(environment, processGroupId),
-      rank,
-      pipelineRank: ppRank,
-    }
-  }
-
-  /** Workers in other processes: every rank but that of this process where it is a worker itself. */
-  #otherRanks(session: Session): RankAddress[] {
-    if (session.tpSize === 1 && !session.listener) return []
-    return Array.from({length: session.tpSize}, (_, rank) => rank)
-      .filter(rank => !session.listener || rank !== session.tpRank)
-      .map(rank => this.#addressOf(session, rank))
-  }
-
-  /** Pages of a pool: here where this process has the tensors, and in every other worker. All have them or none. */
-  #mapper(
-    session: Session,
-    {groupId, numLayers, numKvBuffers}: ManagerOptions,
-    others: readonly RankAddress[],
-  ): PageMapper {
-    const {pageBytes, isContiguous} = session.geometry
-    const step = isContiguous ? pageBytes * numLayers * numKvBuffers : pageBytes
-    const timeoutMs = session.settings.ipcTimeoutMs
-    const ranges = (): KvRanges | undefined => session.groups.get(groupId)?.ranges
-    const ask = (cmd: 'map_to_kv_tensors' | 'unmap_from_kv_tensors', offsets: readonly number[]): void => {
-      if (others.length === 0) return
-      session.ranks ??= new BlockingRanks()
-      session.ranks.ask({addresses: others, request: {cmd, offsets, group_id: groupId}, timeoutMs})
-    }
-    const giveBack = (offsets: readonly number[]): void => {
-      ranges()?.unmap(offsets)
-      try {
-        ask('unmap_from_kv_tensors', offsets)
-      } catch (error) {
-        // A worker that is gone holds no pages; one that hangs keeps them until they are needed again.
-        this.#parts.logger.warn(error instanceof Error ? error.message : String(error))
-      }
-    }
-    return {
-      map: ids => {
-        const offsets = ids.map(id => id * step)
-        ranges()?.map(offsets)
-        try {
-          ask('map_to_kv_tensors', offsets)
-        } catch (error) {
-          giveBack(offsets)
-          throw error
-        }
-      },
-      unmap: ids => giveBack(ids.map(id => id * step)),
-      availablePages: () => ranges()?.availablePages(session.settings.gpuUtilization) ?? Infinity,
-    }
-  }
-
-  async #awaitTensors(session: Session, groupId: number, others: readonly RankAddress[]): Promise<void> {
-    const isScheduler = others.length > 0 && !session.listener
-    const until = performance.now() + TENSORS_PATIENCE_MS
-    let lastFailure: unknown
-    while (performance.now() < until && this.#session === session) {
-      const isHere = isScheduler || session.groups.has(groupId)
-      if (isHere && others.length === 0) return
-      try {
-        const request = {cmd: 'kv_tensors_created' as const, group_id: groupId}
-        const answers = isHere ? await askRanks(others, request, TENSORS_PATIENCE_MS) : []
-        if (isHere && answers.every(({created}) => created === true)) return
-      } catch (error) {
-        // Workers start in their own time.
-        lastFailure = error
-      }
-      await delay(TENSORS_POLL_MS)
-    }
-    throw new ResourceError('KV_TENSORS_MISSING', `no KV tensors of group ${groupId} exist`, {
-      cause: lastFailure,
-      suggestions: ['call allocKvCache or createKvTensors first, in every worker'],
-    })
-  }
-
-  /** A second pool of a process has a segment of its own, where kvcached lets all of them write into one. */
-  #segmentName(groupId: number): string {
-    const name = defaultSegmentName(this.#parts.environment, processGroupId)
-    return groupId === 0 ? name : `${name}_g${groupId}`
   }
 
   #opened(): Session {
