@@ -3,6 +3,7 @@ import {comparisonText} from '../cli/comparison-text.js'
 import {comparedFigureOf} from '../cli/compared-figure.js'
 import {decimalFlag} from '../cli/flags.js'
 import {KvctlCommand} from '../cli/kvctl-command.js'
+import {openRuns} from '../cli/open-runs.js'
 import {createReadingLine} from '../cli/reading-line.js'
 import type {ComparisonJson} from '../lib/analysis/index.js'
 import {ValidationError} from '../lib/foundation/index.js'
@@ -42,13 +43,9 @@ export default class Compare extends KvctlCommand {
 
   async run(): Promise<ComparisonJson> {
     const {args, flags} = await this.parse(Compare)
-    const {openRunDirectory} = await import('../lib/runs/index.js')
     const {compareRuns} = await import('../lib/analysis/index.js')
     const reading = createReadingLine()
-    const open = (names: string) =>
-      Promise.all(
-        names.split(',').map(async name => reading.watch(await openRunDirectory(name.trim()), ['requests'])),
-      )
+    const open = (names: string) => openRuns(names, reading, ['requests'])
     const figures = flags.metric?.map(comparedFigureOf) ?? null
     const comparison = await compareRuns(await open(args.baseline), await open(args.candidate), {
       figures,

@@ -113,6 +113,20 @@ describe('kvctl report', function () {
     )
   })
 
+  it('compares several runs of each side, drawn as one distribution a side', async () => {
+    for (const name of ['a1', 'a2', 'b1', 'b2'])
+      await run(name, {ttftFactor: name.startsWith('b') ? 1.4 : 1, seed: name.charCodeAt(1)})
+    const {code, stderr} = await report('--run-dir', 'b1,b2', '--baseline', 'a1,a2', '--output', 'pairs.html')
+    expect(code, stderr).to.equal(0)
+    const page = readFileSync(join(folder(), 'pairs.html'), 'utf8')
+    expect(page).to.include('b1 and 1 more against a1 and 1 more').and.include('FAIL')
+    expect(page).to.match(/a1, \S+\/a2</)
+    expect(page.match(/232 \(whole answer\)/g), 'successes of both runs, on each side').to.have.length(2)
+    const missing = await report('--run-dir', 'b1,none', '--baseline', 'a1')
+    expect(missing).to.include({code: 4})
+    expect(missing.stderr).to.include('none')
+  })
+
   describeWith([CHROMIUM], 'in Chromium', () => {
     let browser: Browser
     before(async () => {

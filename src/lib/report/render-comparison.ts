@@ -3,20 +3,19 @@ import {latencyCdfChart} from './charts/latency-cdf.js'
 import type {AbsentChart, Chart} from './charts/chart.js'
 import {formatCount, formatMs, formatNumber, formatPercent, UNKNOWN} from './format.js'
 import {html} from './html.js'
+import {LogHistogram} from './log-histogram.js'
 import {chartFigure} from './page/charts-section.js'
 import {pageDocument, pageSection, plainTable} from './page/document.js'
 import {loadSvgRenderer} from './render-svg.js'
 import type {ReportData} from './report-data.js'
-import {buildTimeline} from './timeline.js'
 
-const BINS = 60
 const TONES = {PASS: 'good', FAIL: 'bad', INCONCLUSIVE: 'warn'} as const
 
-/** A comparison of two runs as one HTML file. */
+/** A comparison of runs as one HTML file; several runs of a side are drawn as one distribution. */
 export async function renderComparison(
   comparison: ComparisonJson,
-  baseline: ReportData,
-  candidate: ReportData,
+  baseline: readonly ReportData[],
+  candidate: readonly ReportData[],
 ): Promise<string> {
   const render = await loadSvgRenderer()
   const {verdict, figures, differences} = comparison
@@ -26,7 +25,7 @@ export async function renderComparison(
   ]
   return pageDocument(
     {
-      title: `${candidate.runId} against ${baseline.runId}`,
+      title: `${nameOf(candidate)} against ${nameOf(baseline)}`,
       kind: 'comparison',
       verdict: {text: verdict, tone: TONES[verdict]},
       lead: leadOf(comparison),
@@ -101,12 +100,23 @@ export async function renderComparison(
   )
 }
 
-async function cdf(id: string, title: string, data: ReportData): Promise<Chart | AbsentChart> {
+async function cdf(id: string, title: string, runs: readonly ReportData[]): Promise<Chart | AbsentChart> {
   const name = {id: `latency-${id}`, title}
-  if (data.requests.length === 0)
+  const requests = runs.flatMap(run => run.requests)
+  if (requests.length === 0)
     return {...name, reason: 'No measured request was recorded, so there is nothing to draw.'}
-  const {gaps} = await buildTimeline(data.requests, data.forEachGaps, BINS)
-  return {...latencyCdfChart(data.requests, gaps), ...name}
+  const gaps = new LogHistogram()
+  for (const {forEachGaps} of runs) {
+    await forEachGaps((_, gapsUs) => {
+      for (let at = 0; at < gapsUs.length; at++) gaps.add(gapsUs[at]! / 1000)
+    })
+  }
+  return {...latencyCdfChart(requests, gaps), ...name}
+}
+
+/** The run, or the first of several and how many there are besides. */
+function nameOf([first, ...more]: readonly ReportData[]): string {
+  return more.length === 0 ? first!.runId : `${first!.runId} and ${more.length} more`
 }
 
 function leadOf({verdict, figures}: ComparisonJson): string {

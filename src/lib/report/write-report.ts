@@ -67,17 +67,22 @@ export async function writeSweepReport(
   await writeFileAtomic(outputPath, await text())
 }
 
-/** Writes what `kvctl compare` finds between two runs as one page. @throws as `compareRuns` */
+/**
+ * Writes what `kvctl compare` finds between the runs of two sides as one page.
+ *
+ * @throws as `compareRuns` and {@link writeReport}
+ */
 export async function writeComparisonReport(
-  baseline: RunDirectory,
-  candidate: RunDirectory,
+  baseline: readonly RunDirectory[],
+  candidate: readonly RunDirectory[],
   outputPath: string,
 ): Promise<void> {
-  const comparison = await compareRuns([baseline], [candidate], {
+  const comparison = await compareRuns(baseline, candidate, {
     figures: null,
     tolerance: 0.05,
     isForced: false,
   })
-  const [before, after] = [await readReportData(baseline), await readReportData(candidate)]
-  await writeFileAtomic(outputPath, await renderComparison(comparison, before, after))
+  const read = (runs: readonly RunDirectory[]) => Promise.all(runs.map(run => readReportData(run)))
+  const page = await renderComparison(comparison, await read(baseline), await read(candidate))
+  await writeFileAtomic(outputPath, page)
 }
