@@ -54,6 +54,14 @@ export function normaliseProfile(file: YamlFile): NormalisedProfile {
     else if (!(key in FLAT_KEYS))
       warnings.push(`${file.source}:${file.lineOf([key])}: unknown key '${key}' is ignored`)
   }
+  const keys = Object.keys(root)
+  if (keys.length > 0 && warnings.length === keys.length) {
+    throw problem(
+      file,
+      [],
+      `this is no profile: it has only ${keys.slice(0, 3).join(', ')}, which mean nothing in one`,
+    )
+  }
   for (const [key, [block, name]] of Object.entries(FLAT_KEYS) as [string, [string, string]][]) {
     if (!(key in root)) continue
     const value = key === 'test_schema' ? schemaOf(file, root[key]) : root[key]

@@ -101,6 +101,12 @@ describe('profiles', () => {
     )
   })
 
+  it('are told from files that are something else', () => {
+    expect(() => normaliseProfile(parseYaml('{"run_id": 1, "hello": 2}', 'results.json'))).to.throw(
+      /^results\.json:1: this is no profile: it has only run_id, hello/,
+    )
+  })
+
   it('keep text for people and name unknown keys with their line', () => {
     const {profile, warnings} = normaliseProfile(parseYaml('use_cases: [chat]\nreqests: 5\n', 'own.yaml'))
     expect(profile.notes).to.deep.equal({use_cases: ['chat']})
