@@ -1,7 +1,7 @@
 /**
  * How well kvctl's load generator sees, beside vLLM's aiohttp client in few lines, its own undici transport and a bare socket
- * loop, on the same server in one run. Each client is a process of its own; the server writes down when it really sent each
- * token.
+ * loop, on the same server in one run. Each client is a process of its own; the server, in C so that no pause of its own counts
+ * as a client's, writes down when it really sent each token.
  *
  *   npm run build:test && node build/bench/client.js [rounds [streams…]]
  *
@@ -20,6 +20,7 @@ import {runLoadJob, type TransportKind} from '../src/lib/bench/index.js'
 import {startTruthServer} from '../test/support/truth.js'
 import type {TruthOptions} from '../test/support/truth-server.js'
 import {median} from './support/median.js'
+import {startTruthInC} from './support/truth-in-c.js'
 
 const CLIENTS = ['kvctl', 'kvctl undici', 'aiohttp', 'autocannon', 'bare socket'] as const
 type Client = (typeof CLIENTS)[number]
@@ -156,7 +157,7 @@ const quantile = (sorted: readonly number[], q: number): number =>
   sorted[Math.min(sorted.length - 1, Math.floor(q * sorted.length))]!
 
 async function round(client: Client, streams: number): Promise<readonly number[]> {
-  const server = await startTruthServer({ttftMs: 100, gapMs: 25, tokens: TOKENS, isWarm: true})
+  const server = await startTruthInC({ttftMs: 100, gapMs: 25, tokens: TOKENS})
   const [program, args] =
     client === 'aiohttp'
       ? [PYTHON, [AIOHTTP, ...[server.port, streams, REQUESTS_PER_STREAM, TOKENS].map(String)]]
