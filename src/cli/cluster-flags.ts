@@ -1,19 +1,36 @@
 import {Flags} from '@oclif/core'
 
-/** Which service of which cluster. */
-export const serviceFlags = {
+const KINDS = ['InferenceService', 'LLMInferenceService'] as const
+
+/** Which cluster, and which kind where two services share a name. */
+export const clusterFlags = {
+  context: Flags.string({
+    description: 'context of the kubeconfig (default the current one)',
+    helpValue: 'NAME',
+  }),
+  kind: Flags.option({
+    options: KINDS,
+    description: 'kind of the service (default: that which has the name)',
+  })(),
+}
+
+const nameFlags = {
   service: Flags.string({description: 'name of the service', required: true, helpValue: 'NAME'}),
   namespace: Flags.string({
     char: 'n',
     description: 'Kubernetes namespace (also KVMINI_NAMESPACE; default default)',
     helpValue: 'NAMESPACE',
   }),
-  context: Flags.string({
-    description: 'context of the kubeconfig (default the current one)',
-    helpValue: 'NAME',
-  }),
+}
+
+/** Which service of which cluster. */
+export const serviceFlags = {...nameFlags, ...clusterFlags}
+
+/** The same for one that is to be made. */
+export const deployedFlags = {
+  ...serviceFlags,
   kind: Flags.option({
-    options: ['InferenceService', 'LLMInferenceService'] as const,
+    options: KINDS,
     description: 'what KServe is to make of it',
     default: 'InferenceService',
   })(),

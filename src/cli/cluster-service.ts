@@ -1,12 +1,23 @@
 import {KvctlError, ResourceError, systemClock} from '../lib/foundation/index.js'
-import type {Cluster, Forwarding, PodRecording, ServiceLook, ServiceName} from '../lib/kube/index.js'
+import type {
+  AskedService,
+  Cluster,
+  Forwarding,
+  PodRecording,
+  ServiceLook,
+  ServiceName,
+} from '../lib/kube/index.js'
 import type {ClusterRecord, RunDirectory} from '../lib/runs/index.js'
 import {kubernetesCluster} from '../wiring/index.js'
 
+/** A service of a cluster; a kind of null is whichever has the name. */
+export interface AskedCluster extends AskedService {
+  /** Of the kubeconfig; null is the current one. */
+  readonly context: string | null
+}
+
 /** A service to be measured, and the model that is deployed first, if any. */
-export interface MeasuredService {
-  readonly service: string
-  readonly namespace: string
+export interface MeasuredService extends AskedCluster {
   /** null measures what is deployed. */
   readonly modelUri: string | null
   readonly profile: string
@@ -23,48 +34,48 @@ export interface FoundService {
   close(): Promise<void>
 }
 
+/** How its addresses are tried. */
+export interface Trial {
+  readonly apiKey: string | null
+  /** Takes any TLS certificate. */
+  readonly isInsecure: boolean
+}
+
 const READY_MS = 1_800_000
 const PROBE_MS = 5000
 
 /**
- * Finds a service of the cluster, deployed first where a model is given, and an address of it that answers from here, unless
- * the user named one.
+ * Finds a service of the cluster, deployed first where a model is given, waits until it is ready, and finds an address of it
+ * that answers from here, unless the user named one.
  *
  * @param tell one line of progress
  */
-export async function findService(
+export async function findMeasured(
   measured: MeasuredService,
-  apiKey: string | null,
+  trial: Trial,
   tell: (line: string) => void,
   signal: AbortSignal,
 ): Promise<FoundService> {
   const kube = await import('../lib/kube/index.js')
-  const cluster = await kubernetesCluster(null)
-  const {service, namespace} = measured
-  const name: ServiceName = {kind: 'InferenceService', name: service, namespace}
-  let look: ServiceLook | null
-  if (measured.modelUri === null) look = await kube.lookAtService(cluster, name, signal)
-  else {
+  const cluster = await kubernetesCluster(measured.context)
+  const {name: service, namespace, modelUri, kind: asked} = measured
+  const limits = {timeoutMs: READY_MS, clock: systemClock}
+  let [name, look]: [ServiceName | null, ServiceLook | null] = [null, null]
+  if (modelUri === null) {
+    name = await kube.findService(cluster, measured, signal)
+    look = await kube.readyService(cluster, name, limits, tell, signal)
+  } else {
     const {loadProfile} = await import('../lib/profiles/index.js')
     const {profile} = await loadProfile(measured.profile)
-    const plan = kube.planOf(
-      {kind: 'InferenceService', service, namespace, modelUri: measured.modelUri},
-      profile,
-    )
-    const options = {isFormatAsked: false, isForced: false, timeoutMs: READY_MS, clock: systemClock}
+    const kind = asked ?? 'InferenceService'
+    const plan = kube.planOf({kind, service, namespace, modelUri}, profile)
+    name = {kind, name: service, namespace}
+    const options = {...limits, isFormatAsked: false, isForced: false}
     look = await kube.deployService(cluster, plan, options, tell, signal)
   }
-  if (look === null)
-    throw new ResourceError(
-      'SERVICE_NOT_FOUND',
-      `there is no InferenceService '${service}' in namespace ${namespace}`,
-      {
-        suggestions: [`kubectl get isvc -n ${namespace}`, 'deploy it first with --model-uri'],
-      },
-    )
   const found =
     measured.url === null
-      ? await findUrl(cluster, name, look, {apiKey, tell, signal})
+      ? await findUrl(cluster, name, look, trial, {tell, signal})
       : {url: measured.url, forwarding: null}
   return {
     url: found.url,
@@ -75,35 +86,30 @@ export async function findService(
 
 async function findUrl(
   cluster: Cluster,
-  {name, namespace}: ServiceName,
+  name: ServiceName,
   {service, pods}: ServiceLook,
-  {
-    apiKey,
-    tell,
-    signal,
-  }: {
-    readonly apiKey: string | null
-    readonly tell: (line: string) => void
-    readonly signal: AbortSignal
-  },
+  {apiKey, isInsecure}: Trial,
+  {tell, signal}: {readonly tell: (line: string) => void; readonly signal: AbortSignal},
 ): Promise<{url: string; forwarding: Forwarding | null}> {
   const kube = await import('../lib/kube/index.js')
   const {createHttpClient} = await import('../lib/http/index.js')
   const {bearer} = await import('../lib/inference/index.js')
-  const http = createHttpClient({timeoutMs: PROBE_MS})
+  const http = createHttpClient({timeoutMs: PROBE_MS, isInsecure})
   let forwarding: Forwarding | null = null
   const forward = async (): Promise<string | null> => {
-    const pod = kube.readyPod(pods)
+    const pod = kube.servingPod(name.kind, pods)
     if (pod === null) return null
     try {
-      forwarding = await cluster.forward(pod, kube.SERVING_PORT, namespace, signal)
+      forwarding = await cluster.forward(pod.name, pod.port, name.namespace, signal)
     } catch (error) {
       if (!(error instanceof KvctlError)) throw error
       tell(`Warning: ${error.message}`)
       return null
     }
-    tell(`No address of ${name} answers from here: requests go through kubectl port-forward to ${pod}`)
-    return forwarding.url
+    tell(
+      `No address of ${name.name} answers from here: requests go through kubectl port-forward to ${pod.name}`,
+    )
+    return `${pod.scheme}://${forwarding.host}`
   }
   const answers = async (baseUrl: string): Promise<boolean> => {
     try {
@@ -147,26 +153,21 @@ export async function keepPods(recording: PodRecording, run: RunDirectory): Prom
  */
 export async function recordPodsOf(
   run: RunDirectory,
-  namespace: string,
-  service: string,
+  asked: AskedCluster,
   signal: AbortSignal,
 ): Promise<void> {
   const {writeClusterRecord} = await import('../lib/runs/index.js')
-  await writeClusterRecord(run, await podsNow(namespace, service, signal))
+  await writeClusterRecord(run, await podsNow(asked, signal))
 }
 
 /** The pods that a service has now. @throws ResourceError `PODS_MISSING`; KvctlError as the cluster refuses */
-export async function podsNow(
-  namespace: string,
-  service: string,
-  signal: AbortSignal,
-): Promise<ClusterRecord> {
+export async function podsNow(asked: AskedCluster, signal: AbortSignal): Promise<ClusterRecord> {
   const {lookAtPods} = await import('../lib/kube/index.js')
-  const name: ServiceName = {kind: 'InferenceService', name: service, namespace}
-  const record = await lookAtPods(await kubernetesCluster(null), name, Date.now(), signal)
+  const {name, namespace, context} = asked
+  const record = await lookAtPods(await kubernetesCluster(context), asked, Date.now(), signal)
   if (record.pods.length > 0) return record
-  throw new ResourceError('PODS_MISSING', `no pod of '${service}' is in namespace ${namespace}`, {
-    suggestions: [`kvctl deploy status --service ${service} --namespace ${namespace}`],
+  throw new ResourceError('PODS_MISSING', `no pod of '${name}' is in namespace ${namespace}`, {
+    suggestions: [`kvctl deploy status --service ${name} --namespace ${namespace}`],
   })
 }
 

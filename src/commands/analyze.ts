@@ -1,6 +1,7 @@
 import {join, resolve} from 'node:path'
 import {Flags} from '@oclif/core'
-import {namespaceOf} from '../cli/cluster-flags.js'
+import {clusterFlags, namespaceOf} from '../cli/cluster-flags.js'
+import type {AskedCluster} from '../cli/cluster-service.js'
 import {runDirFlag, runDirOf} from '../cli/flags.js'
 import {KvctlCommand} from '../cli/kvctl-command.js'
 import {promUrlFlag, promUrlOf, recordPrometheus} from '../cli/prometheus-flags.js'
@@ -30,7 +31,10 @@ files give the same bytes. Also reads requests.csv of kserve-vllm-mini. With --j
     namespace: Flags.string({
       description: "the service's Kubernetes namespace (also KVMINI_NAMESPACE; default default)",
     }),
-    service: Flags.string({description: 'the InferenceService that was measured: its pods tell cold starts'}),
+    service: Flags.string({
+      description: 'the service of KServe that was measured: its pods tell cold starts',
+    }),
+    ...clusterFlags,
     'prom-url': promUrlFlag,
     insecure: Flags.boolean({description: 'take any TLS certificate of --prom-url', dependsOn: ['prom-url']}),
   }
@@ -43,7 +47,10 @@ files give the same bytes. Also reads requests.csv of kserve-vllm-mini. With --j
     const run = await reading.watch(await openRunDirectory(runDirOf(flags['run-dir'])))
     const analysisPath = resolve(flags.output ?? join(run.path, RUN_FILES.analysis))
     const {namespace, service} = flags
-    if (service !== undefined) await this.#askCluster(run, namespaceOf(namespace), service)
+    if (service !== undefined) {
+      const {context = null, kind = null} = flags
+      await this.#askCluster(run, {kind, name: service, namespace: namespaceOf(namespace), context})
+    }
     await this.#askPrometheus(run, flags)
     const {results} = await analyzeRun(run, {
       analysisPath,
@@ -63,15 +70,15 @@ files give the same bytes. Also reads requests.csv of kserve-vllm-mini. With --j
   }
 
   /** Pods of a run that nobody watched: those that are there now tell when they were ready. */
-  async #askCluster(run: RunDirectory, namespace: string, service: string): Promise<void> {
+  async #askCluster(run: RunDirectory, asked: AskedCluster): Promise<void> {
     const {readClusterRecord} = await import('../lib/runs/index.js')
     if ((await readClusterRecord(run)) !== null) return
     const {recordPodsOf} = await import('../cli/cluster-service.js')
     try {
-      await recordPodsOf(run, namespace, service, this.signal)
+      await recordPodsOf(run, asked, this.signal)
     } catch (error) {
       if (!(error instanceof KvctlError)) throw error
-      this.note(`Warning: pods of ${service} are not seen, nor cold starts: ${error.message}`)
+      this.note(`Warning: pods of ${asked.name} are not seen, nor cold starts: ${error.message}`)
     }
   }
 

@@ -7,8 +7,10 @@ import {planText} from '../cli/plan-summary.js'
 import {runSummary} from '../cli/run-summary.js'
 import {missedObjectives, sloLines} from '../cli/slo-verdict.js'
 import {promUrlFlag, promUrlOf, recordPrometheus, requirePrometheus} from '../cli/prometheus-flags.js'
+import {clusterFlags} from '../cli/cluster-flags.js'
 import type {FoundService} from '../cli/cluster-service.js'
 import type {BenchOutcome, PlanJson} from '../lib/bench/index.js'
+import type {ServiceKind} from '../lib/kube/index.js'
 import type {PriceWish} from '../lib/cost/index.js'
 import type {GateJson, GateVerdict} from '../lib/gate/index.js'
 import {ConfigurationError, formatSize, NetworkError} from '../lib/foundation/index.js'
@@ -38,6 +40,9 @@ interface BenchFlags {
   readonly 'model-uri': string | undefined
   readonly profile: string | undefined
   readonly service: string | undefined
+  readonly kind: ServiceKind | undefined
+  readonly context: string | undefined
+  readonly insecure: boolean
   readonly url: string[] | undefined
 }
 
@@ -66,8 +71,9 @@ export default class Bench extends LoadCommand {
     'list-profiles': Flags.boolean({description: 'print the names of the shipped profiles'}),
     namespace: Flags.string({description: 'Kubernetes namespace of --service (also KVMINI_NAMESPACE)'}),
     service: Flags.string({
-      description: 'name of the InferenceService: found in the cluster without --url, a note beside it',
+      description: 'name of the service of KServe: found in the cluster without --url, a note beside it',
     }),
+    ...clusterFlags,
     'model-uri': Flags.string({description: 'model to deploy first'}),
     'skip-deploy': Flags.boolean({description: 'measure what is deployed already'}),
     'prom-url': promUrlFlag,
@@ -128,12 +134,13 @@ export default class Bench extends LoadCommand {
         suggestions: ['--service demo-llm'],
       })
     }
-    const {findService} = await import('../cli/cluster-service.js')
+    const {findMeasured} = await import('../cli/cluster-service.js')
     const measured = {
-      ...{service: flags.service, namespace, modelUri, profile: flags.profile ?? 'standard'},
-      url: flags.url?.[0] ?? null,
+      ...{kind: flags.kind ?? null, name: flags.service, namespace, context: flags.context ?? null},
+      ...{modelUri, profile: flags.profile ?? 'standard', url: flags.url?.[0] ?? null},
     }
-    this.#found = await findService(measured, apiKey, line => this.note(line), this.signal)
+    const trial = {apiKey, isInsecure: flags.insecure}
+    this.#found = await findMeasured(measured, trial, line => this.note(line), this.signal)
     return {...parsed, flags: {...flags, url: flags.url ?? [this.#found.url]}}
   }
 

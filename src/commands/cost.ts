@@ -3,7 +3,8 @@ import {costFlags, hoursFlag, namesHoldings, namesPrices, priceWishOf} from '../
 import {runDirFlag, runDirOf} from '../cli/flags.js'
 import {KvctlCommand} from '../cli/kvctl-command.js'
 import {createReadingLine} from '../cli/reading-line.js'
-import {namespaceOf} from '../cli/cluster-flags.js'
+import {clusterFlags, namespaceOf} from '../cli/cluster-flags.js'
+import type {AskedCluster} from '../cli/cluster-service.js'
 import {gpusHere, type GpusHere} from '../cli/gpus-here.js'
 import {ConfigurationError} from '../lib/foundation/index.js'
 import type {Pricing, RunDirectory, RunResults, RunWarning} from '../lib/runs/index.js'
@@ -71,8 +72,9 @@ export default class Cost extends KvctlCommand {
       description: "the service's Kubernetes namespace (also KVMINI_NAMESPACE; default default)",
     }),
     service: Flags.string({
-      description: 'the InferenceService whose pods are priced, each by the GPU of its node',
+      description: 'the service of KServe whose pods are priced, each by the GPU of its node',
     }),
+    ...clusterFlags,
   }
 
   async run(): Promise<RunCostJson | StandingCostJson> {
@@ -136,8 +138,7 @@ export default class Cost extends KvctlCommand {
   async #standingPods(hours: number, flags: CostFlags & ServiceFlags): Promise<StandingCostJson> {
     const {heldBy, heldNow, hourlyJson, isReadyNow, pricePods} = await import('../lib/cost/index.js')
     const {podsNow} = await import('../cli/cluster-service.js')
-    const service = serviceOf(flags, null)
-    const record = await podsNow(namespaceOf(flags.namespace), service, this.signal)
+    const record = await podsNow(askedOf(flags, null, null), this.signal)
     const pricing = pricePods(record, await priceWishOf(flags))
     const pods = pricing.pods.map(pod => ({
       ...{name: pod.name, node: pod.node, ready: isReadyNow(pod)},
@@ -152,8 +153,8 @@ export default class Cost extends KvctlCommand {
     if ((await readClusterRecord(run)) !== null) return
     const {recordPodsOf} = await import('../cli/cluster-service.js')
     const meta = await readMeta(run).catch(() => null)
-    const namespace = flags.namespace ?? meta?.namespace ?? undefined
-    await recordPodsOf(run, namespaceOf(namespace), serviceOf(flags, meta?.service ?? null), this.signal)
+    const asked = askedOf(flags, meta?.namespace ?? null, meta?.service ?? null)
+    await recordPodsOf(run, asked, this.signal)
   }
 
   /** What pods held on average while the run lasted. */
@@ -211,12 +212,21 @@ export default class Cost extends KvctlCommand {
 interface ServiceFlags {
   readonly namespace?: string | undefined
   readonly service?: string | undefined
+  readonly context?: string | undefined
+  readonly kind?: AskedCluster['kind'] | undefined
 }
 
-/** @param recorded of the run, if any */
-function serviceOf({namespace, service}: ServiceFlags, recorded: string | null): string {
-  const known = service ?? recorded
-  if (known !== null) return known
+/** What the flags name, else what the run recorded, if any. */
+function askedOf(
+  {namespace, service, context, kind}: ServiceFlags,
+  recordedNamespace: string | null,
+  recordedService: string | null,
+): AskedCluster {
+  const name = service ?? recordedService
+  if (name !== null) {
+    const where = namespaceOf(namespace ?? recordedNamespace ?? undefined)
+    return {kind: kind ?? null, name, namespace: where, context: context ?? null}
+  }
   throw new ConfigurationError('SERVICE_MISSING', `whose pods in ${namespace} are to be priced is not said`, {
     suggestions: ['--service demo-llm', '--gpu-type A100-80GB --resources cpu=2,memory=12Gi,gpu=1'],
   })

@@ -26,9 +26,10 @@ export default class Undeploy extends KvctlCommand {
 
   async run(): Promise<{readonly removed: readonly string[]}> {
     const {flags} = await this.parse(Undeploy)
-    const {removeService} = await import('../lib/kube/index.js')
+    const {findService, removeService} = await import('../lib/kube/index.js')
     const cluster = await kubernetesCluster(flags.context ?? null)
-    const name = {kind: flags.kind, name: flags.service, namespace: namespaceOf(flags.namespace)}
+    const asked = {kind: flags.kind ?? null, name: flags.service, namespace: namespaceOf(flags.namespace)}
+    const name = await findService(cluster, asked, this.signal)
     const options = {isForced: flags.force, timeoutMs: flags.timeout, clock: systemClock}
     const removed = await removeService(cluster, name, options, this.signal)
     for (const one of removed) this.log(`removed ${one}`)

@@ -103,7 +103,9 @@ describeWith(['kubectl'], 'kvctl bench of a service in a cluster', () => {
   it('says with 3 what does not answer from here, and with 4 what is not there', async () => {
     const missing = await bench()
     expect(missing.code).to.equal(4)
-    expect(missing.stdout).to.contain("there is no InferenceService 'demo' in namespace ml")
+    expect(missing.stdout).to.contain(
+      "there is no InferenceService or LLMInferenceService 'demo' in namespace ml",
+    )
     const service: KubeObject = {kind: 'InferenceService', metadata: {name: 'demo', namespace: 'ml'}}
     api.objects.push(service)
     serves(service, 'http://127.0.0.1:1')

@@ -173,7 +173,7 @@ describeWith(['kubectl'], 'kvctl deploy through kubectl', () => {
     expect(api.objects.map(({kind}) => kind)).to.deep.equal(['ClusterServingRuntime', 'Pod', 'PodMetrics'])
     const again = await run('undeploy', ...SERVICE)
     expect([again.code, again.stderr.split('\n')[0]]).to.deep.equal([
-      ...[4, "Error: there is no InferenceService 'demo-llm' in namespace ml-prod"],
+      ...[4, "Error: there is no InferenceService or LLMInferenceService 'demo-llm' in namespace ml-prod"],
     ])
   })
 

@@ -1,6 +1,6 @@
 import {Flags} from '@oclif/core'
 import {alignColumns} from '../../cli/align-columns.js'
-import {namespaceOf, serviceFlags} from '../../cli/cluster-flags.js'
+import {deployedFlags, namespaceOf} from '../../cli/cluster-flags.js'
 import {countFlag, durationFlag} from '../../cli/flags.js'
 import {KvctlCommand} from '../../cli/kvctl-command.js'
 import {serviceLines} from '../../cli/service-lines.js'
@@ -33,7 +33,7 @@ container. Nothing runs as root or writes to its image. --dry-run prints YAML fo
   ]
   static override enableJsonFlag = true
   static override flags = {
-    ...serviceFlags,
+    ...deployedFlags,
     'model-uri': Flags.string({
       description: 'where the model is: s3://, hf://, pvc://, gs://, oci:// or https://',
       required: true,

@@ -1,7 +1,6 @@
 import {namespaceOf, serviceFlags} from '../../cli/cluster-flags.js'
 import {KvctlCommand} from '../../cli/kvctl-command.js'
 import {serviceLines} from '../../cli/service-lines.js'
-import {ResourceError} from '../../lib/foundation/index.js'
 import type {ServiceJson} from '../../lib/kube/index.js'
 import {kubernetesCluster} from '../../wiring/index.js'
 
@@ -18,20 +17,14 @@ export default class DeployStatus extends KvctlCommand {
 
   async run(): Promise<ServiceJson> {
     const {flags} = await this.parse(DeployStatus)
-    const {detailsOf, lookAtService, serviceJson} = await import('../../lib/kube/index.js')
+    const {detailsOf, findService, lookAtService, serviceJson, serviceNotFound} =
+      await import('../../lib/kube/index.js')
     const cluster = await kubernetesCluster(flags.context ?? null)
     const namespace = namespaceOf(flags.namespace)
-    const name = {kind: flags.kind, name: flags.service, namespace}
+    const asked = {kind: flags.kind ?? null, name: flags.service, namespace}
+    const name = await findService(cluster, asked, this.signal)
     const look = await lookAtService(cluster, name, this.signal)
-    if (look === null) {
-      throw new ResourceError(
-        'SERVICE_NOT_FOUND',
-        `there is no ${flags.kind} '${flags.service}' in namespace ${namespace}`,
-        {
-          suggestions: [`kubectl get isvc -n ${namespace}`],
-        },
-      )
-    }
+    if (look === null) throw serviceNotFound(name)
     const service = serviceJson(look, await detailsOf(cluster, name, look, this.signal))
     this.log(serviceLines(service).join('\n'))
     return service

@@ -1,4 +1,5 @@
 import type {Clock} from '../foundation/index.js'
+import {serviceNotFound} from './find-service.js'
 import type {Cluster, PodUsage} from './kubectl.js'
 import type {Manifest} from './manifest.js'
 import {
@@ -57,6 +58,27 @@ export async function lookAtService(
     pods,
     logs: await new CrashLogs(cluster, namespace).of(pods, signal),
   }
+}
+
+/**
+ * A look at a service that is ready, at once or after a wait.
+ *
+ * @param progress one line, whenever it changes
+ * @throws ResourceError `SERVICE_NOT_FOUND`; as `untilServiceReady`
+ */
+export async function readyService(
+  cluster: Cluster,
+  name: ServiceName,
+  limits: {readonly timeoutMs: number; readonly clock: Clock},
+  progress: (line: string) => void,
+  signal: AbortSignal,
+): Promise<ServiceLook> {
+  const look = await lookAtService(cluster, name, signal)
+  if (look === null) throw serviceNotFound(name)
+  const unchanged = {changedAtMs: null, waitedMs: 0}
+  if (judgeReadiness({...look, ...unchanged}).is === 'ready') return look
+  progress(`waiting until ${name.kind} ${name.name} is ready`)
+  return untilServiceReady(cluster, name, {...limits, changedAtMs: null}, progress, signal)
 }
 
 /**

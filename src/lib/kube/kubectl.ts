@@ -69,7 +69,8 @@ export interface PodUsage {
 
 /** A port of this machine that leads to a pod. */
 export interface Forwarding {
-  readonly url: string
+  /** With its port. */
+  readonly host: string
   stop(): Promise<void>
 }
 
@@ -175,7 +176,7 @@ export function createCluster(kubectl: Kubectl, context: string | null): Cluster
       try {
         const line = await program.firstLine(FORWARD_MS, signal)
         const local = FORWARDING.exec(line)?.[1]
-        if (local !== undefined) return {url: `http://127.0.0.1:${local}`, stop: () => program.stop()}
+        if (local !== undefined) return {host: `127.0.0.1:${local}`, stop: () => program.stop()}
         throw new ResourceError('PORT_FORWARD_FAILED', `kubectl port-forward pod/${pod}: ${line}`)
       } catch (error) {
         await program.stop()

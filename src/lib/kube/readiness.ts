@@ -61,11 +61,13 @@ export interface PodObject {
     readonly creationTimestamp?: string
     /** Set while it is being removed. */
     readonly deletionTimestamp?: string
+    readonly labels?: Readonly<Record<string, string>>
   }
   readonly spec?: {
     readonly nodeName?: string
     readonly containers?: readonly {
       readonly name: string
+      readonly readinessProbe?: {readonly httpGet?: {readonly scheme?: string}}
       readonly resources?: {
         readonly requests?: Readonly<Record<string, string | number>>
         readonly limits?: Readonly<Record<string, string | number>>
@@ -208,9 +210,9 @@ export function notReady(input: ReadinessInput): KvctlError {
     `Service not ready: '${name}' after ${Math.round(input.waitedMs / 1000)} s: ${because}`,
     {
       suggestions: [
-        'wait for the InferenceService to be ready, with a longer --timeout',
-        `kubectl get isvc -n ${namespace}`,
-        `kvctl deploy status ${name} --namespace ${namespace}`,
+        `wait for the ${service.kind} to be ready, with a longer --timeout`,
+        `kubectl get ${service.kind === 'InferenceService' ? 'isvc' : 'llmisvc'} -n ${namespace}`,
+        `kvctl deploy status --service ${name} --namespace ${namespace}`,
       ],
     },
   )

@@ -1,5 +1,6 @@
 import type {Clock} from '../foundation/index.js'
 import type {ClusterRecord} from '../runs/index.js'
+import {SERVICE_KINDS, severalKinds, type AskedService} from './find-service.js'
 import {followObjects} from './follow-objects.js'
 import type {Cluster} from './kubectl.js'
 import {PodHistory} from './pod-history.js'
@@ -63,15 +64,30 @@ export function recordPods(
   }
 }
 
-/** What a look at the cluster shows now, for a run whose pods nobody watched. */
+/**
+ * What a look at the cluster shows now, for a run whose pods nobody watched.
+ *
+ * @throws ConfigurationError `KIND_MISSING` where services of both kinds have the name and pods
+ */
 export async function lookAtPods(
   cluster: Cluster,
-  name: ServiceName,
+  asked: AskedService,
   nowMs: number,
   signal: AbortSignal,
 ): Promise<ClusterRecord> {
+  const kinds = asked.kind === null ? SERVICE_KINDS : [asked.kind]
+  const {namespace} = asked
+  const looks = await Promise.all(
+    kinds.map(async kind => {
+      const name = {...asked, kind}
+      return {name, pods: await cluster.list('pods', podSelector(name), namespace, signal)}
+    }),
+  )
+  const found = looks.filter(({pods}) => pods.length > 0)
+  if (found.length > 1) throw severalKinds(asked)
+  const {name, pods} = found[0] ?? looks[0]!
   const history = new PodHistory()
-  history.see((await cluster.list('pods', podSelector(name), name.namespace, signal)) as PodObject[], nowMs)
+  history.see(pods as PodObject[], nowMs)
   return recordOf(cluster, name, history, false, signal)
 }
 

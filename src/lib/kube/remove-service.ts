@@ -1,4 +1,5 @@
 import {ResourceError, type Clock} from '../foundation/index.js'
+import {serviceNotFound} from './find-service.js'
 import {RESOURCE, type ServiceName} from './service-name.js'
 import type {Cluster} from './kubectl.js'
 import {FIELD_MANAGER} from './manifests.js'
@@ -28,11 +29,7 @@ export async function removeService(
 ): Promise<string[]> {
   const resource = RESOURCE[kind]
   const service = (await cluster.get(resource, name, namespace, signal)) as Labelled | null
-  if (service === null) {
-    throw new ResourceError('SERVICE_NOT_FOUND', `there is no ${kind} '${name}' in namespace ${namespace}`, {
-      suggestions: [`kubectl get isvc -n ${namespace}`],
-    })
-  }
+  if (service === null) throw serviceNotFound({kind, name, namespace})
   if (!isOurs(service) && !isForced) {
     throw new ResourceError('SERVICE_FOREIGN', `kvctl did not deploy '${name}'`, {
       suggestions: ['remove it all the same with --force'],

@@ -93,6 +93,8 @@ export interface KubeApi {
   throttled: number
   /** Without KServe's groups. */
   hasKserve: boolean
+  /** Kinds that it does not serve, as an older KServe. */
+  readonly missing: Set<string>
   /** Called after each apply, as a controller that reconciles. */
   onApply: (object: KubeObject) => void
   /** How many watches are open. */
@@ -128,6 +130,7 @@ export async function startKubeApi(): Promise<KubeApi> {
     logs: new Map(),
     throttled: 0,
     hasKserve: true,
+    missing: new Set(),
     onApply: () => undefined,
     get watches() {
       return changes.watchers.size
@@ -316,6 +319,7 @@ function apply(
 }
 
 function isThere(api: KubeApi, {group, kind}: Kind): boolean {
+  if (api.missing.has(kind)) return false
   if (group === METRICS) return api.objects.some(one => one.kind === kind)
   return group !== SERVING || api.hasKserve
 }

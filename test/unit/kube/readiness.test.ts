@@ -7,7 +7,7 @@ import {
   type ReadinessInput,
   type ServiceObject,
 } from '../../../src/lib/kube/readiness.js'
-import {serviceUrls} from '../../../src/lib/kube/service-urls.js'
+import {servingPod, serviceUrls} from '../../../src/lib/kube/service-urls.js'
 
 const CHANGED_MS = Date.parse('2026-01-01T00:00:10Z')
 
@@ -163,12 +163,47 @@ describe('the addresses of a service', () => {
       ...{
         externalUrl: 'http://demo.example.com',
         clusterUrl: 'http://demo.ml.svc.cluster.local',
-        openAiPath: '',
+        ...{moreUrls: [], openAiPath: ''},
       },
     })
     expect(serviceUrls(service(status), 'huggingface').openAiPath).to.equal('/openai')
-    const llm = {...service({addresses: [{url: 'https://gw/ml/demo'}]}), kind: 'LLMInferenceService'}
-    expect(serviceUrls(llm, null)).to.deep.include({externalUrl: 'https://gw/ml/demo', openAiPath: ''})
+  })
+
+  it('are all that the gateways of an LLMInferenceService have, those of the cluster told apart', () => {
+    const local = 'http://gateway.kserve.svc.cluster.local/ml/demo'
+    const addresses = [local, 'https://gw.example.com/ml/demo', 'https://10.0.0.1/ml/demo'].map(url => ({
+      url,
+    }))
+    const llm = {...service({addresses}), kind: 'LLMInferenceService'}
+    expect(serviceUrls(llm, null)).to.deep.equal({
+      ...{externalUrl: 'https://gw.example.com/ml/demo', clusterUrl: local},
+      ...{moreUrls: ['https://10.0.0.1/ml/demo'], openAiPath: ''},
+    })
+    const none = {...service({}), kind: 'LLMInferenceService'}
+    expect(serviceUrls(none, null)).to.deep.include({externalUrl: null, clusterUrl: null})
+  })
+
+  it('may be that of a pod that answers by itself, by TLS where its own probe says so', () => {
+    const status = {conditions: [{type: 'Ready', status: 'True'}]}
+    const podOf = (name: string, labels: Record<string, string>, scheme = 'HTTP'): PodObject => ({
+      metadata: {name, labels},
+      ...{spec: {containers: [{name: 'main', readinessProbe: {httpGet: {scheme}}}]}, status},
+    })
+    const component = (word: string) => ({'app.kubernetes.io/component': `llminferenceservice-${word}`})
+    const others = [
+      podOf('scheduler', component('router-scheduler')),
+      podOf('prefill', {...component('workload-prefill'), 'llm-d.ai/role': 'prefill'}),
+      podOf('worker', {...component('workload-worker'), 'llm-d.ai/role': 'decode'}),
+    ]
+    expect(servingPod('LLMInferenceService', others)).to.equal(null)
+    const decode = podOf('decode', {...component('workload'), 'llm-d.ai/role': 'decode'}, 'HTTPS')
+    expect(servingPod('LLMInferenceService', [...others, decode])).to.deep.equal({
+      ...{name: 'decode', port: 8000, scheme: 'https'},
+    })
+    expect(servingPod('InferenceService', [podOf('p', {})])).to.deep.equal({
+      ...{name: 'p', port: 8080, scheme: 'http'},
+    })
+    expect(servingPod('InferenceService', [{...podOf('p', {}), status: {}}])).to.equal(null)
   })
 })
 
