@@ -65,6 +65,8 @@ export default {
     home('echarts', '^src/lib/report'),
     home('csv-(parse|stringify)', '^src/lib/runs'),
     home('ioredis', '^src/lib/tiers'),
+    home('@huggingface/tokenizers', '^src/lib/tokens'),
+    home('gpt-tokenizer', '^src/lib/tokens'),
     home('tar-stream', '^src/lib/bundle'),
   ],
   options: {

@@ -60,6 +60,8 @@ await build({
     'ioredis',
     'tar-stream',
     'csv-*',
+    '@huggingface/tokenizers',
+    'gpt-tokenizer',
   ],
   banner: {
     js: "import {createRequire as bundledRequire} from 'node:module';const require = bundledRequire(import.meta.url);",

@@ -171,6 +171,12 @@ export const requestFlags = {
       'ask the server to count tokens in every chunk, so that itl is exact where chunks carry several',
     helpGroup: REQUEST,
   }),
+  tokenizer: Flags.string({
+    description:
+      'counts prompts and answers where the server does not, and is held against it where it does: a tokenizer.json, a folder with one, or an encoding such as o200k_base',
+    helpGroup: REQUEST,
+    helpValue: 'FILE|NAME',
+  }),
   'length-key': Flags.option({
     options: ['max_tokens', 'max_completion_tokens'] as const,
     description: 'the name by which the length of an answer is asked for',
@@ -283,7 +289,7 @@ type Parsed = Interfaces.InferredFlags<
     typeof limitFlags
 >
 
-/** @throws ConfigurationError when the extra JSON is not readable */
+/** @throws ConfigurationError when the extra JSON or the tokenizer is not readable */
 export async function readLoadFlags(flags: Parsed): Promise<LoadFlags> {
   // oclif types every switch as boolean; one that nobody gave is absent.
   const switches: Partial<Parsed> = flags
@@ -307,6 +313,7 @@ export async function readLoadFlags(flags: Parsed): Promise<LoadFlags> {
     urlOrder: flags['url-order'],
     sessionHeader: flags['session-header'] ?? null,
     isItlExact: switches['exact-itl'] ?? false,
+    tokenizer: flags.tokenizer === undefined ? null : await chooseTokenizer(flags.tokenizer),
     lengthKey: flags['length-key'],
     burstiness: flags.burstiness,
     rampFromPerSecond: flags['ramp-from'],
@@ -328,6 +335,11 @@ export async function readLoadFlags(flags: Parsed): Promise<LoadFlags> {
     timeoutFirstTokenMs: flags['timeout-ttft'],
     timeoutIdleMs: flags['timeout-idle'],
   }
+}
+
+async function chooseTokenizer(wanted: string): Promise<LoadFlags['tokenizer']> {
+  const {openTokenizer} = await import('../lib/tokens/index.js')
+  return (await openTokenizer(wanted)).choice
 }
 
 /** One address, as from a variable of the environment, or several. */

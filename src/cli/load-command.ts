@@ -60,7 +60,8 @@ export abstract class LoadCommand extends KvctlCommand {
     const urls = urlsOf(flags.url)
     if (flags.resume) {
       const resume = await this.#resumePoint(parsed)
-      const {plan, model, meta} = resume
+      const {model, meta} = resume
+      const plan = await countingWith(flags.tokenizer, resume.plan)
       const {workers = meta.workers, transport = meta.transport} = flags
       const servers = urls.length > 0 ? urls : resume.urls
       return {...common, workers, transport, resume, plan, model, urls: servers, notes: {}}
@@ -169,10 +170,22 @@ export abstract class LoadCommand extends KvctlCommand {
     const extra = BODY_FLAGS.some(name => given[name] !== undefined) ? {} : {extraBody: request.extraBody}
     const headers = given.header === undefined ? {headers: request.headers} : {}
     const prompt = request.prompt.kind === 'workload' && !isSaidAgain ? {prompt: request.prompt} : {}
-    const same = {...asked.request, ...extra, ...headers, ...prompt}
+    // A tokenizer that has moved is still the same.
+    const isCountedAlike =
+      given.tokenizer === undefined || asked.request.tokenizer?.sha256 === request.tokenizer?.sha256
+    const tokenizer = isCountedAlike ? {tokenizer: request.tokenizer} : {}
+    const same = {...asked.request, ...extra, ...headers, ...prompt, ...tokenizer}
     const timed = pattern === 'trace' && given.pattern === undefined ? {pattern} : {}
     return planDifferences(options, {...asked, ...seeds, ...timed, request: withDigestOf(request, same)})
   }
+}
+
+/** With the same tokenizer where it is now. */
+async function countingWith(wanted: string | undefined, plan: BenchPlan): Promise<BenchPlan> {
+  if (wanted === undefined) return plan
+  const {openTokenizer} = await import('../lib/tokens/index.js')
+  const {choice: tokenizer} = await openTokenizer(wanted)
+  return {...plan, request: {...plan.request, tokenizer}}
 }
 
 /** The digest of a file is found, not asked for. */

@@ -61,6 +61,7 @@ export default class Bench extends LoadCommand {
     '<%= config.bin %> <%= command.id %> --url http://localhost:8000 --requests 500 --concurrency 20',
     '<%= config.bin %> <%= command.id %> --url http://localhost:8000 --rate 5 --duration 60s --pattern poisson',
     "<%= config.bin %> <%= command.id %> --url http://localhost:8000 --requests 1000 --slo 'p95(ttft) <= 500ms' --slo 'error_rate < 1%'",
+    '<%= config.bin %> <%= command.id %> --url http://localhost:8000 --tokenizer models/llama/tokenizer.json',
     '<%= config.bin %> <%= command.id %> --resume --run-dir runs/latest',
     '<%= config.bin %> <%= command.id %> --dry-run --json',
   ]

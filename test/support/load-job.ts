@@ -39,6 +39,7 @@ export function benchOptions(changes: Partial<BenchOptions> = {}): BenchOptions 
       ignoresEos: false,
       prompt: {kind: 'synthetic', tokens: 16},
       isItlExact: false,
+      tokenizer: null,
       lengthKey: 'max_tokens',
       sessionHeader: null,
       headers: {},

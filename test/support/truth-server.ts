@@ -75,6 +75,8 @@ export interface TruthOptions {
   readonly apiKey?: string
   /** Has a `/tokenize`: a word is a token, and a chat template adds four. */
   readonly tokenizes?: boolean
+  /** Says nowhere how many tokens an answer has. */
+  readonly hidesUsage?: boolean
   /** Runs its own code before it serves, so that the first answers do not wait for a compiler: a yardstick for times. */
   readonly isWarm?: boolean
   /** JSON lines of `TruthEntry`; null writes none. */
@@ -96,6 +98,8 @@ export interface TruthEntry {
   readonly tokens: number
   readonly promptTokens: number
   readonly prompt: string
+  /** What it generated: reasoning, answer, name and arguments of a call, each by itself. */
+  readonly generated: readonly string[]
   /** The whole request as it was read. */
   readonly body: Readonly<Record<string, unknown>>
   readonly headers: string
@@ -166,6 +170,7 @@ class Answer {
   readonly #requestId: string
   readonly #promptTokens: number
   readonly #prompt: string
+  readonly #generated = new Map<string, string>()
   readonly #asked: Pick<TruthEntry, 'body' | 'headers'>
   readonly #isChunked: boolean
   readonly #maxTokens: number
@@ -282,22 +287,32 @@ class Answer {
   #tokenChunk(index: number, text: string): string {
     switch (this.#mode) {
       case 'reasoning':
+        this.#says(index < 2 ? 'reasoning' : 'answer', text)
         return chunk(index < 2 ? {reasoning_content: text} : {content: text})
       case 'tool_call': {
         const call = index === 0 ? {name: 'clock', arguments: ''} : {arguments: `"${index}"`}
+        this.#says('call', (call.name ?? '') + call.arguments)
         return chunk({tool_calls: [{index: 0, id: 'call-1', type: 'function', function: call}]})
       }
       case 'hidden_text':
+        this.#says('answer', index % 2 === 0 ? text : '')
         return chunk({content: index % 2 === 0 ? text : ''}, null, this.#runningUsage())
       case 'several_tokens':
+        this.#says('answer', text)
         return chunk({content: text}, null, this.#countsChunks ? this.#runningUsage() : undefined)
       case 'several_ids': {
+        this.#says('answer', text)
         const ids = Array.from({length: this.#tokensIn.at(-1)!}, (_, place) => 10 * index + place)
         return chunk({content: text}, null, undefined, ids)
       }
       default:
+        this.#says('answer', text)
         return chunk({content: text})
     }
+  }
+
+  #says(part: string, text: string): void {
+    this.#generated.set(part, (this.#generated.get(part) ?? '') + text)
   }
 
   /** @returns whether the stream ends here */
@@ -331,7 +346,9 @@ class Answer {
 
   #allAtOnce(): void {
     const at = nowMs()
-    const texts = Array.from({length: this.#maxTokens}, (_, i) => chunk({content: ` t${i}`}))
+    const said = Array.from({length: this.#maxTokens}, (_, i) => ` t${i}`)
+    this.#says('answer', said.join(''))
+    const texts = said.map(content => chunk({content}))
     this.#tokenMs.push(...texts.map(() => at))
     this.#tokensIn.push(...texts.map(() => 1))
     this.#body(texts.join('') + chunk({}, 'length') + this.#usage() + event('[DONE]'))
@@ -347,6 +364,7 @@ class Answer {
   }
 
   #usage(): string {
+    if (this.#options.hidesUsage === true) return ''
     const [prompt, completion] = [this.#promptTokens, this.#tokens()]
     const usage = {prompt_tokens: prompt, completion_tokens: completion, total_tokens: prompt + completion}
     return event({id: 'chatcmpl-truth', choices: [], usage})
@@ -398,6 +416,7 @@ class Answer {
       tokens: this.#tokens(),
       promptTokens: this.#promptTokens,
       prompt: this.#prompt,
+      generated: [...this.#generated.values()],
       ...this.#asked,
       port: this.#socket.remotePort ?? 0,
     })

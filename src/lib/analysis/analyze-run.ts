@@ -11,12 +11,14 @@ import {
   readPrometheusWindow,
   readRequests,
   RUN_FILES,
+  TOKENS_SOURCES,
   writeJsonAtomic,
   type Pricing,
   type RunAnalysis,
   type RunDirectory,
   type RunMeta,
   type RunResults,
+  type TokensSource,
 } from '../runs/index.js'
 import {coldCosts} from './cold-costs.js'
 import {markCold} from './cold-starts.js'
@@ -160,7 +162,8 @@ export async function computeRunFigures(
     iclP50Ms: millis(arrivals.icl.percentile(0.5)),
   }
   const limits = clientLimits(instrumentFigures)
-  const tokensSource = leastTrustedSource(measured)
+  const tokensSources = tokensSourcesOf(measured)
+  const tokensSource = leastTrusted(tokensSources)
   const seed = seedBlocks(meta, measured, flat, resources, cost.block)
   const {success_rate} = seed.performance
   const results: RunResults = {
@@ -175,6 +178,7 @@ export async function computeRunFigures(
     prompt_tokens_total: tokens.prompt,
     completion_tokens_total: tokens.completion,
     tokens_source: tokensSource,
+    tokens_sources: tokensSources,
     send_lag_p95_ms: rounded(distributions.sendLag.summary.percentiles.p95),
     // Gaps between chunks, as upstream's readers and vLLM understand the name.
     itl_p50_ms: rounded(millis(arrivals.icl.percentile(0.5))),
@@ -228,7 +232,7 @@ export async function computeRunFigures(
       measured,
       arrivals,
       resources,
-      tokensSource,
+      tokensSources,
       isUnstable: stability?.is_unstable === true,
       clientLimits: limits,
       clientAdvice:
@@ -289,16 +293,21 @@ function instrumentOf(meta: RunMeta, {queueClient}: Distributions): RunResults['
   )
 }
 
-/** Chunks when any successful request had to count them, none when nothing was counted. */
-function leastTrustedSource(measured: MeasuredRequests): RunResults['tokens_source'] {
-  const {table, sentRows} = measured
-  let isCounted = false
+/** How many successful requests were counted in each way. Files of other tools do not say it: there it was their server. */
+function tokensSourcesOf({table, sentRows}: MeasuredRequests): Partial<Record<TokensSource, number>> {
+  const counts = new Map<TokensSource, number>()
   for (const row of sentRows) {
     if (table.outcome[row] !== 0 || table.completionTokens[row]! < 0) continue
-    if (table.tokensSourceNames[table.tokensSource[row]!] === 'chunks') return 'chunks'
-    isCounted = true
+    const name = table.tokensSourceNames[table.tokensSource[row]!]
+    const source = TOKENS_SOURCES.find(known => known === name) ?? 'usage'
+    counts.set(source, (counts.get(source) ?? 0) + 1)
   }
-  return isCounted ? 'usage' : 'none'
+  return Object.fromEntries(counts)
+}
+
+/** Of any successful request; none when nothing was counted. */
+function leastTrusted(counts: Partial<Record<TokensSource, number>>): TokensSource {
+  return TOKENS_SOURCES.findLast(source => counts[source] !== undefined) ?? 'none'
 }
 
 function countNames(

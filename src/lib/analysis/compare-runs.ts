@@ -12,7 +12,15 @@ import {
   type RequestTimes,
   type Verdict,
 } from '../metrics/index.js'
-import {readMeta, readRequests, type RunDirectory, type RunMeta, type RunResults} from '../runs/index.js'
+import {
+  readMeta,
+  readRequests,
+  TOKENS_SOURCES,
+  type RunDirectory,
+  type RunMeta,
+  type RunResults,
+  type TokensSource,
+} from '../runs/index.js'
 import {computeRunFigures} from './analyze-run.js'
 import {measuredRequests, samplesOf, type MeasuredRequests} from './measured-requests.js'
 import {rounded} from './rounding.js'
@@ -43,6 +51,8 @@ interface SideJson {
   readonly error_rate: number | null
   readonly throughput_rps: number | null
   readonly client_limited: boolean
+  /** The least trusted of its runs' token counts. */
+  readonly tokens_source: TokensSource
 }
 
 /** `kvctl compare --json`. */
@@ -80,7 +90,7 @@ const METRICS: Readonly<
   ttft_sched: {unit: 'ms', of: ttftSchedMs},
   e2e_sched: {unit: 'ms', of: e2eSchedMs},
 }
-/** What two plans may differ in and still send the same load: the server's own words, and which prompts were drawn. */
+/** What two plans may differ in and still send the same load: the server's own words, which prompts were drawn, who counts. */
 const FREE_KEYS: ReadonlySet<string> = new Set([
   'model',
   'prompt_words',
@@ -88,6 +98,7 @@ const FREE_KEYS: ReadonlySet<string> = new Set([
   'overhead_tokens',
   'prompt_seed',
   'headers',
+  'tokenizer',
   'sha256',
 ])
 /** Fixed, so that the same runs always compare alike. */
@@ -147,7 +158,10 @@ export async function compareRuns(
     p: estimate && estimate.p,
     tolerance,
     detectable: estimate && estimate.detectable,
-    ...explain(verdicts[index]!, estimate !== null, isLimited),
+    ...withCounts(
+      figure.metric === 'tpot' ? [one, other] : null,
+      explain(verdicts[index]!, estimate !== null, isLimited),
+    ),
   }))
   return {
     schema_version: 1,
@@ -182,6 +196,27 @@ function explain(verdict: Verdict, isKnown: boolean, isLimited: boolean): {verdi
     case 'INCONCLUSIVE':
       return {verdict, reason: 'the interval reaches beyond the tolerance: more requests or runs would tell'}
   }
+}
+
+/** Times per token compare only where both sides have their tokens from one place. @param sides null for a figure without tokens */
+function withCounts(
+  sides: readonly [Side, Side] | null,
+  explained: {verdict: Verdict; reason: string},
+): {verdict: Verdict; reason: string} {
+  if (sides === null) return explained
+  const [from, other] = sides.map(({json}) => json.tokens_source.replace('_', ' '))
+  if (from !== other) {
+    return {verdict: 'INCONCLUSIVE', reason: `tokens come from ${from} before and from ${other} after`}
+  }
+  if (from === 'tokenizer' && new Set(sides.flatMap(({metas}) => metas.map(tokenizerDigest))).size > 1)
+    return {verdict: 'INCONCLUSIVE', reason: 'tokens come from different tokenizers'}
+  return from === 'usage' || from === 'none'
+    ? explained
+    : {...explained, reason: `${explained.reason}; tokens from ${from}`}
+}
+
+function tokenizerDigest({plan}: RunMeta): string | null {
+  return (plan?.['tokenizer'] as {readonly sha256?: string} | null | undefined)?.sha256 ?? null
 }
 
 function worstOf(verdicts: readonly Verdict[]): Verdict {
@@ -221,6 +256,9 @@ async function readSide(runs: readonly RunDirectory[]): Promise<Side> {
         ? null
         : rounded(rates.reduce<number>((total, rate) => total + rate!, 0) / rates.length),
       client_limited: read.some(({results}) => results.client_limited),
+      tokens_source:
+        TOKENS_SOURCES.findLast(source => read.some(({results}) => results.tokens_source === source)) ??
+        'none',
     },
   }
 }

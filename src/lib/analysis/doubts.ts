@@ -10,7 +10,8 @@ export interface DoubtInputs {
   readonly measured: MeasuredRequests
   readonly arrivals: TokenArrivals
   readonly resources: ResourceMeans
-  readonly tokensSource: string
+  /** How many successful requests were counted in each way. */
+  readonly tokensSources: RunResults['tokens_sources']
   readonly isUnstable: boolean
   readonly clientLimits: readonly string[]
   /** What would help; empty when nothing is known. */
@@ -57,10 +58,11 @@ export function doubts(inputs: DoubtInputs): RunWarning[] {
       `gaps of ${arrivals.mismatches} requests do not fit their chunks and are left out`,
     ],
     [
-      inputs.tokensSource === 'chunks',
+      inputs.tokensSources['chunks'] !== undefined,
       'tokens_estimated',
       'the server reported no token counts: chunks are counted as tokens',
     ],
+    ...tokenizerDoubts(inputs),
     [
       arrivals.isItlEstimated,
       'itl_estimated',
@@ -86,6 +88,19 @@ export function doubts(inputs: DoubtInputs): RunWarning[] {
   ]
   const ours = known.filter(([applies]) => applies).map(([, code, message]) => ({code, message}))
   return [...meta.warnings, ...ours, ...(inputs.pricing?.warnings ?? [])]
+}
+
+function tokenizerDoubts({tokensSources, meta}: DoubtInputs): (readonly [boolean, string, string])[] {
+  const {tokenizer = 0, ...others} = tokensSources
+  const {name} = (meta.plan?.['tokenizer'] ?? {}) as {readonly name?: string}
+  const total = Object.values(others).reduce((sum, count) => sum + count, tokenizer)
+  return [
+    [
+      tokenizer > 0,
+      'tokens_by_tokenizer',
+      `the server did not count the tokens of ${tokenizer} of ${total} answers: ${name ?? 'a tokenizer'} counted their text, which knows nothing of tokens that were cut away or hidden`,
+    ],
+  ]
 }
 
 /** Stages end by their time: how many requests they have is no plan. */

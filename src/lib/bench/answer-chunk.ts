@@ -15,6 +15,8 @@ export interface AnswerChunk {
   readonly isAnswer: boolean
   /** What it says, reasoning left out. */
   readonly text: string
+  /** Everything that it brought, of any choice. */
+  generated(): readonly GeneratedPart[]
   /** How many it brought, where its token ids or its logprobs say so. */
   readonly tokens: {readonly count: number; readonly areIds: boolean} | null
   readonly hasChoices: boolean
@@ -22,6 +24,13 @@ export interface AnswerChunk {
   readonly usage: TokenCounts | null
   /** What an error object says. */
   readonly error: string | null
+}
+
+/** Text that a model wrote in one go: reasoning, answer, refusal, or one call of a tool (its name, then its arguments). */
+export interface GeneratedPart {
+  /** Tells it from the other parts of the same answer. */
+  readonly of: string
+  readonly text: string
 }
 
 /** What a server counted; null for what it does not say. */
@@ -58,6 +67,7 @@ export function readAnswerChunk(text: string, before: TokenCounts | null): Answe
       isToken: ofChoice !== undefined && isTokenBearing(ofChoice, seen),
       isAnswer: ofChoice !== undefined && isAnswerBearing(ofChoice),
       text: choice?.text ?? choice?.delta?.content ?? choice?.message?.content ?? '',
+      generated: () => choices.flatMap(generatedIn),
       tokens: choice === undefined ? null : tokensIn(choice),
       hasChoices: choices.length > 0,
       finishReason,
@@ -72,6 +82,23 @@ export function readAnswerChunk(text: string, before: TokenCounts | null): Answe
 type WholeChoice = NonNullable<StreamChunk['choices']>[number] & {readonly message?: Delta | null}
 interface Whole {
   readonly choices?: readonly WholeChoice[] | null
+}
+
+function generatedIn({index = 0, text, delta, message}: WholeChoice): GeneratedPart[] {
+  const {content, reasoning, reasoning_content: thought, refusal, tool_calls: calls} = delta ?? message ?? {}
+  const asked = (calls ?? []).map(
+    ({index: place, function: call}, at) =>
+      [`call ${place ?? at}`, `${call?.name ?? ''}${call?.arguments ?? ''}`] as const,
+  )
+  const all = [
+    ['answer', text ?? content],
+    ['reasoning', reasoning ?? thought],
+    ['refusal', refusal],
+    ...asked,
+  ] as const
+  return all.flatMap(([of, part]) =>
+    typeof part === 'string' && part !== '' ? [{of: `${index} ${of}`, text: part}] : [],
+  )
 }
 
 function tokensIn({token_ids: ids, logprobs}: WholeChoice): AnswerChunk['tokens'] {

@@ -1,5 +1,6 @@
 import {createHash} from 'node:crypto'
 import {ConfigurationError} from '../foundation/index.js'
+import type {TokenizerChoice} from '../tokens/index.js'
 import {sessionLengths, type Workload, type WorkloadSpec} from '../workloads/index.js'
 import {arrivalTimesMs, isRateStage, slotStages, type Pattern, type Stage} from './arrivals.js'
 
@@ -32,6 +33,8 @@ export interface RequestShape {
   readonly prompt: PromptSource
   /** Ask the server to count its tokens in every chunk, so that gaps are known per token and not only per chunk. */
   readonly isItlExact: boolean
+  /** Counts prompts and answers where the server does not; null for none. */
+  readonly tokenizer: TokenizerChoice | null
   /** How the length of an answer is asked for: the older name, or the one that newer servers may insist on. */
   readonly lengthKey: 'max_tokens' | 'max_completion_tokens'
   /** Header that names the conversation, for gateways that keep it with one server; null sends none. */

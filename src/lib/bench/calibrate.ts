@@ -87,6 +87,7 @@ async function load(
   const request = {
     ...options.request,
     maxTokens: shape.chunks,
+    tokenizer: null,
     prompt: {kind: 'fixed', text: 'calibration'} as const,
   }
   const plan = planBench({

@@ -16,6 +16,16 @@ export class ChunkTemplate {
     this.#before = 0
   }
 
+  /** Bytes before the text of a chunk that matches. */
+  get before(): number {
+    return this.#before
+  }
+
+  /** Bytes behind it. */
+  get after(): number {
+    return this.#after
+  }
+
   /** Learns from a chunk known to carry text and nothing else; learns nothing when its text cannot be told for sure. */
   learn(bytes: Buffer, start: number, end: number): void {
     this.#before = 0

@@ -2,6 +2,7 @@ import type {Failure, Outcome, Phase, RequestRecord, TokensSource} from '../runs
 import {readAnswerChunk, type AnswerChunk, type TokenCounts} from './answer-chunk.js'
 import {ChunkTemplate} from './chunk-template.js'
 import {EventScanner} from './event-scanner.js'
+import {GeneratedText} from './generated-text.js'
 import type {ExchangeListener} from './load-transport.js'
 import {ResponseError} from './response-error.js'
 import type {ResponseHead} from './response-reader.js'
@@ -25,6 +26,8 @@ export interface RequestIdentity {
   readonly isStreamed: boolean
   /** Its answer is wanted as text, which costs time for every chunk. */
   readonly keepsText: boolean
+  /** All that was generated is wanted, to be counted once it is there. */
+  readonly keepsGenerated: boolean
 }
 
 /** For what no request of a run is. */
@@ -38,10 +41,18 @@ export const NOBODY: RequestIdentity = {
   server: 0,
   isStreamed: true,
   keepsText: false,
+  keepsGenerated: false,
 }
 
-/** @param text of the answer, where it is kept */
-type OnRecord = (record: RequestRecord, text: string | null) => void
+/** What is kept of an answer beside its figures; null where it is not. */
+export interface AnswerTexts {
+  /** What it said, reasoning left out. */
+  readonly said: string | null
+  /** All that was generated, for `partsOf`. */
+  readonly generated: Uint8Array | null
+}
+
+type OnRecord = (record: RequestRecord, texts: AnswerTexts) => void
 
 export interface RecorderParts {
   /** `performance.now()` of the run's origin. */
@@ -90,6 +101,7 @@ export class ExchangeRecorder implements ExchangeListener {
   #streamError: string | null = null
 
   #text = ''
+  readonly #generated = new GeneratedText()
   #onRecord: OnRecord = () => undefined
 
   constructor(parts: RecorderParts) {
@@ -113,6 +125,7 @@ export class ExchangeRecorder implements ExchangeListener {
     this.#usage = this.#finishReason = this.#streamError = null
     this.#body = []
     this.#text = ''
+    this.#generated.clear()
     this.#scanner.reset()
     this.#template.reset()
   }
@@ -163,7 +176,11 @@ export class ExchangeRecorder implements ExchangeListener {
   }
 
   #tell(record: RequestRecord): void {
-    this.#onRecord(record, this.#identity.keepsText ? this.#text : null)
+    const {keepsText, keepsGenerated} = this.#identity
+    this.#onRecord(record, {
+      said: keepsText ? this.#text : null,
+      generated: keepsGenerated ? this.#generated.take() : null,
+    })
   }
 
   #judge(): RequestRecord {
@@ -180,6 +197,8 @@ export class ExchangeRecorder implements ExchangeListener {
 
   #event(bytes: Buffer, start: number, end: number): void {
     if (!this.#identity.keepsText && this.#template.matches(bytes, start, end)) {
+      if (this.#identity.keepsGenerated)
+        this.#generated.append(bytes, start + this.#template.before, end - this.#template.after)
       this.#token(this.#learnt, this.#learnt.tokens?.count ?? 0)
       return
     }
@@ -195,10 +214,23 @@ export class ExchangeRecorder implements ExchangeListener {
       )
     }
     this.#takeChunk(chunk)
-    if (chunk.isToken && chunk.usage === null && chunk.finishReason === null) {
-      this.#template.learn(bytes, start, end)
-      this.#learnt = chunk
+    if (chunk.isToken && chunk.usage === null && chunk.finishReason === null)
+      this.#learn(chunk, bytes, start, end)
+  }
+
+  #learn(chunk: AnswerChunk, bytes: Buffer, start: number, end: number): void {
+    if (this.#identity.keepsGenerated) {
+      const [part, ...others] = chunk.generated()
+      if (part === undefined || others.length > 0) return
+      this.#generated.learn(part)
     }
+    this.#template.learn(bytes, start, end)
+    this.#learnt = {isAnswer: chunk.isAnswer, tokens: chunk.tokens}
+  }
+
+  #hear(chunk: AnswerChunk): void {
+    if (this.#identity.keepsText) this.#text += chunk.text
+    if (this.#identity.keepsGenerated) this.#generated.add(chunk.generated())
   }
 
   #takeChunk(chunk: AnswerChunk): void {
@@ -207,7 +239,7 @@ export class ExchangeRecorder implements ExchangeListener {
       this.#streamError ??= 'an event without choices and usage'
     const seen = this.#usage?.completionTokens ?? 0
     if (chunk.usage !== null) this.#usage = chunk.usage
-    if (this.#identity.keepsText) this.#text += chunk.text
+    this.#hear(chunk)
     if (chunk.finishReason !== null) this.#finishReason = chunk.finishReason
     // Usage that grows with the stream counts every token; ids and logprobs may be cut away with a text.
     const grown = chunk.usage?.completionTokens == null ? null : chunk.usage.completionTokens - seen
@@ -263,7 +295,7 @@ export class ExchangeRecorder implements ExchangeListener {
     if (!answer.hasChoices) return ['invalid_response', `an answer without choices${sayingOf(text)}`]
     if (this.#identity.isStreamed) return ['invalid_response', 'a stream was asked for, a whole answer came']
     this.#usage = answer.usage
-    this.#text = answer.text
+    this.#hear(answer)
     this.#finishReason = answer.finishReason
     if (!answer.isToken && (answer.usage?.completionTokens ?? 0) === 0)
       return ['empty', 'the answer has no text']

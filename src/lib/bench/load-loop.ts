@@ -2,7 +2,7 @@ import {mixBits} from '../foundation/index.js'
 import {isFailure, type RequestRecord} from '../runs/index.js'
 import {slotStages, type SlotStage} from './arrivals.js'
 import type {BenchPlan} from './bench-plan.js'
-import {ExchangeRecorder, type RequestIdentity} from './exchange-recorder.js'
+import {ExchangeRecorder, type AnswerTexts, type RequestIdentity} from './exchange-recorder.js'
 import type {InstrumentMeter} from './instrument.js'
 import type {LoadTransport} from './load-transport.js'
 import type {PreparedRequest, RequestBuilder} from './request-builder.js'
@@ -24,7 +24,7 @@ export interface LoadLoopParts {
   readonly instrument: InstrumentMeter
   /** Open loop: called when the warm-up is done. @returns `performance.now()` at which the schedule starts */
   whenAllAreWarm(): Promise<number>
-  onRecord(record: RequestRecord): void
+  onRecord(record: RequestRecord, texts: AnswerTexts): void
 }
 
 /** Totals for a progress line. */
@@ -314,13 +314,13 @@ export class LoadLoop {
     this.#inFlight++
     this.#counts.sent++
     let hangUp: NodeJS.Timeout | undefined
-    recorder.begin(this.#identityOf(request), scheduledMs, (record, text) => {
+    recorder.begin(this.#identityOf(request), scheduledMs, (record, texts) => {
       clearTimeout(hangUp)
-      if (text !== null) builder.answered(id, text)
+      if (texts.said !== null) builder.answered(id, texts.said)
       this.#inFlight--
       this.#freeRecorders.push(recorder)
       onDone()
-      this.#finish(record)
+      this.#finish(record, texts)
     })
     instrument.late(performance.now() - dueMs)
     const transport = transports[request.target]!
@@ -348,6 +348,7 @@ export class LoadLoop {
       server: target,
       isStreamed: request.isStreamed,
       keepsText: this.#parts.builder.isRepeated(id),
+      keepsGenerated: request.tokenizer !== null,
     }
   }
 
@@ -359,11 +360,11 @@ export class LoadLoop {
     )
   }
 
-  #finish(record: RequestRecord): void {
+  #finish(record: RequestRecord, texts: AnswerTexts): void {
     if (isFailure(record.outcome)) this.#counts.failed++
     else this.#counts.done++
     this.#counts.tokens += record.completionTokens ?? 0
-    this.#parts.onRecord(record)
+    this.#parts.onRecord(record, texts)
     this.#settleIfIdle()
   }
 
@@ -376,7 +377,9 @@ export class LoadLoop {
       const id = ids[this.#next++]!
       const recorder = this.#recorder()
       const request = this.#prepared.get(id) ?? this.#parts.builder.build(id)
-      recorder.begin(this.#identityOf(request), scheduledMs, record => this.#parts.onRecord(record))
+      recorder.begin(this.#identityOf(request), scheduledMs, (record, texts) =>
+        this.#parts.onRecord(record, texts),
+      )
       recorder.failed('not_sent', 'the run was stopped before it could be sent')
     }
   }

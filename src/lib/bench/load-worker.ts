@@ -35,7 +35,12 @@ export type LoadReport =
   | {readonly kind: 'ready'}
   /** Its warm-up is done; open loop only. */
   | {readonly kind: 'warm'}
-  | {readonly kind: 'records'; readonly records: readonly RequestRecord[]}
+  | {
+      readonly kind: 'records'
+      readonly records: readonly RequestRecord[]
+      /** All that was generated for each, for `partsOf`; null where nobody counts it. */
+      readonly generated: readonly Uint8Array[] | null
+    }
   | {readonly kind: 'progress'; readonly counts: LoadCounts}
   | {
       readonly kind: 'finished'
@@ -74,6 +79,8 @@ export async function runLoadJob(
 
     const instrument = createInstrumentMeter()
     let records: RequestRecord[] = []
+    let generated: Uint8Array[] = []
+    const isCounted = plan.request.tokenizer !== null
     const loop = new LoadLoop({
       plan,
       list,
@@ -81,15 +88,19 @@ export async function runLoadJob(
       builder,
       delayMs: id => recipe.items?.get(id)?.delayMs ?? 0,
       instrument,
-      onRecord: record => records.push(record),
+      onRecord(record, texts) {
+        records.push(record)
+        if (texts.generated !== null) generated.push(texts.generated)
+      },
       async whenAllAreWarm() {
         report({kind: 'warm'})
         return millisOf(await startLine.measure())
       },
     })
     const flush = (): void => {
-      if (records.length > 0) report({kind: 'records', records})
+      if (records.length > 0) report({kind: 'records', records, generated: isCounted ? generated : null})
       records = []
+      generated = []
       report({kind: 'progress', counts: loop.counts})
     }
     report({kind: 'ready'})

@@ -38,6 +38,7 @@ export function planJson({plan, urls, model, resume, workers, transport}: BenchA
       workload_sha256: plan.workloadSha256,
       sessions: plan.sessions?.length ?? null,
       exact_itl: request.isItlExact,
+      tokenizer: request.tokenizer,
       cancel_share: plan.options.cancelShare,
       connections: plan.options.connections,
       extra_body: request.extraBody,

@@ -76,23 +76,35 @@ function mix(seed: number, index: number): number {
  * How many words make about `tokens` prompt tokens on a server: two counts give tokens = a + b·words, a third corrects it.
  *
  * @param countTokens what the server makes of a text, template included; null when it cannot say
+ * @param samples texts that each count is the mean of: words are not equally long
  * @returns how words become tokens, and whether that is only a guess (1.3 tokens a word)
  */
 export async function wordsForTokens(
   tokens: number,
   writer: PromptWriter,
   countTokens: (text: string) => Promise<number | null>,
+  samples = 1,
 ): Promise<{fit: TokenFit; isEstimated: boolean}> {
+  let probe = 0
+  const tokensOf = async (words: number): Promise<number | null> => {
+    let sum = 0
+    for (let sample = 0; sample < samples; sample++) {
+      // Negative indices: the probes share no text with any request.
+      const counted = await countTokens(writer.text(--probe, words))
+      if (counted === null) return null
+      sum += counted
+    }
+    return sum / samples
+  }
   const guess = Math.max(NONCE_WORDS, Math.round(tokens / GUESSED_TOKENS_PER_WORD))
-  // Negative indices: the probes share no text with any request.
   const [low, high] = [16, Math.max(64, guess)]
-  const atLow = await countTokens(writer.text(-1, low))
-  const atHigh = atLow === null ? null : await countTokens(writer.text(-2, high))
+  const atLow = await tokensOf(low)
+  const atHigh = atLow === null ? null : await tokensOf(high)
   if (atLow === null || atHigh === null || atHigh <= atLow)
     return {fit: {...NO_FIT, words: guess}, isEstimated: true}
   const perWord = (atHigh - atLow) / (high - low)
   const fitted = Math.max(NONCE_WORDS, Math.round(low + (tokens - atLow) / perWord))
-  const atFitted = await countTokens(writer.text(-3, fitted))
+  const atFitted = await tokensOf(fitted)
   const corrected = atFitted === null ? fitted : fitted + Math.round((tokens - atFitted) / perWord)
   return {
     fit: {

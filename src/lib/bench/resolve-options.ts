@@ -43,6 +43,7 @@ export interface LoadFlags extends LoadWishes {
   readonly api: ApiKind
   readonly ignoresEos: boolean
   readonly isItlExact: boolean
+  readonly tokenizer: RequestShape['tokenizer']
   readonly lengthKey: RequestShape['lengthKey']
   readonly sessionHeader: string | null
   readonly headers: Readonly<Record<string, string>>
@@ -70,6 +71,7 @@ export const PLAIN_LOAD = {
   isNormalized: false,
   rampUpMs: 0,
   isItlExact: false,
+  tokenizer: null,
   lengthKey: 'max_tokens',
   sessionHeader: null,
   headers: {},
@@ -152,6 +154,7 @@ export function resolveBenchOptions(
       ignoresEos: flags.ignoresEos,
       prompt: promptOf(flags, profile, requests),
       isItlExact: flags.isItlExact,
+      tokenizer: flags.tokenizer,
       lengthKey: flags.lengthKey,
       sessionHeader: flags.sessionHeader,
       headers: flags.headers,

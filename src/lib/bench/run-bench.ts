@@ -4,6 +4,7 @@ import type {HttpClient} from '../http/index.js'
 import type {EmbeddedEngine, InferenceTarget} from '../inference/index.js'
 import type {RunDirectory, RunMeta} from '../runs/index.js'
 import type {SegmentStore} from '../segments/index.js'
+import type {TokenCounter} from '../tokens/index.js'
 import type {BenchAsk} from './bench-ask.js'
 import type {BenchWatcher} from './bench-watcher.js'
 import type {BenchPlan} from './bench-plan.js'
@@ -103,12 +104,13 @@ async function measure(
   const {plan} = ask
   const {fetchVersion} = await import('../inference/index.js')
   const {startRecording} = await import('./run-recording.js')
+  const tokenizer = await tokenizerOf(plan)
   const targets = await findTargets(ask, engine, http, signal)
   const target = targets[0]!
   const version = await fetchVersion(http, target.baseUrl, signal)
   const facts = {targets, engine, version}
   const {run, meta, fit} = await (ask.resume === null
-    ? newRun(ask, facts, parts, signal, watcher)
+    ? newRun(ask, facts, parts, tokenizer, signal, watcher)
     : resumedRun(ask.resume, facts, watcher))
   const server = {...parts, baseUrls: targets.map(({baseUrl}) => baseUrl), engine}
   const list = ask.resume?.list ?? wholeList(plan)
@@ -121,6 +123,7 @@ async function measure(
     server,
     watcher,
     tenantsOf(plan),
+    tokenizer && (await import('./count-answers.js')).createAnswerCounter(tokenizer),
   )
   watcher.note(`${describePlan(plan, list, jobs.length)} → ${run.path}`)
   watcher.starting?.({model: target.model, urls: server.baseUrls})
@@ -159,6 +162,13 @@ async function calibrated(
   return calibrate(ask, shape, parts, signal)
 }
 
+/** Loads what the plan counts with, before anything else is done. */
+async function tokenizerOf({request}: BenchPlan): Promise<TokenCounter | null> {
+  if (request.tokenizer === null) return null
+  const {reopenTokenizer} = await import('../tokens/index.js')
+  return reopenTokenizer(request.tokenizer)
+}
+
 /** Every server must serve the one model. */
 async function findTargets(
   {urls, model, apiKey}: BenchAsk,
@@ -186,11 +196,12 @@ async function newRun(
   ask: BenchAsk,
   facts: ServerFacts,
   parts: BenchParts,
+  tokenizer: TokenCounter | null,
   signal: AbortSignal,
   watcher: BenchWatcher,
 ): Promise<ReadyRun> {
   const warnings: RunMeta['warnings'] = []
-  const fit = await fitPrompts(ask, facts.targets[0]!, parts.http, signal, warnings)
+  const fit = await fitPrompts(ask, facts.targets[0]!, parts.http, tokenizer, signal, warnings)
   if (ask.resetsCache) warnings.push(...(await resetCaches(ask, facts, parts.http, signal)))
   for (const {message} of warnings) watcher.note(message)
   const run = await parts.createRunDirectory()
@@ -238,11 +249,15 @@ async function resumedRun(
   }
 }
 
+/** So many are counted with a tokenizer of ours to find how long words are: some tenths of a second. */
+const COUNTED_TOKENS = 20_000
+
 /** @returns how many words make the wanted tokens; adds a warning when that is a guess */
 async function fitPrompts(
   {plan, apiKey}: BenchAsk,
   target: InferenceTarget,
   http: HttpClient,
+  tokenizer: TokenCounter | null,
   signal: AbortSignal,
   warnings: RunMeta['warnings'],
 ): Promise<TokenFit> {
@@ -259,14 +274,21 @@ async function fitPrompts(
     )
   }
   const {countPromptTokens} = await import('../inference/index.js')
-  const {fit, isEstimated} = await wordsForTokens(
-    longest.typicalTokens,
-    createPromptWriter(plan.promptSeed),
-    text => {
-      const shape = api === 'chat' ? {messages: [{role: 'user', content: text}]} : {prompt: text}
-      return countPromptTokens(http, target, apiKey, shape, signal)
-    },
-  )
+  const writer = createPromptWriter(plan.promptSeed)
+  const {fit, isEstimated} = await wordsForTokens(longest.typicalTokens, writer, text => {
+    const shape = api === 'chat' ? {messages: [{role: 'user', content: text}]} : {prompt: text}
+    return countPromptTokens(http, target, apiKey, shape, signal)
+  })
+  if (isEstimated && tokenizer !== null) {
+    const {count, choice} = tokenizer
+    warnings.push({
+      code: 'prompt_length_by_tokenizer',
+      message: `the server does not say how long a prompt is in tokens; prompts have their length by ${choice.name}, what a chat template adds left out`,
+    })
+    const tokens = longest.typicalTokens
+    const samples = Math.max(1, Math.min(32, Math.floor(COUNTED_TOKENS / tokens)))
+    return (await wordsForTokens(tokens, writer, async text => count(text), samples)).fit
+  }
   if (isEstimated) {
     warnings.push({
       code: 'prompt_length_estimated',

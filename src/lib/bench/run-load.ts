@@ -15,7 +15,8 @@ export type LoadProcess = Worker<LoadOrder, LoadReport>
 export interface LoadObserver {
   /** All are ready; nothing is sent before this has settled. */
   started(originEpochMs: number, originMonotonicNs: number): Promise<void>
-  records(records: readonly RequestRecord[]): Promise<void>
+  /** @param generated of each, for `partsOf`; null where nobody counts it */
+  records(records: readonly RequestRecord[], generated: readonly Uint8Array[] | null): Promise<void>
   /** Sums over all processes. */
   progress(counts: LoadCounts): void
 }
@@ -75,7 +76,7 @@ export async function runLoad(
           await measure()
           break
         case 'records':
-          await observer.records(report.records)
+          await observer.records(report.records, report.generated)
           break
         case 'progress':
           counts[place] = report.counts

@@ -11,6 +11,7 @@ import {
   type RunPart,
 } from '../runs/index.js'
 import {watchAnswers} from './answer-doubts.js'
+import type {AnswerCounter} from './count-answers.js'
 import type {BenchPlan} from './bench-plan.js'
 import {instrumentJson} from './instrument-json.js'
 import type {Calibration, RunSample} from './calibrate.js'
@@ -47,6 +48,7 @@ export async function startRecording(
   server: ObservedServer & {readonly logger: Logger},
   watcher: BenchWatcher,
   tenantOf: ((id: number) => string | null) | null,
+  counter: AnswerCounter | null,
 ): Promise<RunRecording> {
   const parts = earlier?.meta.parts ?? []
   const runMsBefore = parts.length === 0 ? 0 : (earlier?.runMs ?? 0)
@@ -85,7 +87,8 @@ export async function startRecording(
       await Promise.race([observation.first, server.clock.sleep(FIRST_LOOK_MS)])
       startClock(nowNs => runMsBefore + (nowNs - originMonotonicNs) / 1e6)
     },
-    async records(records: readonly RequestRecord[]) {
+    async records(told, generated) {
+      const records = counter === null || generated === null ? told : await counter.counted(told, generated)
       for (const record of records) {
         const {phase, outcome} = record
         if (phase !== 'measure') continue
@@ -111,7 +114,7 @@ export async function startRecording(
         ...(part === null ? [] : [{...part, measure_start_ms: measureStart, instrument}]),
       ]
       const isWhole = end !== null && failure === undefined
-      const own = answers.warnings()
+      const own = [...answers.warnings(), ...(counter?.warnings() ?? [])]
       // What an earlier part warned of is told once, with the figures of the last.
       const before = (current.warnings ?? []).filter(({code}) => !own.some(one => one.code === code))
       const written = writeMeta(run, {

@@ -18,6 +18,7 @@ const resultsSchema = z.looseObject({
   run_id: z.string().optional(),
   client_limited: z.boolean().optional(),
   mode: z.string().nullish(),
+  tokens_source: z.string().nullish(),
   stability: z.looseObject({is_unstable: z.boolean()}).nullish(),
   metrics: z.record(z.string(), figureSchema).optional(),
 })
@@ -37,6 +38,8 @@ export interface GatedFigure {
   readonly hasTooFew: boolean
   /** Counted from when a request was due, not from when it was sent. */
   readonly isFromSchedule: boolean
+  /** Who counted the tokens that it is made of; null where it was the server, or it is made of none. */
+  readonly tokensFrom: string | null
 }
 
 /** Flat keys that are a percentile of a distribution, whose interval is then known. */
@@ -77,7 +80,18 @@ const SCHEDULED: ReadonlySet<string> = new Set(['ttft', 'e2e'])
  *
  * @throws ConfigurationError `SLO_INVALID` for a distribution of which no part is named
  */
-export function findFigure(results: GatedResults, {metric, statistic, on, text}: Objective): GatedFigure {
+export function findFigure(results: GatedResults, objective: Objective): GatedFigure {
+  const {tokens_source: source} = results
+  const isCounted = source != null && source !== 'usage' && OF_TOKENS.test(objective.metric)
+  return {...figureOf(results, objective), tokensFrom: isCounted ? source : null}
+}
+
+const OF_TOKENS =
+  /^(?:tpot|itl|norm_latency|decode_speed|e2e_speed|output_throughput|peak_output_tps)$|token|cost_per_1/
+
+type UncountedFigure = Omit<GatedFigure, 'tokensFrom'>
+
+function figureOf(results: GatedResults, {metric, statistic, on, text}: Objective): UncountedFigure {
   const [, family, percentile] = FLAT_PERCENTILE.exec(metric) ?? []
   if (statistic === null && percentile !== undefined) {
     const flat = numberOrNull(results[metric])
@@ -103,12 +117,12 @@ export function findFigure(results: GatedResults, {metric, statistic, on, text}:
   return {...NOTHING, value, unit: single?.unit ?? null, interval: intervalOf(single?.ci95, null)}
 }
 
-const NOTHING: GatedFigure = {
+const NOTHING: UncountedFigure = {
   ...{value: null, unit: null, interval: null, count: null},
   ...{hasTooFew: false, isFromSchedule: false},
 }
 
-function sampledFigure({metrics}: GatedResults, name: string, statistic: string): GatedFigure {
+function sampledFigure({metrics}: GatedResults, name: string, statistic: string): UncountedFigure {
   const found = metrics?.[name]
   return {
     value: numberOrNull(found?.[statistic]),

@@ -99,12 +99,17 @@ function wholeInterval([low, high]: readonly [number, number | null], objective:
 }
 
 function comparison({operator, limit}: Objective, figure: GatedFigure): string {
-  const {value, unit, interval, count, isFromSchedule} = figure
+  const {value, unit, interval, count, isFromSchedule, tokensFrom} = figure
   const suffix = unit === null || unit === 'ratio' ? '' : ` ${unit}`
   const isKept = holds(value!, {operator, limit})
   const sign = isKept ? operator : {'<=': '>', '<': '>=', '>=': '<', '>': '<='}[operator]
   const range = interval && `95 % CI ${short(interval[0])}…${interval[1] === null ? '' : short(interval[1])}`
-  const parts = [range, count === null ? null : `n=${count}`, isFromSchedule ? 'from the schedule' : null]
+  const parts = [
+    range,
+    count === null ? null : `n=${count}`,
+    isFromSchedule ? 'from the schedule' : null,
+    tokensFrom === null ? null : `tokens from ${tokensFrom.replace('_', ' ')}`,
+  ]
   const known = parts.filter(part => part !== null).join(', ')
   return `${short(value!)}${suffix} ${sign} ${short(limit)}${suffix}${known === '' ? '' : ` (${known})`}`
 }

@@ -16,6 +16,7 @@ export interface Delta {
   readonly refusal?: string | null
   readonly tool_calls?:
     | readonly {
+        readonly index?: number
         readonly function?: {readonly name?: string | null; readonly arguments?: string | null} | null
       }[]
     | null

@@ -187,6 +187,10 @@ function tokensDetail(results: RunResults): string {
   switch (results.tokens_source) {
     case 'usage':
       return 'counted by the server'
+    case 'token_ids':
+      return 'counted by their ids'
+    case 'tokenizer':
+      return 'counted by a tokenizer beside the client'
     case 'chunks':
       return 'counted as chunks'
     case 'none':

@@ -1,5 +1,6 @@
 export {
   FAILURES,
+  TOKENS_SOURCES,
   isFailure,
   type Failure,
   type Outcome,

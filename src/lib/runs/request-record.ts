@@ -29,8 +29,12 @@ export function isFailure(outcome: string): boolean {
 }
 
 export type Phase = 'warmup' | 'measure'
-/** Who counted the tokens of an answer: the server, the token ids that it sent, or nobody, so that its chunks were counted. */
-export type TokensSource = 'usage' | 'token_ids' | 'chunks' | 'none'
+/**
+ * Who counted the tokens of an answer, most trusted first: the server, the token ids that it sent, a tokenizer of ours, or
+ * nobody, so that its chunks were counted.
+ */
+export const TOKENS_SOURCES = ['usage', 'token_ids', 'tokenizer', 'chunks', 'none'] as const
+export type TokensSource = (typeof TOKENS_SOURCES)[number]
 
 /**
  * What the load generator knows of one request. Every `…AtMs` is milliseconds on the run's monotonic clock since the run's

@@ -2,6 +2,7 @@ import {join} from 'node:path'
 import * as z from 'zod'
 import {PERCENTILE_NAMES} from '../metrics/index.js'
 import {instrumentSchema, readDocument, RUN_STATUSES} from './meta.js'
+import {TOKENS_SOURCES} from './request-record.js'
 import {RUN_FILES, type RunDirectory} from './run-directory.js'
 
 const figure = z.number().nullable()
@@ -223,7 +224,9 @@ const ownKeys = {
   prompt_tokens_total: figure,
   completion_tokens_total: figure,
   /** Where output token counts come from: the least trusted source of any request. */
-  tokens_source: z.enum(['usage', 'chunks', 'none']),
+  tokens_source: z.enum(TOKENS_SOURCES),
+  /** How many successful requests were counted in each way; only those that occurred. */
+  tokens_sources: z.record(z.string(), z.int()).default({}),
   send_lag_p95_ms: figure,
   itl_p50_ms: figure,
   itl_p95_ms: figure,

@@ -1,3 +1,5 @@
+export {ENCODING_NAMES} from './encodings.js'
+export {openTokenizer, reopenTokenizer, type TokenCounter, type TokenizerChoice} from './token-counter.js'
 export {createBuiltinTokenizer, type ChatTemplateOptions, type Tokenizer, type Turn} from './tokenizer.js'
 export type {StreamDecoder} from './stream-decoder.js'
 export type {Vocabulary} from './vocabulary.js'

@@ -1,6 +1,12 @@
 import {expect} from 'chai'
 import fc from 'fast-check'
-import {ExchangeRecorder, NOBODY} from '../../../src/lib/bench/exchange-recorder.js'
+import {
+  ExchangeRecorder,
+  NOBODY,
+  type AnswerTexts,
+  type RequestIdentity,
+} from '../../../src/lib/bench/exchange-recorder.js'
+import {partsOf} from '../../../src/lib/bench/generated-text.js'
 import {ResponseError} from '../../../src/lib/bench/response-error.js'
 import {isTokenBearing, type StreamChunk} from '../../../src/lib/openai/index.js'
 import type {RequestRecord} from '../../../src/lib/runs/index.js'
@@ -19,13 +25,21 @@ const usage = (completion: number): object => ({
 
 /** Records an answer whose pieces are read at 10, 20, 30 … ms, sent at 0. */
 function record(pieces: readonly string[]): RequestRecord {
+  return recordWith({}, pieces).record
+}
+
+function recordWith(
+  wishes: Partial<RequestIdentity>,
+  pieces: readonly string[],
+  head = HEAD,
+): {record: RequestRecord; texts: AnswerTexts} {
   const recorder = new ExchangeRecorder({originMs: 1000, tokenRead: () => undefined})
-  let result: RequestRecord | null = null
-  const identity = {...NOBODY, id: 1, requestId: 'r-1'}
-  recorder.begin(identity, 1000, done => (result = done))
+  let result: {record: RequestRecord; texts: AnswerTexts} | null = null
+  const identity = {...NOBODY, id: 1, requestId: 'r-1', ...wishes}
+  recorder.begin(identity, 1000, (one, texts) => (result = {record: one, texts}))
   recorder.sent(1000, null)
   recorder.read(1000, 0)
-  recorder.head(HEAD)
+  recorder.head(head)
   try {
     for (const [i, piece] of pieces.entries()) {
       recorder.read(1000 + 10 * (i + 1), 0)
@@ -124,5 +138,65 @@ describe('ExchangeRecorder', () => {
     expect(record([event('[DONE]')]).outcome).to.equal('empty')
     expect(record([text, event('{"choices":')]).outcome).to.equal('invalid_response')
     expect(record([text, event({object: 'nothing known'})]).outcome).to.equal('stream_error')
+  })
+
+  describe('keeps what was generated,', () => {
+    const WHOLE = {status: 200, contentType: 'application/json', retryAfter: ''}
+    const generated = (pieces: readonly string[], head = HEAD, isStreamed = true): string[] =>
+      partsOf(recordWith({keepsGenerated: true, isStreamed}, pieces, head).texts.generated!)
+
+    it('as it came, however it is escaped and cut into chunks', () => {
+      const text = fc.array(fc.string({unit: 'grapheme', minLength: 1}), {minLength: 1, maxLength: 12})
+      fc.assert(
+        fc.property(text, fc.boolean(), (texts, escapesAll) => {
+          const escaped = (value: object): string => {
+            const json = JSON.stringify(value)
+            // Halves of a pair, each an escape of its own.
+            return escapesAll
+              ? json.replaceAll(/[^ -~]/g, unit => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`)
+              : json
+          }
+          const pieces = texts.map(content => `data: ${escaped(chunk({content}))}\n\n`)
+          expect(generated([...pieces, event(chunk({}, {finish_reason: 'stop'}))])).to.deep.equal([
+            texts.join(''),
+          ])
+        }),
+      )
+    })
+
+    it('reasoning, answer and every call by themselves, also where they alternate', () => {
+      const call = (index: number, args: string, name?: string): string =>
+        event(chunk({tool_calls: [{index, function: {...(name && {name}), arguments: args}}]}))
+      const pieces = [
+        event(chunk({reasoning_content: 'I '})),
+        event(chunk({reasoning_content: 'think'})),
+        event(chunk({content: 'so'})),
+        event(chunk({reasoning_content: ', or'})),
+        event(chunk({reasoning_content: ' not'})),
+        call(0, '', 'clock'),
+        call(0, '{"zone"'),
+        call(1, '', 'map'),
+        call(0, ': 1}'),
+        event(chunk({content: ' be it'})) + event(chunk({}, {finish_reason: 'tool_calls'})),
+      ]
+      expect(generated(pieces)).to.deep.equal(['I think, or not', 'so be it', 'clock{"zone": 1}', 'map'])
+    })
+
+    it('of every choice', () => {
+      const of = (index: number, content: string): string =>
+        event({choices: [{index, delta: {content}, finish_reason: null}]})
+      const pieces = [of(0, 'a'), of(1, 'x'), of(0, 'b'), of(1, 'y'), of(0, 'c'), event('[DONE]')]
+      expect(generated(pieces)).to.deep.equal(['abc', 'xy'])
+    })
+
+    it('of an answer that is not streamed', () => {
+      const message = {content: 'yes', reasoning: 'hm', tool_calls: [{function: {name: 'f', arguments: '{}'}}, {function: {name: 'g'}}]} // prettier-ignore
+      const body = JSON.stringify({choices: [{index: 0, message, finish_reason: 'stop'}]})
+      expect(generated([body], WHOLE, false)).to.deep.equal(['yes', 'hm', 'f{}', 'g'])
+    })
+
+    it('and nothing where nobody asks for it', () => {
+      expect(recordWith({}, [event(chunk({content: 'a'}))]).texts.generated).to.equal(null)
+    })
   })
 })

@@ -31,6 +31,18 @@ describe('prompts', () => {
     })
   })
 
+  it('take the mean of several texts where words are not equally long', async () => {
+    const lengths: number[] = []
+    const count = async (text: string): Promise<number> => {
+      // Off by three, to either side in turn.
+      lengths.push(text.split(' ').length)
+      return lengths.at(-1)! + (lengths.length % 2 === 0 ? 3 : -3)
+    }
+    const {fit} = await wordsForTokens(200, createPromptWriter(1), count, 2)
+    expect(fit).to.deep.equal({words: 200, tokensPerWord: 1, overheadTokens: 0})
+    expect(lengths).to.deep.equal([16, 16, 154, 154, 200, 200])
+  })
+
   it('say when their length is a guess', async () => {
     const {isEstimated, fit} = await wordsForTokens(130, createPromptWriter(1), async () => null)
     expect({isEstimated, words: fit.words}).to.deep.equal({isEstimated: true, words: 130 / 1.3})
