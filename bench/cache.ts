@@ -1,9 +1,11 @@
 // The tiers beside limits measured in the same run, turn by turn: memcpy, the device's sequential rate, redis-benchmark, a bare HTTP server.
 // npm run build && npm run build:test && node build/bench/cache.js [FOLDER on the device to measure, default the system's temporary folder] [PART …, of hashing, lookups, cpuTier, disk, restart, redis, controlRoutes]
-import {execFileSync, spawnSync} from 'node:child_process'
+import {execFileSync} from 'node:child_process'
 import {once} from 'node:events'
 import {
   closeSync,
+  constants,
+  fdatasyncSync,
   mkdirSync,
   mkdtempSync,
   openSync,
@@ -17,6 +19,7 @@ import {Agent, createServer, get} from 'node:http'
 import type {AddressInfo} from 'node:net'
 import {tmpdir} from 'node:os'
 import {join} from 'node:path'
+import {setImmediate as turn} from 'node:timers/promises'
 import {silentLogger} from '../src/lib/foundation/index.js'
 import {CacheSettings} from '../src/lib/tiers/cache-settings.js'
 import {diskFileName} from '../src/lib/tiers/core/file-names.js'
@@ -25,20 +28,25 @@ import {planChunks} from '../src/lib/tiers/core/plan-chunks.js'
 import {DiskJournal} from '../src/lib/tiers/disk-journal.js'
 import {EmbeddedWorker} from '../src/lib/tiers/embedded-worker.js'
 import {HostPagedKv} from '../src/lib/tiers/host-paged-kv.js'
+import {pageMemory} from '../src/lib/tiers/page-memory.js'
 import {identityOf, type WorkerIdentity} from '../src/lib/tiers/worker-identity.js'
 import {startRedis} from '../test/support/redis.js'
 import {findProgram} from '../test/support/requires.js'
 import {startServe} from '../test/support/serve-process.js'
 import {median} from './support/median.js'
+import {openPageCache, type PageCache} from './support/page-cache.js'
 
 const ROUNDS = 7
 const MIB = 2 ** 20
 const CHUNK_BYTES = 32 * MIB
 const CHUNKS = 4
 const BYTES = CHUNK_BYTES * CHUNKS
-const TOKENS = 256 * CHUNKS
+const CHUNK_TOKENS = 256
+const TOKENS = CHUNK_TOKENS * CHUNKS
 const [CLIENTS, CONTROL_MS, EVERY_MS] = [100, 5000, 100]
 const RESTART_CHUNKS = 100_000
+/** What begins and ends alone counts less in more of them. */
+const DISK_CHUNKS = 8
 
 /** Llama 3.1 8B: 32 MiB a chunk of 256 tokens. */
 const identity: WorkerIdentity = {
@@ -61,7 +69,7 @@ type Work = () => unknown
 /** GB/s of each, one after the other in every round, so that whatever else runs slows all of them down; medians. */
 async function rates<K extends string>(
   works: Record<K, {work: Work; before?: Work}>,
-  clock = wallMs,
+  {clock = wallMs, bytes = BYTES} = {},
 ): Promise<Record<K, number>> {
   const times = Object.fromEntries(Object.keys(works).map(name => [name, [] as number[]])) as Record<
     K,
@@ -72,7 +80,7 @@ async function rates<K extends string>(
       await before?.()
       const started = clock()
       await work()
-      if (round >= 0) times[name].push(BYTES / (clock() - started) / 1e6)
+      if (round >= 0) times[name].push(bytes / (clock() - started) / 1e6)
     }
   }
   return Object.fromEntries(
@@ -88,7 +96,7 @@ function show(what: string, rate: number, limit: number, limitName: string, aim:
 }
 
 async function open(
-  settings: Record<string, string | number | boolean>,
+  settings: ConstructorParameters<typeof CacheSettings>[0],
   whose: WorkerIdentity = identity,
 ): Promise<EmbeddedWorker> {
   return EmbeddedWorker.open({
@@ -114,7 +122,7 @@ async function cpuTier(): Promise<void> {
       stored: {before: async () => worker.clear(null), work: () => worker.storeTokens(slots, slots, 'bench')},
       retrieved: {work: async () => worker.retrieveTokens(slots, slots, 'bench')},
     },
-    cpuMs,
+    {clock: cpuMs},
   )
   await worker.close()
   show('CPU store', stored, memcpy, 'memcpy', 0.85)
@@ -155,78 +163,110 @@ function hashing(): void {
   }
 }
 
-/** Writes what the system still holds of these files to the device, and lets it forget them. */
-function toDevice(paths: readonly string[]): void {
+/** Waits until the device has what the system holds of these files. */
+function flush(paths: readonly string[]): void {
   for (const path of paths) {
-    const {status, stderr} = spawnSync('dd', [
-      `of=${path}`,
-      'oflag=nocache',
-      'conv=notrunc,fdatasync',
-      'count=0',
-    ])
-    if (status !== 0) throw new Error(String(stderr))
+    const file = openSync(path, 'r+')
+    fdatasyncSync(file)
+    closeSync(file)
   }
 }
 
-async function disk(): Promise<void> {
-  const [plain, tier] = [join(folder, 'sequential'), join(folder, 'disk')]
+/** One way to the device, plainly and through a tier: as many files of the same size, one after the other, from memory of the same kind. */
+async function diskWorks(
+  passage: 'cached' | 'direct',
+  pageCache: PageCache,
+): Promise<{
+  readonly written: {before: Work; work: Work}
+  readonly stored: {before: Work; work: Work}
+  readonly read: {before: Work; work: Work}
+  readonly retrieved: {before: Work; work: Work}
+  readonly warm: {readonly read: {work: Work}; readonly retrieved: {before: Work; work: Work}}
+  readonly close: () => Promise<void>
+}> {
+  const whose = {...identity, slots: CHUNK_TOKENS * DISK_CHUNKS}
+  const all = Array.from({length: whose.slots}, (_, slot) => slot)
+  const tier = join(folder, `disk-${passage}`)
+  const worker = await open(
+    {
+      ...{local_disk: tier, max_local_disk_size: 4},
+      ...{extra_config: {use_odirect: passage === 'direct'}},
+    },
+    whose,
+  )
   // As much memory as the tier's: one buffer alone would stay in the processor's caches.
-  const buffers = Array.from({length: CHUNKS}, () => Buffer.alloc(CHUNK_BYTES, 1))
-  const worker = await open({local_disk: tier, max_local_disk_size: 4})
+  const buffers = Array.from({length: DISK_CHUNKS}, () => pageMemory(CHUNK_BYTES).fill(1))
+  const plainFiles = buffers.map((_, chunk) => join(folder, `plain-${passage}-${chunk}`))
   const chunkFiles = (): string[] =>
     readdirSync(tier)
       .filter(name => name.endsWith('.pt'))
       .map(name => join(tier, name))
-  const store = async (): Promise<void> => {
-    worker.storeTokens(slots, slots, 'bench')
-    await worker.store.settle()
-  }
-  // As many files as the tier has: each costs the device its own entry.
-  const plainFiles = Array.from({length: CHUNKS}, (_, chunk) => `${plain}-${chunk}`)
-  const write = (): void => {
+  const flags = passage === 'direct' ? constants.O_DIRECT : 0
+  const each = (mode: number, work: (file: number, buffer: Buffer) => unknown) => (): void =>
     plainFiles.forEach((path, index) => {
-      const file = openSync(path, 'w')
-      writeSync(file, buffers[index]!)
+      const file = openSync(path, mode | flags)
+      work(file, buffers[index]!)
       closeSync(file)
     })
-  }
-  const writeThrough = (): void => {
-    write()
-    toDevice(plainFiles)
-  }
-  const storeThrough = async (): Promise<void> => {
-    await store()
-    toDevice(chunkFiles())
-  }
-  const read = (): void => {
-    plainFiles.forEach((path, index) => {
-      const file = openSync(path, 'r')
-      readSync(file, buffers[index]!)
-      closeSync(file)
-    })
-  }
+  const write = each(constants.O_WRONLY | constants.O_CREAT | constants.O_TRUNC, writeSync)
+  const read = each(constants.O_RDONLY, readSync)
   const retrieve = async (): Promise<void> => {
-    if ((await worker.retrieveTokens(slots, slots, 'bench')) !== TOKENS) throw new Error('not all came back')
+    if ((await worker.retrieveTokens(all, all, 'bench')) !== all.length) throw new Error('not all came back')
   }
-  const empty = async (): Promise<unknown> => worker.clear(null)
-  const coldChunks = async (): Promise<void> => {
-    await worker.clear(['LocalCPUBackend'])
-    toDevice(chunkFiles())
+  const emptyMemory = async (): Promise<unknown> => worker.clear(['LocalCPUBackend'])
+  return {
+    written: {
+      before: () => plainFiles.forEach(path => rmSync(path, {force: true})),
+      work: () => {
+        write()
+        flush(plainFiles)
+      },
+    },
+    stored: {
+      before: async () => worker.clear(null),
+      work: async () => {
+        // Chunk after chunk, as an engine's steps fill them.
+        for (let end = CHUNK_TOKENS; end <= all.length; end += CHUNK_TOKENS) {
+          worker.storeTokens(all.slice(0, end), all.slice(0, end), 'bench')
+          await turn()
+        }
+        await worker.store.settle()
+        flush(chunkFiles())
+      },
+    },
+    read: {before: async () => pageCache.forget(plainFiles), work: read},
+    retrieved: {
+      before: async () => {
+        await emptyMemory()
+        await pageCache.forget(chunkFiles())
+      },
+      work: retrieve,
+    },
+    warm: {read: {work: read}, retrieved: {before: emptyMemory, work: retrieve}},
+    close: async () => worker.close(),
   }
-  const device = await rates({
-    written: {before: () => plainFiles.forEach(path => rmSync(path, {force: true})), work: writeThrough},
-    stored: {before: empty, work: storeThrough},
-    read: {before: () => toDevice(plainFiles), work: read},
-    retrieved: {before: coldChunks, work: retrieve},
-  })
-  const cached = await rates({
-    read: {work: read},
-    retrieved: {before: async () => worker.clear(['LocalCPUBackend']), work: retrieve},
-  })
-  await worker.close()
-  show('disk store, to the device', device.stored, device.written, 'sequential write', 0.9)
-  show('disk retrieve, from the device', device.retrieved, device.read, 'sequential read', 0.9)
-  show('disk retrieve, from memory', cached.retrieved, cached.read, 'read from the page cache', 0.5)
+}
+
+async function disk(): Promise<void> {
+  const pageCache = openPageCache()
+  const [cached, direct] = [await diskWorks('cached', pageCache), await diskWorks('direct', pageCache)]
+  const seen = await rates(
+    {
+      ...{writtenCached: cached.written, storedCached: cached.stored},
+      ...{writtenDirect: direct.written, storedDirect: direct.stored},
+      ...{readCached: cached.read, retrievedCached: cached.retrieved},
+      ...{readDirect: direct.read, retrievedDirect: direct.retrieved},
+      ...{readWarm: cached.warm.read, retrievedWarm: cached.warm.retrieved},
+    },
+    {bytes: DISK_CHUNKS * CHUNK_BYTES},
+  )
+  for (const {close} of [cached, direct]) await close()
+  pageCache.close()
+  show('disk store', seen.storedCached, seen.writtenCached, 'sequential write', 0.9)
+  show('disk retrieve', seen.retrievedCached, seen.readCached, 'sequential read', 0.9)
+  show('disk store, O_DIRECT', seen.storedDirect, seen.writtenDirect, 'sequential write', 0.9)
+  show('disk retrieve, O_DIRECT', seen.retrievedDirect, seen.readDirect, 'sequential read', 0.9)
+  show('disk retrieve, from memory', seen.retrievedWarm, seen.readWarm, 'read from the page cache', 0.5)
 }
 
 /** As many files of one small chunk as a restart is measured with. */

@@ -25,9 +25,9 @@ const counts = {stores: 0, retrieves: 0, hits: 0, faults: 0, wrongBytes: 0}
 let isFull = false
 const files: ChunkFiles = {
   ...chunkFiles,
-  async write(path, parts) {
+  async write(path, parts, passage) {
     if (isFull) throw Object.assign(new Error('ENOSPC: no space left on device'), {code: 'ENOSPC'})
-    await chunkFiles.write(path, parts)
+    await chunkFiles.write(path, parts, passage)
   },
 }
 const server = await startRedis()
@@ -42,6 +42,7 @@ const open = async (): Promise<EmbeddedWorker> =>
         blocking_timeout_secs: 1,
       },
       ...{local_disk: join(folder, 'disk'), remote_url: server.url},
+      extra_config: {use_odirect: random.unit() < 0.5},
     }),
     ...{identity, kv: new HostPagedKv(identity), version: '0', allowedPaths: [], logger: silentLogger},
     ...{retryMs: 50, files},

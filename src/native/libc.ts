@@ -92,6 +92,8 @@ export interface Libc {
    * @throws RangeError on other lengths
    */
   view(address: Address, bytes: number): ArrayBuffer
+  /** Where these bytes of V8's lie. They stay there as long as somebody holds them. */
+  addressOf(bytes: Uint8Array): Address
 }
 
 type Koffi = typeof koffiModule
@@ -211,4 +213,5 @@ export const libc: Libc = {
     }
     return bind().koffi.view(address, bytes)
   },
+  addressOf: bytes => bind().koffi.address(bytes),
 }

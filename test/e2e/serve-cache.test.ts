@@ -121,38 +121,43 @@ describe('kvctl serve with the cache family', function () {
     expect(await check(second.url)).to.deep.equal(before)
   })
 
-  it('killed while it writes: what was acknowledged is there, and nothing else than what was stored', async () => {
-    const first = await serve(['--api', 'cache'], disk())
-    await ask('POST', `${first.url}/cache/store?tokens_mock=0,1024`)
-    await eventually(async () => (await figures(first.url))['pending_writes'] === 0)
-    const acknowledged = (await figures(first.url))['chunks']
-    expect(acknowledged).to.equal(4)
-    // 64 chunks are on their way when it is killed.
-    await Promise.all(
-      Array.from({length: 4}, async (_, index) =>
-        ask(
-          'POST',
-          `${first.url}/cache/store?tokens_mock=${10_000 * (index + 1)},${10_000 * (index + 1) + 4096}`,
+  for (const [way, how] of [
+    ['through the page cache', {}],
+    ['past it', {LMCACHE_EXTRA_CONFIG: '{"use_odirect": true}'}],
+  ] as const) {
+    it(`killed while it writes ${way}: what was acknowledged is there, and nothing else than what was stored`, async () => {
+      const first = await serve(['--api', 'cache'], {...disk(), ...how})
+      await ask('POST', `${first.url}/cache/store?tokens_mock=0,1024`)
+      await eventually(async () => (await figures(first.url))['pending_writes'] === 0)
+      const acknowledged = (await figures(first.url))['chunks']
+      expect(acknowledged).to.equal(4)
+      // 64 chunks are on their way when it is killed.
+      await Promise.all(
+        Array.from({length: 4}, async (_, index) =>
+          ask(
+            'POST',
+            `${first.url}/cache/store?tokens_mock=${10_000 * (index + 1)},${10_000 * (index + 1) + 4096}`,
+          ),
         ),
-      ),
-    )
-    first.child.kill('SIGKILL')
-    await once(first.child, 'close')
-    const second = await serve(['--api', 'cache'], disk())
-    const clean = await check(second.url)
-    for (let start = 0; start <= 40_000; start += 10_000) {
-      const count = start === 0 ? 1024 : 4096
-      const path = `${second.url}/cache/retrieve?tokens_mock=${start},${start + count}`
-      const {num_retrieved: retrieved} = (await ask('POST', path)) as {num_retrieved: number}
-      if (start === 0) expect(retrieved).to.equal(1024)
-      else expect(retrieved % 256).to.equal(0)
-      // Every store took the same buffer, so whatever comes back must leave it as it was.
-      expect(await check(second.url)).to.deep.equal(clean)
-    }
-    expect((await figures(second.url))['refused_reads']).to.equal(0)
-    expect(readdirSync(join(folder(), 'disk')).filter(name => name.endsWith('.tmp'))).to.deep.equal([])
-    expect(existsSync(join(folder(), 'disk', 'kvctl-journal-0.jsonl'))).to.equal(true)
-  })
+      )
+      first.child.kill('SIGKILL')
+      await once(first.child, 'close')
+      const second = await serve(['--api', 'cache'], {...disk(), ...how})
+      const clean = await check(second.url)
+      for (let start = 0; start <= 40_000; start += 10_000) {
+        const count = start === 0 ? 1024 : 4096
+        const path = `${second.url}/cache/retrieve?tokens_mock=${start},${start + count}`
+        const {num_retrieved: retrieved} = (await ask('POST', path)) as {num_retrieved: number}
+        if (start === 0) expect(retrieved).to.equal(1024)
+        else expect(retrieved % 256).to.equal(0)
+        // Every store took the same buffer, so whatever comes back must leave it as it was.
+        expect(await check(second.url)).to.deep.equal(clean)
+      }
+      expect((await figures(second.url))['refused_reads']).to.equal(0)
+      expect(readdirSync(join(folder(), 'disk')).filter(name => name.endsWith('.tmp'))).to.deep.equal([])
+      expect(existsSync(join(folder(), 'disk', 'kvctl-journal-0.jsonl'))).to.equal(true)
+    })
+  }
 
   for (const [what, text, reason] of [
     ['a value of the wrong kind', 'chunk_size: many', /lmcache\.yaml:1: "many" is no value of chunk_size/],

@@ -1,11 +1,10 @@
 import type {ChunkLayout} from './core/memory-format.js'
 import {layoutBytes} from './core/memory-format.js'
+import {PAGE_BYTES, pageMemory} from './page-memory.js'
 
-/** Memory is taken in multiples of this; upstream calls the sum the physical size. */
-const ALIGNMENT_BYTES = 4096
-
+/** Memory is taken in whole pages; upstream calls the sum the physical size. */
 export function physicalBytes(bytes: number): number {
-  return Math.ceil(bytes / ALIGNMENT_BYTES) * ALIGNMENT_BYTES
+  return Math.ceil(bytes / PAGE_BYTES) * PAGE_BYTES
 }
 
 /** A chunk's bytes in the pool, counted: whoever keeps it retains it, and the last release gives the memory back. */
@@ -94,6 +93,6 @@ export class CpuPool {
       }
       if (idle.length === 0) this.#idle.delete(size)
     }
-    return Buffer.allocUnsafeSlow(bytes)
+    return pageMemory(bytes)
   }
 }

@@ -6,8 +6,9 @@ import type {EvictionPolicyName} from './core/eviction/eviction-policy.js'
 import {diskFileName} from './core/file-names.js'
 import {layoutBytes, type ChunkLayout} from './core/memory-format.js'
 import {physicalBytes, type MemoryObject} from './cpu-pool.js'
+import {DirectFiles} from './direct-files.js'
 import {DiskJournal, type DiskEntry} from './disk-journal.js'
-import {readAhead} from './read-ahead.js'
+import {readAhead, type Turn} from './read-ahead.js'
 import {Residents, type Resident} from './residents.js'
 import {
   NO_FIGURES,
@@ -26,6 +27,8 @@ export interface LocalDiskOptions {
   /** Which journal of the folder is ours: several workers may share it. */
   readonly workerId: number
   readonly files: ChunkFiles
+  /** Whether chunks go past the page cache, where that can be. */
+  readonly isDirect: boolean
   readonly allocate: (layout: ChunkLayout) => Promise<MemoryObject | null>
   /** What a file without a journal line would be: the key it names and its layout; null for those of others. */
   readonly adopt: (fileName: string) => {readonly key: ChunkKey; readonly layout: ChunkLayout} | null
@@ -46,6 +49,7 @@ export class LocalDiskBackend implements StorageBackend {
   readonly name = 'LocalDiskBackend'
   readonly #options: LocalDiskOptions
   readonly #journal: DiskJournal
+  readonly #chunkFiles: DirectFiles
   readonly #health: TierHealth
   readonly #queue: WriteQueue
   readonly #residents: Residents<ChunkOnDisk>
@@ -61,6 +65,7 @@ export class LocalDiskBackend implements StorageBackend {
   private constructor(options: LocalDiskOptions) {
     this.#options = options
     this.#journal = new DiskJournal(join(options.folder, `kvctl-journal-${options.workerId}.jsonl`))
+    this.#chunkFiles = new DirectFiles(options)
     this.#temporaryPrefix = `.kvctl-${options.workerId}-`
     this.#residents = new Residents(options.policy)
     this.#health = new TierHealth({...options, tier: this.name, probe: async () => this.#probe()})
@@ -97,7 +102,7 @@ export class LocalDiskBackend implements StorageBackend {
   }
 
   load(keys: readonly ChunkKey[]): AsyncIterable<MemoryObject> {
-    return readAhead(keys, async key => this.#read(key))
+    return readAhead(keys, async (key, turn) => this.#read(key, turn))
   }
 
   put(key: ChunkKey, object: MemoryObject): boolean {
@@ -174,7 +179,7 @@ export class LocalDiskBackend implements StorageBackend {
     if (isStale) await this.#journal.rewrite(this.#residents.all())
   }
 
-  async #read(key: ChunkKey): Promise<MemoryObject | null> {
+  async #read(key: ChunkKey, turn: Turn): Promise<MemoryObject | null> {
     const resident = this.#residents.get(key)
     if (resident === undefined || this.#health.degraded !== null) return null
     const object = await this.#options.allocate(resident.layout)
@@ -189,13 +194,18 @@ export class LocalDiskBackend implements StorageBackend {
     }
     this.#counts.readRequests++
     try {
-      const problem = await this.#options.files.read(this.#pathOf(key), async (bytes, readInto) => {
-        if (bytes !== object.bytes.length) return `it has ${bytes} bytes, not ${object.bytes.length}`
-        if (resident.checksum === null) await readInto(object.bytes, 0)
-        else if ((await readChecked(object.bytes, readInto)) !== resident.checksum)
-          return 'its checksum is another'
-        return null
-      })
+      const problem = await this.#chunkFiles.read(
+        this.#pathOf(key),
+        object.bytes,
+        async (bytes, readInto) => {
+          if (bytes !== object.bytes.length) return `it has ${bytes} bytes, not ${object.bytes.length}`
+          await turn.begins
+          if (resident.checksum === null) await readInto(object.bytes, 0)
+          else if ((await readChecked(object.bytes, readInto, turn.end)) !== resident.checksum)
+            return 'its checksum is another'
+          return null
+        },
+      )
       if (problem !== null) return await refuse(problem)
     } catch (error) {
       if (isSystemError(error, 'ENOENT')) return refuse('it is gone')
@@ -218,7 +228,10 @@ export class LocalDiskBackend implements StorageBackend {
     const {files, folder} = this.#options
     const temporary = join(folder, `${this.#temporaryPrefix}${this.#temporaries++}.tmp`)
     try {
-      const [checksum] = await Promise.all([checksumOf(object.bytes), files.write(temporary, [object.bytes])])
+      const [checksum] = await Promise.all([
+        checksumOf(object.bytes),
+        this.#chunkFiles.write(temporary, object.bytes),
+      ])
       await files.rename(temporary, this.#pathOf(key))
       const entry = {key, layout: object.layout, checksum}
       await this.#journal.added(entry)

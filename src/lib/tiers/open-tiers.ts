@@ -52,6 +52,7 @@ async function openDisk(site: TierSite, paths: string): Promise<StorageBackend> 
     policy: (settings.text('cache_policy') ?? 'LRU') as EvictionPolicyName,
     workerId,
     files,
+    isDirect: settings.extra('use_odirect', false),
     allocate: async layout => cpu.allocatePatiently(layout),
     // Upstream's own file of a whole chunk of ours: its name tells all but the length, and that is checked.
     adopt: name => {

@@ -4,6 +4,14 @@ import type {ChunkKey} from './storage-backend.js'
 /** Chunks that one load reads at once. */
 const AT_ONCE = 8
 
+/** A chunk's place in the order in which a device is asked: so the first chunk is whole while the next ones are still read. */
+export interface Turn {
+  /** Resolves when all of the chunk before has been asked for. */
+  readonly begins: Promise<void>
+  /** Lets the next one ask. At the latest, the end of the read does. */
+  readonly end: () => void
+}
+
 /**
  * Chunks in the order of their keys, each as soon as it and those before it are there, while the next ones are read. A miss ends
  * it: what comes behind a hole is of no use.
@@ -12,12 +20,17 @@ const AT_ONCE = 8
  */
 export async function* readAhead(
   keys: readonly ChunkKey[],
-  read: (key: ChunkKey) => Promise<MemoryObject | null>,
+  read: (key: ChunkKey, turn: Turn) => Promise<MemoryObject | null>,
 ): AsyncGenerator<MemoryObject> {
   const [rest, coming] = [keys.values(), [] as Promise<MemoryObject | null>[]]
+  let begins = Promise.resolve()
   const readNext = (): void => {
     const {value} = rest.next()
-    if (value !== undefined) coming.push(read(value))
+    if (value === undefined) return
+    let end = (): void => undefined
+    const ends = new Promise<void>(resolve => (end = resolve))
+    coming.push(read(value, {begins, end}).finally(end))
+    begins = ends
   }
   for (let count = 0; count < AT_ONCE; count++) readNext()
   try {

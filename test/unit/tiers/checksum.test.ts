@@ -9,10 +9,17 @@ describe('a chunk that is checked while it is read', () => {
   it('has the checksum of all of it', async () => {
     const source = Buffer.alloc(2 * PIECE + 5, 'kv')
     const into = Buffer.alloc(source.length)
-    const checksum = await readChecked(into, (piece, at) => {
-      piece.set(source.subarray(at, at + piece.length))
-      return Promise.resolve()
-    })
+    const asked: number[] = []
+    let askedForAll: number[] = []
+    const checksum = await readChecked(
+      into,
+      async (piece, at) => {
+        asked.push(at)
+        piece.set(source.subarray(at, at + piece.length))
+      },
+      () => (askedForAll = [...asked]),
+    )
+    expect(askedForAll).to.deep.equal([0, PIECE, 2 * PIECE])
     expect(checksum).to.equal(await checksumOf(source))
     expect(into.equals(source)).to.equal(true)
   })

@@ -161,9 +161,9 @@ describe('the disk tier', () => {
     let isFull = false
     const full: ChunkFiles = {
       ...chunkFiles,
-      async write(path, parts) {
+      async write(path, parts, passage) {
         if (isFull) throw Object.assign(new Error('ENOSPC: no space left on device'), {code: 'ENOSPC'})
-        await chunkFiles.write(path, parts)
+        await chunkFiles.write(path, parts, passage)
       },
     }
     await open({}, full)
@@ -190,34 +190,47 @@ describe('the disk tier', () => {
       execFileSync('umount', ['-l', mount()])
     })
 
-    it('goes on, says so, recovers by itself, and finds whole chunks alone after a restart', async () => {
-      await open({local_disk: mount()})
-      await store(8)
-      const ballast = join(mount(), 'ballast')
-      const fill = (): void => {
-        const file = openSync(ballast, 'a')
-        try {
-          for (;;) writeSync(file, Buffer.alloc(4096))
-        } catch (error) {
-          expect(error).to.have.property('code', 'ENOSPC')
-        } finally {
-          closeSync(file)
+    for (const [title, useOdirect] of [
+      ['goes on, says so, recovers by itself, and finds whole chunks alone after a restart', false],
+      ['does so past the page cache', true],
+    ] as const) {
+      it(title, async () => {
+        const reopenThere = async (): Promise<void> =>
+          rig.open({
+            identity: {shape: {layers: 2, kvSize: 2, heads: 8, headSize: 128, dtype: 'bfloat16'}},
+            settings: {
+              ...{local_disk: mount(), max_local_disk_size: 1, max_local_cpu_size: 1 / 256},
+              extra_config: {use_odirect: useOdirect},
+            },
+          })
+        await reopenThere()
+        await store(8)
+        const ballast = join(mount(), 'ballast')
+        const fill = (): void => {
+          const file = openSync(ballast, 'a')
+          try {
+            for (;;) writeSync(file, Buffer.alloc(4096))
+          } catch (error) {
+            expect(error).to.have.property('code', 'ENOSPC')
+          } finally {
+            closeSync(file)
+          }
         }
-      }
-      fill()
-      await store(24)
-      expect(figures()['degraded']).to.contain('ENOSPC')
-      expect(await rig.worker.retrieveTokens(slotsUpTo(24), slotsUpTo(24), 'r')).to.equal(24)
-      unlinkSync(ballast)
-      await eventually(() => figures()['degraded'] === null)
-      await store(24)
-      expect(await retrieve(24)).to.equal(24)
-      const bytes = bytesOf(rig.worker, slotsUpTo(24))
-      await rig.worker.close()
-      await open({local_disk: mount()})
-      expect(await retrieve(24)).to.equal(24)
-      expect(bytesOf(rig.worker, slotsUpTo(24))).to.equal(bytes)
-    })
+        fill()
+        await store(24)
+        expect(figures()['degraded']).to.contain('ENOSPC')
+        expect(await rig.worker.retrieveTokens(slotsUpTo(24), slotsUpTo(24), 'r')).to.equal(24)
+        unlinkSync(ballast)
+        await eventually(() => figures()['degraded'] === null)
+        await store(24)
+        expect(await retrieve(24)).to.equal(24)
+        const bytes = bytesOf(rig.worker, slotsUpTo(24))
+        await rig.worker.close()
+        await reopenThere()
+        expect(await retrieve(24)).to.equal(24)
+        expect(bytesOf(rig.worker, slotsUpTo(24))).to.equal(bytes)
+      })
+    }
   })
 
   it('does not lose the line behind one that was cut off', async () => {

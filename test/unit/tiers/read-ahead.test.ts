@@ -38,6 +38,25 @@ describe('chunks that are read ahead', () => {
     expect(pool.objects).to.equal(0)
   })
 
+  it('ask for their bytes one after the other, as soon as all of the one before is asked for or its read has ended', async () => {
+    const asked: string[] = []
+    const ended = new Set<string>()
+    const chunks = readAhead(keys.slice(0, 6), async ({text}, turn) => {
+      await turn.begins
+      const before = String(Number(text) - 1)
+      expect(text === '0' || asked.includes(before) || ended.has(before)).to.equal(true)
+      // Every third is refused before it asks for anything.
+      if (Number(text) % 3 !== 2) asked.push(text)
+      if (Number(text) % 3 === 0) turn.end()
+      await new Promise(resolve => setImmediate(resolve))
+      ended.add(text)
+      return allocated()
+    })
+    for await (const chunk of chunks) chunk.release()
+    expect(asked).to.deep.equal(['0', '1', '3', '4'])
+    expect(pool.objects).to.equal(0)
+  })
+
   it('end at the first that is missing, and nothing behind it stays in memory', async () => {
     const held: MemoryObject[] = []
     for await (const chunk of readAhead(keys, async ({text}) => (text === '3' ? null : allocated())))
