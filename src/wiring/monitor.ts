@@ -1,3 +1,4 @@
+import {setImmediate} from 'node:timers/promises'
 import type {Logger} from '../lib/foundation/index.js'
 import type {HttpClient} from '../lib/http/index.js'
 import type {HostWatch, MachineWithSides, MonitorActions, RemoteServer} from '../lib/monitor/index.js'
@@ -76,6 +77,15 @@ function localMachine(
 ): (() => Promise<LocalMachine>) & {readonly close: () => void} {
   let building: Promise<LocalMachine> | null = null
   const build = async (): Promise<LocalMachine> => {
+    // A piece at a time: keys are heard between them.
+    for (const load of [
+      async () => import('../lib/http/index.js'),
+      async () => import('../lib/processes/index.js'),
+      async () => import('../lib/machine/index.js'),
+    ]) {
+      await load()
+      await setImmediate()
+    }
     const {createHttpClient} = await import('../lib/http/index.js')
     const {lookAtModels, lookAtTiers, SideWatch} = await import('../lib/monitor/index.js')
     const {systemClock} = await import('../lib/foundation/index.js')

@@ -1,5 +1,5 @@
 import {isAbsolute} from 'node:path'
-import {findModel, kvBytesPerToken, readModelConfig, type ModelShape} from '../engine/index.js'
+import type {ModelShape} from '../engine/index.js'
 import type {EngineLook} from './engine-look.js'
 
 /** What one KV block weighs on all ranks of an engine, and how that is known. */
@@ -35,14 +35,19 @@ export async function blockBytesOf(engine: EngineLook, ranks: number): Promise<B
   if (pool.blockBytes !== null) return {bytes: pool.blockBytes, source: 'engine'}
   const elementBytes = ELEMENT_BYTES[pool.cacheDtype ?? 'auto']
   if (pool.blockTokens === null || elementBytes === undefined) return null
-  const local = await localShape(engine.modelRoot)
-  const shape = local ?? listedShape(engine.modelRoot) ?? listedShape(engine.model)
+  // The engine's room is large, and most machines need none of it.
+  const {findModel, kvBytesPerToken, readModelConfig} = await import('../engine/index.js')
+  const local = await localShape(engine.modelRoot, readModelConfig)
+  const shape = local ?? listedShape(engine.modelRoot, findModel) ?? listedShape(engine.model, findModel)
   if (shape === null || shape.window !== undefined) return null
   const bytes = pool.blockTokens * ranks * kvBytesPerToken(shape, elementBytes, ranks)
   return {bytes, source: local === null ? 'model_table' : 'model_config'}
 }
 
-async function localShape(root: string | null): Promise<ModelShape | null> {
+async function localShape(
+  root: string | null,
+  readModelConfig: (path: string) => Promise<ModelShape | null>,
+): Promise<ModelShape | null> {
   if (root === null || !isAbsolute(root)) return null
   try {
     return await readModelConfig(root)
@@ -52,7 +57,7 @@ async function localShape(root: string | null): Promise<ModelShape | null> {
   }
 }
 
-function listedShape(name: string | null): ModelShape | null {
+function listedShape(name: string | null, findModel: (name: string) => ModelShape): ModelShape | null {
   try {
     return name === null ? null : findModel(name)
   } catch {

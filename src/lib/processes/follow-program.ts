@@ -1,4 +1,3 @@
-import {execa} from 'execa'
 import {NetworkError} from '../foundation/index.js'
 
 /** How a program ended that was heard while it ran. */
@@ -23,6 +22,7 @@ export async function followProgram(
   {onText, signal}: {readonly onText: (text: string) => void; readonly signal: AbortSignal},
 ): Promise<FollowedProgram> {
   signal.throwIfAborted()
+  const {execa} = await import('execa')
   const child = execa(file, args, {
     ...{stdin: 'ignore', buffer: false, reject: false, cancelSignal: signal, forceKillAfterDelay: 2000},
   })

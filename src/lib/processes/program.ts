@@ -1,4 +1,4 @@
-import {execa} from 'execa'
+import {spawn} from 'node:child_process'
 import {ResourceError} from '../foundation/index.js'
 import {readLines} from './read-lines.js'
 import {isTracked, killGroup, trackGroup, untrackGroup} from './process-group.js'
@@ -46,14 +46,10 @@ export function startProgram(
   args: readonly string[],
   {env = {}, cwd = process.cwd(), onLine}: ProgramOptions = {},
 ): RunningProgram {
-  const child = execa(file, args, {
-    env,
-    cwd,
-    detached: true,
-    cleanup: false,
-    stdio: ['pipe', 'pipe', 'pipe'],
-    buffer: false,
-    reject: false,
+  // Not execa, which every worker that is started would load for this.
+  const child = spawn(file, args, {env: {...process.env, ...env}, cwd, detached: true, stdio: 'pipe'})
+  child.on('error', () => {
+    // One that could not be started has no pid.
   })
   const {pid} = child
   if (pid === undefined) {
@@ -74,10 +70,12 @@ export function startProgram(
   // Its children may outlive it, hold its output open and whatever else it had.
   let restTimer: NodeJS.Timeout | undefined
   child.once('exit', () => (restTimer = setTimeout(() => killGroup(pid, 'SIGKILL'), REST_MS)))
-  const ended = child.then(({exitCode, signal}): ProgramExit => {
-    clearTimeout(restTimer)
-    untrackGroup(pid)
-    return {code: exitCode ?? null, signal: signal ?? null}
+  const ended = new Promise<ProgramExit>(resolve => {
+    child.once('close', (code, signal) => {
+      clearTimeout(restTimer)
+      untrackGroup(pid)
+      resolve({code, signal})
+    })
   })
 
   return {

@@ -1,4 +1,3 @@
-import {execa} from 'execa'
 import {NetworkError} from '../foundation/index.js'
 
 /** How a short program ended, and all that it said. */
@@ -24,6 +23,7 @@ export async function runCaptured(
 ): Promise<CapturedProgram> {
   const {input = '', timeoutMs, signal} = options
   signal.throwIfAborted()
+  const {execa} = await import('execa')
   const result = await execa(file, args, {
     ...{input, reject: false, maxBuffer: MAX_BYTES, timeout: timeoutMs, cancelSignal: signal},
     stripFinalNewline: false,

@@ -1,5 +1,4 @@
 import type {Writable} from 'node:stream'
-import {execa} from 'execa'
 import {ResourceError} from '../foundation/index.js'
 import {killGroup, trackGroup, untrackGroup} from './process-group.js'
 
@@ -38,6 +37,7 @@ export async function runProgram(
 ): Promise<RunResult> {
   const {env = {}, timeoutMs, graceMs = 2000, signal} = options
   signal.throwIfAborted()
+  const {execa} = await import('execa')
   const child = execa(file, args, {
     ...{env, detached: true, cleanup: false, buffer: false, reject: false},
     stdio: ['ignore', 'pipe', 'pipe'],
