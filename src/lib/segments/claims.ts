@@ -29,12 +29,13 @@ export function claimsOn(
 ): Claim[] {
   const group = groupInName(name)
   const claims: Claim[] = []
-  for (const {facts, told, mayHaveFlag} of suspectsAmong(processes)) {
+  const {byName, byGroup, withFlag} = suspectsAmong(processes)
+  // Command lines are read only of those that may matter.
+  const inGroup = group === null ? [] : (byGroup.get(group) ?? [])
+  for (const {facts, told} of new Set([...(byName.get(name) ?? []), ...inGroup, ...withFlag])) {
     const {pid, groupIds, title} = facts
     if (pid === ownPid) continue
     const isInGroup = group !== null && groupIds.includes(group)
-    // Command lines are read only of those that may matter.
-    if (told !== name && !isInGroup && !mayHaveFlag) continue
     const command = commandOf(pid)
     const flag = segmentFlag(command)
     const asked = flag === null ? told : sanitizeName(flag)
@@ -46,27 +47,40 @@ export function claimsOn(
   return claims.sort((a, b) => rank(a) - rank(b) || a.pid - b.pid)
 }
 
-/** What does not depend on the segment: many segments are asked about one table. */
 interface Suspect {
   readonly facts: ProcessFacts
+  /** The segment that it was told to use. */
   readonly told: string | null
-  readonly mayHaveFlag: boolean
 }
 
-const suspectsOf = new WeakMap<readonly ProcessFacts[], Suspect[]>()
+/** What does not depend on the segment: many segments are asked about one table. */
+interface Suspects {
+  readonly byName: ReadonlyMap<string, Suspect[]>
+  readonly byGroup: ReadonlyMap<number, Suspect[]>
+  /** Those whose command line may name a segment. */
+  readonly withFlag: readonly Suspect[]
+}
 
-function suspectsAmong(processes: readonly ProcessFacts[]): Suspect[] {
-  let suspects = suspectsOf.get(processes)
-  if (!suspects) {
-    const byPid = new Map(processes.map(facts => [facts.pid, facts]))
-    suspects = processes.map(facts => ({
-      facts,
-      told: toldName(facts, byPid),
-      // Node's title depends on its version.
-      mayHaveFlag: /node|MainThread/i.test(facts.title),
-    }))
-    suspectsOf.set(processes, suspects)
+const suspectsOf = new WeakMap<readonly ProcessFacts[], Suspects>()
+
+function suspectsAmong(processes: readonly ProcessFacts[]): Suspects {
+  const known = suspectsOf.get(processes)
+  if (known) return known
+  const byPid = new Map(processes.map(facts => [facts.pid, facts]))
+  const byName = new Map<string, Suspect[]>()
+  const byGroup = new Map<number, Suspect[]>()
+  const withFlag: Suspect[] = []
+  const add = <K>(to: Map<K, Suspect[]>, key: K, suspect: Suspect): void =>
+    void to.set(key, [...(to.get(key) ?? []), suspect])
+  for (const facts of processes) {
+    const suspect = {facts, told: toldName(facts, byPid)}
+    if (suspect.told !== null) add(byName, suspect.told, suspect)
+    for (const group of facts.groupIds) add(byGroup, group, suspect)
+    // Node's title depends on its version.
+    if (/node|MainThread/i.test(facts.title)) withFlag.push(suspect)
   }
+  const suspects = {byName, byGroup, withFlag}
+  suspectsOf.set(processes, suspects)
   return suspects
 }
 

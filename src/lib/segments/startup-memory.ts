@@ -21,7 +21,7 @@ export interface StartupMemory {
 const LIMITS_KEPT = 16
 
 /**
- * What to remember after a look.
+ * What to remember after a look: the very same when that taught nothing.
  *
  * A new file is a new engine, unless its total is 0: that is what a living engine's next usage update makes of a deleted
  * segment, so the total of before still counts. An engine restarted under an explicit name reuses the file of the killed
@@ -53,7 +53,10 @@ export function remember(
     total !== null &&
     ![memory.startupBytes, ...memory.writtenLimits].includes(total)
   if (isRestarted) return fresh
-  return {...memory, startupBytes: memory.startupBytes ?? total, wasUsed: memory.wasUsed || isUsed}
+  const startupBytes = memory.startupBytes ?? total
+  const wasUsed = memory.wasUsed || isUsed
+  const isSame = startupBytes === memory.startupBytes && wasUsed === memory.wasUsed
+  return isSame ? memory : {...memory, startupBytes, wasUsed}
 }
 
 /** What to remember of a segment that this process makes. */

@@ -47,6 +47,7 @@ export function createMemoryStore(folder: string, logger: Logger): MemoryStore {
       return memory
     },
     save(name, memory, known) {
+      if (memory === known) return
       const text = formatMemory(memory)
       if (known !== null && formatMemory(known) === text) return
       quietly(`remember the start-up total of ${name}`, () => {
