@@ -14,7 +14,7 @@ import {Agent, get} from 'node:http'
 import {tmpdir} from 'node:os'
 import {join} from 'node:path'
 import {createInterface} from 'node:readline'
-import {createGpuSampler, gpuProcessPath} from '../src/lib/gpu/index.js'
+import {createGpuSampler, gpuProcessPath, type GpuOrder, type GpuReport} from '../src/lib/gpu/index.js'
 import {systemClock} from '../src/lib/foundation/index.js'
 import {startWorker} from '../src/lib/processes/index.js'
 import {repositoryRoot} from '../test/support/cli.js'
@@ -49,7 +49,7 @@ async function benchSampler(): Promise<void> {
   let pid = 0
   const sampler = createGpuSampler({
     startProcess() {
-      const worker = startWorker<never, never>(gpuProcessPath)
+      const worker = startWorker<GpuOrder, readonly GpuReport[]>(gpuProcessPath)
       pid = worker.pid
       return worker
     },

@@ -6,7 +6,7 @@ import {decimalFlag, durationFlag, urlFlag} from '../cli/flags.js'
 import {KvctlCommand} from '../cli/kvctl-command.js'
 import {canColor} from '../cli/table.js'
 import {whileWaiting} from '../cli/waiting-line.js'
-import {ConfigurationError, systemClock} from '../lib/foundation/index.js'
+import {compileLate, ConfigurationError, systemClock} from '../lib/foundation/index.js'
 import type {MonitorActions, MonitorLook, Recorder} from '../lib/monitor/index.js'
 import {monitorParts, type MonitorParts} from '../wiring/index.js'
 
@@ -102,6 +102,8 @@ place of this one; one that does not answer keeps its last figures, with their a
     }
     const isDrawn = !flags.once && !this.jsonEnabled()
     if (isDrawn) refuseWithoutTerminal()
+    // For good: a shell has other work as well.
+    if (!KvctlCommand.isInShell) compileLate()
     const {signal} = this
     const {createRecorder} = await import('../lib/monitor/index.js')
     const recorder = flags.record === undefined ? null : createRecorder(flags.record)

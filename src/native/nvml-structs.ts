@@ -134,15 +134,20 @@ export function readText(buffer: Buffer, from = 0, to = buffer.length): string {
 
 /** Reads one struct that begins at byte `at`. */
 export function readStruct<S extends Struct>(struct: S, buffer: Buffer, at = 0): Decoded<S> {
-  const offsets = Object.values(struct.fields).map(([offset]) => offset)
-  const entries = Object.entries(struct.fields).map(([name, [offset, type]]) => {
-    if (type === 'u32') return [name, buffer.readUInt32LE(at + offset)]
-    if (type === 'i32') return [name, buffer.readInt32LE(at + offset)]
-    if (type === 'u64') return [name, readU64(buffer, at + offset)]
-    const end = Math.min(struct.bytes, ...offsets.filter(other => other > offset))
-    return [name, readText(buffer, at + offset, at + end)]
-  })
-  return Object.fromEntries(entries) as Decoded<S>
+  const values: Record<string, number | string | null> = {}
+  for (const name in struct.fields) {
+    const [offset, type] = struct.fields[name]!
+    if (type === 'u32') values[name] = buffer.readUInt32LE(at + offset)
+    else if (type === 'i32') values[name] = buffer.readInt32LE(at + offset)
+    else if (type === 'u64') values[name] = readU64(buffer, at + offset)
+    else values[name] = readText(buffer, at + offset, at + endOfText(struct, offset))
+  }
+  return values as Decoded<S>
+}
+
+function endOfText({bytes, fields}: Struct, offset: number): number {
+  const later = Object.values(fields).flatMap(([other]) => (other > offset ? [other] : []))
+  return Math.min(bytes, ...later)
 }
 
 /** NVML's version word: the struct's size with its number in the top byte. */

@@ -56,6 +56,8 @@ export const NVML_CLOCK = {graphics: 0, sm: 1, memory: 2, video: 3} as const
 export const NVML_ECC = {corrected: 0, uncorrected: 1, sinceReset: 0, lifetime: 1} as const
 /** Bits of `nvmlEventType…` */
 export const NVML_EVENT = {xid: 8} as const
+/** On one GPU: more take a second call. */
+const USUAL_PROCESSES = 8
 /** `scopeId` of the NVLink fields that adds all links up. */
 export const NVML_ALL_LINKS = 0xffff_ffff
 
@@ -127,7 +129,14 @@ export function loadNvml(
     bound.set(symbol, found)
     return found
   }
-  const exports = (symbol: string): boolean => quietly(() => library.func(symbol, 'int32_t', [])) !== null
+  const markers = new Map<string, boolean>()
+  const exports = (symbol: string): boolean => {
+    const known = markers.get(symbol)
+    if (known !== undefined) return known
+    const isThere = quietly(() => library.func(symbol, 'int32_t', [])) !== null
+    markers.set(symbol, isThere)
+    return isThere
+  }
 
   const status = (symbol: NvmlFunction, ...args: Argument[]): number =>
     find(symbol)?.(...args) ?? NVML.functionNotFound
@@ -315,10 +324,11 @@ export function loadNvml(
       }
       call('nvmlDeviceGetFieldValues', device, wanted.length, out)
       return wanted.map((_, index) => {
-        const {nvmlReturn, valueType} = readStruct(STRUCTS.nvmlFieldValue_t, out, index * bytes)
-        const value =
-          nvmlReturn === NVML.success ? readFieldValue(out, index * bytes + fields.value[0], valueType) : null
-        return {status: nvmlReturn, value}
+        const at = index * bytes
+        const code = out.readUInt32LE(at + fields.nvmlReturn[0])
+        const type = out.readUInt32LE(at + fields.valueType[0])
+        const value = code === NVML.success ? readFieldValue(out, at + fields.value[0], type) : null
+        return {status: code, value}
       })
     },
 
@@ -326,15 +336,14 @@ export function loadNvml(
     processes(device: NvmlDevice, kind: NvmlProcessKind): NvmlProcess[] {
       const symbol = newest(PROCESS_LISTS[kind])
       const counted = Buffer.alloc(4)
-      let code = status(symbol, device, counted, null)
-      if (code === NVML.success) return []
-      // The list can grow between the question for its length and the one for itself.
-      for (let attempt = 0; attempt < 4 && code === NVML.insufficientSize; attempt++) {
-        const room = 2 * counted.readUInt32LE() + 5
+      let [code, room]: [number, number] = [NVML.insufficientSize, USUAL_PROCESSES]
+      // The list can grow between an answer that tells its length and the next question.
+      for (let attempt = 0; attempt < 5 && code === NVML.insufficientSize; attempt++) {
         const records = Buffer.alloc(room * LARGEST_RECORD_BYTES, UNTOUCHED)
         counted.writeUInt32LE(room)
         code = status(symbol, device, counted, records)
         if (code === NVML.success) return decodeProcesses(symbol, records, counted.readUInt32LE())
+        room = 2 * counted.readUInt32LE() + 5
       }
       throw nvmlError(symbol, code)
     },

@@ -1,6 +1,6 @@
 import type {DoctorParts} from '../lib/doctor/index.js'
 import type {Logger} from '../lib/foundation/index.js'
-import type {GpuSampler, ProbeOrder, ProbeReport} from '../lib/gpu/index.js'
+import type {GpuSampler, GpuSamplerOptions, ProbeOrder, ProbeReport} from '../lib/gpu/index.js'
 import type {Machine} from '../lib/machine/index.js'
 import type {SegmentStore} from '../lib/segments/index.js'
 import {segmentStore} from './segments.js'
@@ -8,8 +8,8 @@ import {segmentStore} from './segments.js'
 /** How long a driver is waited for. */
 export const DRIVER_PATIENCE_MS = 5000
 
-/** GPUs as the NVIDIA driver shows them, from a process of its own; `close` ends that. */
-export async function gpuSampler(): Promise<GpuSampler> {
+/** GPUs as the NVIDIA driver shows them, from a process of its own; `close` ends that. @param figures to ask for */
+export async function gpuSampler(figures: GpuSamplerOptions['figures'] = 'all'): Promise<GpuSampler> {
   const {systemClock} = await import('../lib/foundation/index.js')
   const {createGpuSampler, gpuProcessPath} = await import('../lib/gpu/index.js')
   const {startWorker} = await import('../lib/processes/index.js')
@@ -21,6 +21,7 @@ export async function gpuSampler(): Promise<GpuSampler> {
     patienceMs: DRIVER_PATIENCE_MS,
     healthMs: 5000,
     retryMs: 30_000,
+    figures,
   })
 }
 
@@ -61,17 +62,19 @@ const IDENTITY_AGE_MS = 5000
  * GPUs, segments and engines of this host as one; `close` gives back what it holds.
  *
  * @param engineUrls where engines are; none looks for them
+ * @param figures of GPUs to ask for
  */
 export async function machine(
   engineUrls: readonly string[],
   logger: Logger,
+  figures: GpuSamplerOptions['figures'] = 'all',
 ): Promise<Machine & {readonly sampler: GpuSampler; readonly segments: SegmentStore}> {
   const {systemClock} = await import('../lib/foundation/index.js')
   const {createHttpClient} = await import('../lib/http/index.js')
   const {createEngineWatch, createMachine} = await import('../lib/machine/index.js')
   const {createIdentityWatch} = await import('../lib/processes/index.js')
   const http = createHttpClient()
-  const [sampler, segments] = await Promise.all([gpuSampler(), segmentStore(logger)])
+  const [sampler, segments] = await Promise.all([gpuSampler(figures), segmentStore(logger)])
   const engines = createEngineWatch({configured: engineUrls, http, clock: systemClock, procFolder: '/proc'})
   const identities = createIdentityWatch(systemClock, '/proc', IDENTITY_AGE_MS)
   const machine = createMachine({sampler, segments, engines, identities, logger})

@@ -90,7 +90,7 @@ function localMachine(
     const {lookAtModels, lookAtTiers, SideWatch} = await import('../lib/monitor/index.js')
     const {systemClock} = await import('../lib/foundation/index.js')
     const http = createHttpClient()
-    const host = await machine(engineUrls, logger)
+    const host = await machine(engineUrls, logger, 'shown')
     const controller = await remoteServer(controllerUrl, http)
     const workers = await Promise.all(cacheUrls.map(url => remoteServer(url, http)))
     return {

@@ -2,6 +2,9 @@ import {once} from 'node:events'
 import {readFileSync, readdirSync, readlinkSync, writeFileSync} from 'node:fs'
 import {join} from 'node:path'
 import {expect} from 'chai'
+import {systemClock} from '../../src/lib/foundation/index.js'
+import {createGpuSampler, gpuProcessPath, type GpuOrder, type GpuReport} from '../../src/lib/gpu/index.js'
+import {startWorker} from '../../src/lib/processes/index.js'
 import {runCli, startCli, type CliResult} from '../support/cli.js'
 import {bareDriver, fullGpu, gpuUuid, migGpu} from '../support/nvml/driver-facts.js'
 import {standInDriver, type Facts} from '../support/nvml/stand-in.js'
@@ -170,6 +173,38 @@ describeWith(['gcc|cc'], 'kvctl gpus on a stand-in driver', () => {
     const {gpus: found} = JSON.parse(stdout) as GpusDocument
     expect(found.map(({state}) => state)).to.deep.equal(['ok', 'hung', 'ok'])
     await until(() => !isAlive(sampler!), 'the end of the process that hung')
+  })
+
+  it('shows which GPU began to block while it was watched, what it asks in its name, and goes on with the others', async () => {
+    const driver = standInDriver(folder(), full(3))
+    let pid = 0
+    const sampler = createGpuSampler({
+      startProcess() {
+        const worker = startWorker<GpuOrder, readonly GpuReport[]>(gpuProcessPath)
+        pid = worker.pid
+        return worker
+      },
+      ...{clock: systemClock, libraryPath: driver.library, pciFolder: folder()},
+      ...{patienceMs: 5000, healthMs: 0, retryMs: 600_000},
+    })
+    const nameOf = (process: number): string => readFileSync(`/proc/${process}/comm`, 'utf8').trim()
+    process.env['KVCTL_TEST_NVML_FILE'] = driver.env['KVCTL_TEST_NVML_FILE']
+    try {
+      const states = async (): Promise<string[]> => (await sampler.look()).gpus.map(({state}) => state)
+      expect(await states()).to.deep.equal(['ok', 'ok', 'ok'])
+      const blocked = pid
+      await until(() => nameOf(blocked) === 'kvctl gpus', 'the process at rest')
+      driver.change({'delay.gpu.1.nvmlDeviceGetPowerUsage': HANG_MS})
+      const look = states()
+      await until(() => nameOf(blocked) === 'kvctl gpu 1', 'the GPU that blocks')
+      expect(await look).to.deep.equal(['ok', 'hung', 'ok'])
+      await until(() => !isAlive(blocked), 'the end of the process that hung')
+      expect(pid).not.to.equal(blocked)
+      expect(await states()).to.deep.equal(['ok', 'hung', 'ok'])
+    } finally {
+      delete process.env['KVCTL_TEST_NVML_FILE']
+      sampler.close()
+    }
   })
 
   for (const [signal, code] of [

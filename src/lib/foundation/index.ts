@@ -20,6 +20,7 @@ export {formatDurationMs, parseDurationMs} from './durations.js'
 export {systemClock, VirtualClock, type Clock} from './clock.js'
 export {mixBits} from './mix-bits.js'
 export {seededRandom, type Random} from './random.js'
+export {compileLate} from './compile-late.js'
 export {createTicker, type Ticker} from './ticker.js'
 export {
   canColorLog,

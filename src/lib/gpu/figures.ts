@@ -28,8 +28,8 @@ interface Question<T> {
  * @param onLost called when the driver says that the GPU is gone; the remaining questions are not put
  */
 export function askAll<T>(questions: readonly Question<T>[], nvml: Nvml, device: NvmlDevice): Answer<T> {
-  let values: Partial<T> = {}
-  let unavailable: Record<string, UnavailableReason> = {}
+  const values: Partial<T> = {}
+  const unavailable: Record<string, UnavailableReason> = {}
   let isLost = false
   for (const {figures, ask} of questions) {
     let answer: Answer<Partial<T>>
@@ -38,9 +38,12 @@ export function askAll<T>(questions: readonly Question<T>[], nvml: Nvml, device:
     } catch (error) {
       answer = without(figures, reasonOfError(error))
     }
-    isLost ||= Object.values(answer.unavailable).includes('gpu_lost')
-    values = {...values, ...answer.values}
-    unavailable = {...unavailable, ...answer.unavailable}
+    Object.assign(values, answer.values)
+    for (const figure in answer.unavailable) {
+      const reason = answer.unavailable[figure]!
+      unavailable[figure] = reason
+      isLost ||= reason === 'gpu_lost'
+    }
   }
   return {values: values as T, unavailable}
 }
@@ -69,8 +72,8 @@ function together<T, K extends keyof T & string>(
     figures,
     ask(nvml, device) {
       const values = read(nvml, device)
-      const missing = figures.filter(figure => values[figure] === null)
-      const unavailable = Object.fromEntries(missing.map(figure => [figure, 'no_data' as const]))
+      const unavailable: Record<string, UnavailableReason> = {}
+      for (const figure of figures) if (values[figure] === null) unavailable[figure] = 'no_data'
       return {values: values as unknown as Partial<T>, unavailable}
     },
   }
@@ -89,13 +92,11 @@ type Field = readonly [fieldId: number, scopeId: number, convert: (value: number
 /** Several field values in one call of the driver, each missing for itself. */
 function fieldsOf<T>(fields: Readonly<Partial<Record<keyof T & string, Field>>>): Question<T> {
   const entries = Object.entries(fields) as [keyof T & string, Field][]
+  const wanted = entries.map(([, [fieldId, scopeId]]) => [fieldId, scopeId] as const)
   return {
     figures: entries.map(([figure]) => figure),
     ask(nvml, device) {
-      const answers = nvml.fieldValues(
-        device,
-        entries.map(([, [fieldId, scopeId]]) => [fieldId, scopeId]),
-      )
+      const answers = nvml.fieldValues(device, wanted)
       const values: Record<string, unknown> = {}
       const unavailable: Record<string, UnavailableReason> = {}
       for (const [index, [figure, [, , convert]]] of entries.entries()) {
@@ -266,6 +267,36 @@ export const HEALTH: readonly Question<GpuHealth>[] = [
   alone('isMigEnabled', (nvml, gpu) => nvml.migMode(gpu).current === 1),
   fieldsOf<GpuHealth>({recoveryAction: [230, 0, action => word(RECOVERY_ACTIONS, action)]}),
 ]
+
+/** What is asked in each look, and every few seconds; the rest is null for that reason. */
+export interface Questions {
+  readonly activity: readonly Question<GpuActivity>[]
+  readonly health: readonly Question<GpuHealth>[]
+  readonly unasked: Answer<Partial<GpuFigures>>
+}
+
+const SHOWN: ReadonlySet<string> = new Set<keyof GpuActivity | keyof GpuHealth>([
+  ...(['memoryTotalBytes', 'memoryUsedBytes', 'utilizationPercent', 'temperatureCelsius'] as const),
+  ...(['powerWatts', 'powerLimitWatts', 'enforcedPowerLimitWatts', 'throttleReasons'] as const),
+  // Where the parts of a GPU are looked for.
+  'isMigEnabled',
+])
+
+const isShown = ({figures}: {readonly figures: readonly string[]}): boolean =>
+  figures.some(figure => SHOWN.has(figure))
+
+/** Everything; and what a screen shows beside names and processes, for half of the calls. */
+export const QUESTIONS: Readonly<Record<'all' | 'shown', Questions>> = {
+  all: {activity: ACTIVITY, health: HEALTH, unasked: {values: {}, unavailable: {}}},
+  shown: {
+    activity: ACTIVITY.filter(isShown),
+    health: HEALTH.filter(isShown),
+    unasked: without<GpuActivity & GpuHealth>(
+      [...ACTIVITY, ...HEALTH].filter(question => !isShown(question)).flatMap(({figures}) => figures),
+      'not_asked',
+    ),
+  },
+}
 
 /** What a MIG device says about itself beyond memory and processes. */
 export interface MigIdentity {

@@ -11,6 +11,8 @@ export type UnavailableReason =
   | 'no_symbol'
   /** The GPU sleeps, and asking would wake it. */
   | 'asleep'
+  /** Whoever looks does not show it, so the driver was not asked. */
+  | 'not_asked'
   /** The driver answered that it does not know. */
   | 'no_data'
   /** The driver did not answer within the sampler's patience, or took its process down. */

@@ -3,12 +3,14 @@ import type {Worker} from '../processes/index.js'
 import {troubledDriver} from './driver-state.js'
 import {identityOf} from './figures.js'
 import type {DriverLook, GpuLook, GpusLook} from './gpu-look.js'
-import type {GpuOrder} from './gpu-process.js'
+import {taskNamed, type GpuOrder} from './gpu-process.js'
 import {unreadGpu, type GpuReport, type GpuSessionOptions} from './gpu-session.js'
+
+type GpuReports = readonly GpuReport[]
 
 export interface GpuSamplerOptions extends GpuSessionOptions {
   /** Starts a process that serves {@link GpuOrder}s. */
-  readonly startProcess: () => Worker<GpuOrder, GpuReport>
+  readonly startProcess: () => Worker<GpuOrder, GpuReports>
   readonly clock: Clock
   /** How long one GPU, or the driver's start, may take before its process is killed. */
   readonly patienceMs: number
@@ -30,12 +32,22 @@ export interface GpuSampler {
 
 type Ending = 'done' | 'hung' | 'crashed'
 
+/** The process that is asked. */
+interface Asked {
+  readonly worker: Worker<GpuOrder, GpuReports>
+  readonly reports: AsyncGenerator<GpuReports, void>
+  /** Its first look is over: from then on it reports a look whole. */
+  isProven: boolean
+}
+
 /** What a round of questions brought before it ended. */
 interface Round {
   readonly ending: Ending
   readonly driver: DriverLook | null
   readonly count: number
   readonly gpus: readonly GpuLook[]
+  /** The GPU, or the driver itself, that did not answer; null when all did, and when nobody can tell. */
+  readonly culprit: number | 'driver' | null
 }
 
 /** A GPU that did not answer, and when it may be asked again. */
@@ -46,10 +58,12 @@ interface Grudge {
 }
 
 const LONGEST_WAIT_MS = 600_000
+/** How often a silent process is asked, while patience lasts, whether it has got on. */
+const STEPS = 10
 
 export function createGpuSampler(options: GpuSamplerOptions): GpuSampler {
   const {startProcess, clock, patienceMs, retryMs} = options
-  let process: {worker: Worker<GpuOrder, GpuReport>; reports: AsyncGenerator<GpuReport, void>} | null = null
+  let process: Asked | null = null
   let current: Promise<GpusLook> | null = null
   let trouble: {look: GpusLook; untilMs: number} | null = null
   let rounds = 0
@@ -63,32 +77,41 @@ export function createGpuSampler(options: GpuSamplerOptions): GpuSampler {
     process = null
   }
 
-  const open = (): NonNullable<typeof process> => {
+  const open = (): Asked => {
     if (process) return process
     // A process that nobody ends would keep this one alive.
     if (isClosed) throw new Error('the GPU sampler is closed')
     const worker = startProcess()
-    const {libraryPath, healthMs, pciFolder} = options
-    worker.send({kind: 'open', options: {libraryPath, healthMs, retryMs, pciFolder}})
-    return (process = {worker, reports: worker.reports()})
+    const {libraryPath, healthMs, pciFolder, figures = 'all'} = options
+    worker.send({kind: 'open', options: {libraryPath, healthMs, retryMs, pciFolder, figures}})
+    return (process = {worker, reports: worker.reports(), isProven: false})
   }
 
   const askRound = async (skip: readonly number[]): Promise<Round> => {
     rounds++
-    const {worker, reports} = open()
+    const asked = open()
+    const {worker, reports, isProven} = asked
     worker.send({kind: 'look', skip})
     let driver: DriverLook | null = null
     let count = 0
     const gpus: GpuLook[] = []
     for (;;) {
-      const report = await nextWithin(reports, patienceMs)
-      if (report === 'hung' || report === 'crashed') {
+      const parts = await nextWithin(reports, patienceMs, () => worker.task())
+      if (parts === 'hung' || parts === 'crashed') {
+        const shown = parts === 'hung' ? taskNamed(worker.task()) : null
         abandon()
-        return {ending: report, driver, count, gpus}
+        const missing = driver === null ? 'driver' : firstUnread(count, gpus, skip)
+        const culprit = isProven ? (shown === 'events' ? null : shown) : missing
+        return {ending: parts, driver, count, gpus, culprit}
       }
-      if (report.kind === 'done') return {ending: 'done', driver, count, gpus}
-      if (report.kind === 'gpu') gpus.push(report.gpu)
-      else ({driver, count} = report)
+      for (const part of parts) {
+        if (part.kind === 'gpu') gpus.push(part.gpu)
+        else if (part.kind === 'driver') ({driver, count} = part)
+        else {
+          asked.isProven = true
+          return {ending: 'done', driver, count, gpus, culprit: null}
+        }
+      }
     }
   }
 
@@ -98,10 +121,12 @@ export function createGpuSampler(options: GpuSamplerOptions): GpuSampler {
       const skip = [...grudges].filter(([, {untilMs}]) => untilMs > nowMs()).map(([index]) => index)
       const round = await askRound(skip)
       for (const {index} of round.gpus) grudges.delete(index)
-      const culprit = firstUnread(round, skip)
-      if (round.ending === 'done' || round.driver === null || culprit === null) return round
+      const {ending, culprit} = round
+      if (ending === 'done' || culprit === 'driver') return round
+      // Nobody can tell: the first look of a new process will, part by part.
+      if (culprit === null) continue
       const waitMs = Math.min((grudges.get(culprit)?.waitMs ?? retryMs / 2) * 2, LONGEST_WAIT_MS)
-      const state = round.ending === 'hung' ? 'hung' : 'failed'
+      const state = ending === 'hung' ? 'hung' : 'failed'
       grudges.set(culprit, {state, waitMs, untilMs: nowMs() + waitMs})
     }
   }
@@ -156,28 +181,42 @@ export function createGpuSampler(options: GpuSamplerOptions): GpuSampler {
   }
 }
 
-/** The GPU whose figures were being read when the round ended: reports come in the order of indexes. */
-function firstUnread({count, gpus}: Round, skip: readonly number[]): number | null {
+/** The GPU whose figures were being read when a round ended that was told part by part: in the order of indexes. */
+function firstUnread(count: number, gpus: readonly GpuLook[], skip: readonly number[]): number | null {
   const answered = new Set([...gpus.map(({index}) => index), ...skip])
   const unread = Array.from({length: count}, (_, index) => index).find(index => !answered.has(index))
   return unread ?? null
 }
 
+/** @param task what the process is at: while that changes, the next question has patience of its own */
 async function nextWithin(
-  reports: AsyncGenerator<GpuReport, void>,
+  reports: AsyncGenerator<GpuReports, void>,
   patienceMs: number,
-): Promise<GpuReport | 'hung' | 'crashed'> {
+  task: () => string | null,
+): Promise<GpuReports | 'hung' | 'crashed'> {
+  // A process that ends by itself, however it does, has not answered.
+  const next = reports.next().then(
+    ({value}) => value ?? ('crashed' as const),
+    () => 'crashed' as const,
+  )
+  let before: string | null | undefined
+  for (let steps = 0; steps < STEPS;) {
+    const parts = await within(next, patienceMs / STEPS)
+    if (parts !== null) return parts
+    const now = task()
+    steps = now === before ? steps + 1 : 1
+    before = now
+  }
+  return 'hung'
+}
+
+async function within<T>(answer: Promise<T>, ms: number): Promise<T | null> {
   let timer: NodeJS.Timeout | undefined
-  const late = new Promise<'hung'>(resolve => {
-    timer = setTimeout(resolve, patienceMs, 'hung')
+  const late = new Promise<null>(resolve => {
+    timer = setTimeout(resolve, ms, null)
   })
   try {
-    // A process that ends by itself, however it does, has not answered.
-    const next = reports.next().then(
-      ({value}) => value ?? ('crashed' as const),
-      () => 'crashed' as const,
-    )
-    return await Promise.race([next, late])
+    return await Promise.race([answer, late])
   } finally {
     clearTimeout(timer)
   }

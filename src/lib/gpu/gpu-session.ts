@@ -5,15 +5,15 @@ import {NVML_EVENT, type Nvml, type NvmlDevice} from '../../native/nvml.js'
 import {driverTrouble} from './driver-state.js'
 import {EnergyMeter} from './energy-meter.js'
 import {
-  ACTIVITY,
   askAll,
-  HEALTH,
   IDENTITY,
   MEMORY,
   MIG_IDENTITY,
+  QUESTIONS,
   unknownFigures,
   type Answer,
   type MigIdentity,
+  type Questions,
 } from './figures.js'
 import type {
   DriverLook,
@@ -39,6 +39,8 @@ export interface GpuSessionOptions {
   readonly retryMs: number
   /** `/sys/bus/pci/devices`, where a sleeping GPU is seen without waking it. */
   readonly pciFolder: string
+  /** What to ask; default all. */
+  readonly figures?: keyof typeof QUESTIONS
 }
 
 /** What the process that talks to the driver says during one look, in this order. */
@@ -46,6 +48,9 @@ export type GpuReport =
   | {readonly kind: 'driver'; readonly driver: DriverLook; readonly count: number}
   | {readonly kind: 'gpu'; readonly gpu: GpuLook}
   | {readonly kind: 'done'}
+
+/** What is asked: a GPU, by its index, or the library itself. */
+export type GpuTask = number | 'driver' | 'events'
 
 interface KnownGpu {
   readonly device: NvmlDevice
@@ -63,6 +68,7 @@ const MOST_EVENTS_A_LOOK = 64
 /** The library in this process: started once, its handles and lasting figures kept. Every call may block. */
 export class GpuSession {
   readonly #options: GpuSessionOptions
+  readonly #questions: Questions
   readonly #load: () => Nvml
   #nvml: Nvml | null = null
   #driver: DriverLook | null = null
@@ -77,14 +83,20 @@ export class GpuSession {
   constructor(load: () => Nvml, options: GpuSessionOptions) {
     this.#load = load
     this.#options = options
+    this.#questions = QUESTIONS[options.figures ?? 'all']
   }
 
   /**
-   * Reads the driver and each GPU, one report after another, so that who listens knows where a call hangs.
+   * Reads the driver and each GPU, one report after another. Events are taken when that is done, for the look after.
    *
    * @param skip indexes of GPUs that must not be asked, because they hung before
+   * @param onTask told what is asked next, so that who listens knows where a call hangs
    */
-  *look(skip: ReadonlySet<number>): Generator<GpuReport, void> {
+  *look(
+    skip: ReadonlySet<number>,
+    onTask: (task: GpuTask) => void = () => undefined,
+  ): Generator<GpuReport, void> {
+    onTask('driver')
     if (this.#isRestartDue && Date.now() - this.#startedAtMs >= this.#options.retryMs) this.#stop()
     let count: number
     try {
@@ -97,11 +109,13 @@ export class GpuSession {
     }
     yield {kind: 'driver', driver: this.#driver, count}
     for (let index = 0; index < count; index++) {
-      if (!skip.has(index)) yield {kind: 'gpu', gpu: this.#readGpu(index)}
+      if (skip.has(index)) continue
+      onTask(index)
+      yield {kind: 'gpu', gpu: this.#readGpu(index)}
     }
-    // After the last GPU, so that none is blamed when this call hangs.
-    this.#readEvents()
+    onTask('events')
     yield {kind: 'done'}
+    this.#readEvents()
   }
 
   #start(): DriverLook {
@@ -162,7 +176,10 @@ export class GpuSession {
     if (this.#isAsleep(known)) return this.#unreadable(index, known, 'asleep')
 
     const nvml = this.#nvml!
-    const activity = this.#withEnergy(index, askAll<GpuActivity>(ACTIVITY, nvml, known.device))
+    const activity = this.#withEnergy(
+      index,
+      askAll<GpuActivity>(this.#questions.activity, nvml, known.device),
+    )
     if (Object.values(activity.unavailable).includes('gpu_lost')) {
       return this.#unreadable(index, known, 'gpu_lost')
     }
@@ -171,7 +188,7 @@ export class GpuSession {
     }
 
     if (Date.now() - known.healthAtMs >= this.#options.healthMs) {
-      known.health = askAll(HEALTH, nvml, known.device)
+      known.health = askAll(this.#questions.health, nvml, known.device)
       known.healthAtMs = Date.now()
     }
     const migDevices = known.health.values.isMigEnabled === true ? this.#readParts(known.device) : []
@@ -182,6 +199,7 @@ export class GpuSession {
     return {
       index,
       state: 'ok',
+      ...(this.#questions.unasked.values as GpuActivity & GpuHealth),
       ...known.identity.values,
       ...activity.values,
       ...known.health.values,
@@ -189,6 +207,7 @@ export class GpuSession {
       migDevices,
       xids: known.withoutXids === null ? (this.#xids.get(index) ?? []) : null,
       unavailable: {
+        ...this.#questions.unasked.unavailable,
         ...known.identity.unavailable,
         ...activity.unavailable,
         ...known.health.unavailable,
@@ -215,7 +234,7 @@ export class GpuSession {
     const known: KnownGpu = {
       device,
       identity,
-      health: askAll<GpuHealth>(HEALTH, nvml, device),
+      health: askAll<GpuHealth>(this.#questions.health, nvml, device),
       healthAtMs: Date.now(),
       withoutXids: this.#hearXids(device),
     }

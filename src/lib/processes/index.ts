@@ -8,6 +8,7 @@ export {startProgram, type ProgramExit, type ProgramOptions, type RunningProgram
 export {readProcessUse, readStartTicks, type ProcessUse} from './process-use.js'
 export {openRunDelay, type RunDelay} from './run-delay.js'
 export {serveParent} from './serve-parent.js'
+export {createTaskSign} from './task-sign.js'
 export {startWorker, WorkerError, type Worker} from './worker.js'
 export {followProgram, type FollowedProgram} from './follow-program.js'
 export {runCaptured, type CapturedProgram} from './run-captured.js'

@@ -1,4 +1,5 @@
 import {fork, type ChildProcess} from 'node:child_process'
+import {readFileSync} from 'node:fs'
 import type {Socket} from 'node:net'
 import {KvctlError} from '../foundation/index.js'
 
@@ -8,6 +9,8 @@ export interface Worker<Order, Report> {
   send(order: Order): void
   /** Reports in order until the worker ends or `leave` is called. @throws WorkerError when it dies by itself */
   reports(): AsyncGenerator<Report, void>
+  /** What it last said by `createTaskSign`, also while it hangs; null where that cannot be read. */
+  task(): string | null
   /** Waits for its end; kills it after `graceMs`. */
   stop(graceMs?: number): Promise<void>
   /** Kills it and does not wait, not even at our own exit: for one that may hang inside the kernel. */
@@ -95,6 +98,13 @@ export function startWorker<Order, Report>(path: string): Worker<Order, Report> 
           'WORKER_DIED',
           `${path} ended with ${child.signalCode ?? `status ${child.exitCode}`}`,
         )
+      }
+    },
+    task() {
+      try {
+        return readFileSync(`/proc/${child.pid}/comm`, 'utf8').trimEnd()
+      } catch {
+        return null
       }
     },
     async stop(graceMs = 2000) {

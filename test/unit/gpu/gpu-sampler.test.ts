@@ -1,7 +1,8 @@
 import {expect} from 'chai'
 import {VirtualClock} from '../../../src/lib/foundation/index.js'
 import {createGpuSampler, type GpuOrder, type GpuReport, type GpuSampler} from '../../../src/lib/gpu/index.js'
-import {unreadGpu} from '../../../src/lib/gpu/gpu-session.js'
+import {taskName} from '../../../src/lib/gpu/gpu-process.js'
+import {unreadGpu, type GpuTask} from '../../../src/lib/gpu/gpu-session.js'
 import type {Worker} from '../../../src/lib/processes/index.js'
 import {rejection} from '../../support/rejection.js'
 
@@ -13,17 +14,20 @@ const read = (index: number): GpuReport => {
   return {kind: 'gpu', gpu: {...gpu, uuid: `GPU-${index}`, unavailable: {}}}
 }
 
-/** What a process answers to a look: reports, and whether it then falls silent or ends. */
-type Script = (skip: readonly number[]) => readonly (GpuReport | 'hang' | 'die')[]
+type End = 'hang' | 'die'
+/** What a process is at in a look, and what comes of it: a report, silence, or its end. */
+type Step = readonly [task: GpuTask, brings: GpuReport | End]
+type Script = (skip: readonly number[]) => readonly Step[]
 
 const answering =
-  (count: number, ends: Readonly<Record<number, 'hang' | 'die'>> = {}): Script =>
+  (count: number, ends: Readonly<Partial<Record<GpuTask, End>>> = {}): Script =>
   skip => [
-    {kind: 'driver', driver: {...driver, state: 'ok'}, count},
+    ['driver', ends.driver ?? {kind: 'driver', driver: {...driver, state: 'ok'}, count}],
     ...Array.from({length: count}, (_, index) => index)
       .filter(index => !skip.includes(index))
-      .map(index => ends[index] ?? read(index)),
-    {kind: 'done'},
+      .map(index => [index, ends[index] ?? read(index)] as const),
+    ['events', {kind: 'done'}],
+    ...(ends.events ? [['events', ends.events] as const] : []),
   ]
 
 describe('the GPU sampler', () => {
@@ -32,14 +36,18 @@ describe('the GPU sampler', () => {
   let started: number
   let abandoned: number
   let skips: (readonly number[])[]
+  let isTaskHidden: boolean
   let sampler: GpuSampler
 
-  const startProcess = (): Worker<GpuOrder, GpuReport> => {
+  const startProcess = (): Worker<GpuOrder, readonly GpuReport[]> => {
     started++
     const orders: (readonly number[])[] = []
     let wake: () => void = () => undefined
+    let task = taskName('none')
+    let isProven = false
     return {
       pid: 1,
+      task: () => (isTaskHidden ? null : task),
       send(order) {
         if (order.kind !== 'look') return
         skips.push(order.skip)
@@ -53,11 +61,18 @@ describe('the GPU sampler', () => {
             await new Promise<void>(resolve => (wake = resolve))
             continue
           }
-          for (const part of script(order)) {
-            if (part === 'die') throw new Error('the process is gone')
-            if (part === 'hang') await new Promise(() => undefined)
-            else yield part
+          let parts: GpuReport[] = []
+          for (const [at, brings] of script(order)) {
+            task = taskName(at)
+            if (brings === 'die') throw new Error('the process is gone')
+            if (brings === 'hang') await new Promise(() => undefined)
+            else parts.push(brings)
+            if (isProven && typeof brings === 'object' && brings.kind !== 'done') continue
+            yield parts
+            parts = []
           }
+          isProven = true
+          task = taskName('none')
         }
       },
       stop: async () => undefined,
@@ -68,7 +83,7 @@ describe('the GPU sampler', () => {
 
   beforeEach(() => {
     clock = new VirtualClock()
-    ;[started, abandoned, skips] = [0, 0, []]
+    ;[started, abandoned, skips, isTaskHidden] = [0, 0, [], false]
     sampler = createGpuSampler({
       startProcess,
       clock,
@@ -99,6 +114,77 @@ describe('the GPU sampler', () => {
     script = answering(4, {0: 'hang', 2: 'hang'})
     expect(await states()).to.deep.equal(['hung', 'ok', 'hung', 'ok'])
     expect(skips).to.deep.equal([[], [0], [0, 2]])
+  })
+
+  it('tells which GPU hung in a later look, which is reported whole, and asks the others again', async () => {
+    script = answering(3)
+    await sampler.look()
+    script = answering(3, {1: 'hang'})
+    expect(await states()).to.deep.equal(['ok', 'hung', 'ok'])
+    expect([started, abandoned]).to.deep.equal([2, 1])
+    expect(skips).to.deep.equal([[], [], [1]])
+  })
+
+  for (const [title, ends, hide] of [
+    ['crashed', {1: 'die'}, false],
+    ['hung and hid what it was at', {1: 'hang'}, true],
+  ] as const)
+    it(`lets a new process tell which GPU it was when one ${title} in a later look`, async () => {
+      script = answering(3)
+      await sampler.look()
+      isTaskHidden = hide
+      script = answering(3, ends)
+      expect(await states()).to.deep.equal(['ok', hide ? 'hung' : 'failed', 'ok'])
+      expect([started, abandoned]).to.deep.equal([3, 2])
+      expect(skips).to.deep.equal([[], [], [], [1]])
+    })
+
+  it('blames no GPU for a process that somebody killed in a later look', async () => {
+    script = answering(2)
+    await sampler.look()
+    const answers = [answering(2, {0: 'die'}), answering(2)]
+    script = skip => answers.shift()!(skip)
+    expect(await states()).to.deep.equal(['ok', 'ok'])
+    expect(started).to.equal(2)
+  })
+
+  it('blames no GPU when taking events hangs after a look, and calls the driver hung when it does in a later one', async () => {
+    script = answering(2, {events: 'hang'})
+    expect(await states()).to.deep.equal(['ok', 'ok'])
+    script = answering(2)
+    expect(await states()).to.deep.equal(['ok', 'ok'])
+    expect([started, skips]).to.deep.equal([2, [[], [], []]])
+    script = answering(2, {driver: 'hang'})
+    const look = await sampler.look()
+    expect([look.driver.state, look.gpus]).to.deep.equal(['hung', []])
+    expect(started).to.equal(2)
+  })
+
+  it('has patience with each GPU for itself', async () => {
+    script = answering(3)
+    const worker = startProcess()
+    let asked = 0
+    let arrive: () => void = () => undefined
+    const isSlow = new Promise<void>(resolve => (arrive = resolve))
+    sampler = createGpuSampler({
+      ...{clock, patienceMs: 20, retryMs: RETRY_MS, healthMs: 0, libraryPath: null, pciFolder: '/nowhere'},
+      startProcess: () => ({
+        ...worker,
+        // On to the next GPU after half of the patience, three of them in all.
+        task() {
+          if (++asked === 15) arrive()
+          return taskName(Math.floor(asked / 5))
+        },
+        async *reports() {
+          for await (const parts of worker.reports()) {
+            await isSlow
+            yield parts
+          }
+        },
+      }),
+    })
+    expect(await states()).to.deep.equal(['ok', 'ok', 'ok'])
+    expect(abandoned).to.equal(0)
   })
 
   it('asks a GPU that hung again after 30 s, then after twice that, and as usual once it answers', async () => {
@@ -140,7 +226,7 @@ describe('the GPU sampler', () => {
     ['die', 'crashed'],
   ] as const) {
     it(`calls the driver ${state} when its start ends that way, and leaves it alone for 30 s`, async () => {
-      script = () => [end]
+      script = answering(0, {driver: end})
       const look = await sampler.look()
       expect(look.driver.state).to.equal(state)
       expect(look.gpus).to.deep.equal([])
@@ -155,8 +241,8 @@ describe('the GPU sampler', () => {
 
   it('starts a new process after a driver that could not start: the library in the old one is stale', async () => {
     script = () => [
-      {kind: 'driver', driver: {...driver, state: 'version_mismatch'}, count: 0},
-      {kind: 'done'},
+      ['driver', {kind: 'driver', driver: {...driver, state: 'version_mismatch'}, count: 0}],
+      ['events', {kind: 'done'}],
     ]
     expect((await sampler.look()).driver.state).to.equal('version_mismatch')
     expect(abandoned).to.equal(1)
@@ -166,7 +252,7 @@ describe('the GPU sampler', () => {
   })
 
   it('lets go of a caller who leaves while the driver hangs', async () => {
-    script = () => ['hang']
+    script = answering(0, {driver: 'hang'})
     const abort = new AbortController()
     const look = sampler.look(abort.signal)
     abort.abort(new Error('enough'))

@@ -1,7 +1,13 @@
 import {mkdirSync, writeFileSync} from 'node:fs'
 import {join} from 'node:path'
 import {expect} from 'chai'
-import {GpuSession, gpusJson, type GpuLook, type GpuReport} from '../../../src/lib/gpu/index.js'
+import {
+  GpuSession,
+  gpusJson,
+  type GpuLook,
+  type GpuReport,
+  type GpuSessionOptions,
+} from '../../../src/lib/gpu/index.js'
 import {loadNvml} from '../../../src/native/nvml.js'
 import {bareDriver, fullGpu, gpuUuid, migGpu, ofGpu} from '../../support/nvml/driver-facts.js'
 import {standInDriver, type Facts, type StandInDriver} from '../../support/nvml/stand-in.js'
@@ -16,11 +22,16 @@ describeWith(['gcc|cc'], 'a look through the driver', () => {
   const folder = temporaryFolder()
   const open = (
     facts: Facts,
-    {without = [], healthMs = 0, retryMs = 0}: {without?: string[]; healthMs?: number; retryMs?: number} = {},
+    {
+      without = [],
+      healthMs = 0,
+      retryMs = 0,
+      figures = 'all',
+    }: {without?: string[]} & Partial<Pick<GpuSessionOptions, 'healthMs' | 'retryMs' | 'figures'>> = {},
   ): {session: GpuSession; driver: StandInDriver} => {
     const driver = standInDriver(folder(), facts, without)
     process.env['KVCTL_TEST_NVML_FILE'] = driver.env['KVCTL_TEST_NVML_FILE']
-    const options = {libraryPath: driver.library, healthMs, retryMs, pciFolder: folder()}
+    const options = {libraryPath: driver.library, healthMs, retryMs, pciFolder: folder(), figures}
     return {session: new GpuSession(() => loadNvml(driver.library), options), driver}
   }
   const look = (session: GpuSession, skip: number[] = []): GpuReport[] => [...session.look(new Set(skip))]
@@ -166,6 +177,25 @@ describeWith(['gcc|cc'], 'a look through the driver', () => {
       'gpu.0.nvmlDeviceGetPowerUsage': 99_000,
     })
     expect(gpusOf(look(session))[0]).to.include({powerLimitWatts: 700, powerWatts: 99})
+  })
+
+  it('asks only for what a screen shows where that is wanted, and says of the rest that nobody asked', () => {
+    const all = gpusOf(look(open({...bareDriver(1), ...fullGpu(0)}).session))[0]!
+    const {session} = open({...bareDriver(1), ...fullGpu(0)}, {figures: 'shown'})
+    const [gpu] = gpusOf(look(session))
+    expect(Object.keys(gpu!).sort()).to.deep.equal(Object.keys(all).sort())
+    const asked = Object.entries(gpu!).filter(
+      ([name]) => !(name in gpu!.unavailable) && name !== 'unavailable',
+    )
+    expect(Object.fromEntries(asked)).to.deep.equal(
+      Object.fromEntries(asked.map(([name]) => [name, all[name as keyof GpuLook]])),
+    )
+    expect(gpu!.unavailable).to.include({fanPercent: 'not_asked', eccCorrected: 'not_asked'})
+    expect(gpu).to.deep.include({
+      ...{uuid: gpuUuid(0), memoryUsedBytes: 40 * GIB, utilizationPercent: 85, powerWatts: 412.5},
+      ...{enforcedPowerLimitWatts: 650, throttleReasons: ['software_power_cap', 'hardware_thermal']},
+      ...{processes: all.processes, fanPercent: null, eccCorrected: null},
+    })
   })
 
   it('shows the parts of a MIG GPU with their memory and processes, and N/A for what only the whole has', () => {
