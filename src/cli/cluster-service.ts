@@ -1,4 +1,4 @@
-import {KvctlError, ResourceError, systemClock} from '../lib/foundation/index.js'
+import {KvctlError, systemClock} from '../lib/foundation/index.js'
 import type {
   AskedService,
   Cluster,
@@ -7,7 +7,7 @@ import type {
   ServiceLook,
   ServiceName,
 } from '../lib/kube/index.js'
-import type {ClusterRecord, RunDirectory} from '../lib/runs/index.js'
+import type {ClusterRecord} from '../lib/runs/index.js'
 import {kubernetesCluster} from '../wiring/index.js'
 
 /** A service of a cluster; a kind of null is whichever has the name. */
@@ -21,6 +21,8 @@ export interface MeasuredService extends AskedCluster {
   /** null measures what is deployed. */
   readonly modelUri: string | null
   readonly profile: string
+  /** Its pods in earlier parts of the run; null for a new one. */
+  readonly earlier: ClusterRecord | null
   /** An address that the user named; null finds one. */
   readonly url: string | null
 }
@@ -58,7 +60,7 @@ export async function findMeasured(
 ): Promise<FoundService> {
   const kube = await import('../lib/kube/index.js')
   const cluster = await kubernetesCluster(measured.context)
-  const {name: service, namespace, modelUri, kind: asked} = measured
+  const {name: service, namespace, context, modelUri, kind: asked, earlier} = measured
   const limits = {timeoutMs: READY_MS, clock: systemClock}
   let [name, look]: [ServiceName | null, ServiceLook | null] = [null, null]
   if (modelUri === null) {
@@ -79,7 +81,8 @@ export async function findMeasured(
       : {url: measured.url, forwarding: null}
   return {
     url: found.url,
-    watchPods: () => kube.recordPods(cluster, name, {clock: systemClock, nowMs: () => Date.now()}),
+    watchPods: () =>
+      kube.recordPods(cluster, {name, context, earlier, clock: systemClock, nowMs: () => Date.now()}),
     close: async () => found.forwarding?.stop(),
   }
 }
@@ -129,48 +132,4 @@ async function findUrl(
   } finally {
     await http.close()
   }
-}
-
-/** What is left to ask of the cluster after a run, which may have been stopped. */
-const AFTERWARDS_MS = 30_000
-
-/** Writes what became of the pods into the run. @returns what to tell of it, one line each */
-export async function keepPods(recording: PodRecording, run: RunDirectory): Promise<string[]> {
-  const {writeClusterRecord} = await import('../lib/runs/index.js')
-  try {
-    const {record, failure} = await recording.stop(AbortSignal.timeout(AFTERWARDS_MS))
-    if (record !== null) await writeClusterRecord(run, record)
-    return failure === null ? [] : [unseen(failure)]
-  } catch (error) {
-    return [unseen(error)]
-  }
-}
-
-/**
- * Writes the pods that a service has now into a run that recorded none.
- *
- * @throws ResourceError `PODS_MISSING`; KvctlError as the cluster refuses
- */
-export async function recordPodsOf(
-  run: RunDirectory,
-  asked: AskedCluster,
-  signal: AbortSignal,
-): Promise<void> {
-  const {writeClusterRecord} = await import('../lib/runs/index.js')
-  await writeClusterRecord(run, await podsNow(asked, signal))
-}
-
-/** The pods that a service has now. @throws ResourceError `PODS_MISSING`; KvctlError as the cluster refuses */
-export async function podsNow(asked: AskedCluster, signal: AbortSignal): Promise<ClusterRecord> {
-  const {lookAtPods} = await import('../lib/kube/index.js')
-  const {name, namespace, context} = asked
-  const record = await lookAtPods(await kubernetesCluster(context), asked, Date.now(), signal)
-  if (record.pods.length > 0) return record
-  throw new ResourceError('PODS_MISSING', `no pod of '${name}' is in namespace ${namespace}`, {
-    suggestions: [`kvctl deploy status --service ${name} --namespace ${namespace}`],
-  })
-}
-
-function unseen(error: unknown): string {
-  return `pods were not seen during the whole run: ${error instanceof Error ? error.message : String(error)}`
 }

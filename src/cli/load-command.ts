@@ -1,5 +1,13 @@
 import {Flags, type Interfaces} from '@oclif/core'
-import type {BenchAsk, BenchOutcome, BenchPlan, RequestShape, ResumePoint} from '../lib/bench/index.js'
+import type {
+  BenchAsk,
+  BenchOutcome,
+  BenchPlan,
+  BenchWatcher,
+  RequestShape,
+  ResumePoint,
+} from '../lib/bench/index.js'
+import type {RunDirectory} from '../lib/runs/index.js'
 import {ConfigurationError} from '../lib/foundation/index.js'
 import {benchParts} from '../wiring/index.js'
 import {BODY_FLAGS, requestBodyFlags, WORKLOAD_FLAGS, workloadFlags} from './workload-flags.js'
@@ -89,14 +97,27 @@ export abstract class LoadCommand extends KvctlCommand {
     }
   }
 
-  protected async measure(ask: BenchAsk, outputDir: string | null, isPlain: boolean): Promise<BenchOutcome> {
+  /** @param started told of the run as soon as it has a directory */
+  protected async measure(
+    ask: BenchAsk,
+    outputDir: string | null,
+    isPlain: boolean,
+    started: (run: RunDirectory) => void = () => undefined,
+  ): Promise<BenchOutcome> {
     const {requestsIn, runBench} = await import('../lib/bench/index.js')
     const parts = await benchParts(this.logger, {outputDir, isInsecure: ask.isInsecure})
     const total = ask.resume === null ? requestsOf(ask.plan) : requestsIn(ask.resume.list)
     const limitMs = ask.plan.mode === 'closed' ? (ask.plan.durationMs ?? Infinity) : Infinity
     const display = await openRunDisplay(total, isPlain || KvctlCommand.isInShell, limitMs)
     try {
-      return await runBench(ask, parts, display.watcher, this.signal)
+      const watcher: BenchWatcher = {
+        ...display.watcher,
+        starting(target) {
+          display.watcher.starting?.(target)
+          started(target.run)
+        },
+      }
+      return await runBench(ask, parts, watcher, this.signal)
     } finally {
       display.end()
       await parts.close()

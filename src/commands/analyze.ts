@@ -73,7 +73,7 @@ files give the same bytes. Also reads requests.csv of kserve-vllm-mini. With --j
   async #askCluster(run: RunDirectory, asked: AskedCluster): Promise<void> {
     const {readClusterRecord} = await import('../lib/runs/index.js')
     if ((await readClusterRecord(run)) !== null) return
-    const {recordPodsOf} = await import('../cli/cluster-service.js')
+    const {recordPodsOf} = await import('../cli/recorded-pods.js')
     try {
       await recordPodsOf(run, asked, this.signal)
     } catch (error) {

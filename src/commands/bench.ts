@@ -9,11 +9,11 @@ import {missedObjectives, sloLines} from '../cli/slo-verdict.js'
 import {promUrlFlag, promUrlOf, recordPrometheus, requirePrometheus} from '../cli/prometheus-flags.js'
 import {clusterFlags} from '../cli/cluster-flags.js'
 import type {FoundService} from '../cli/cluster-service.js'
-import type {BenchOutcome, PlanJson} from '../lib/bench/index.js'
+import type {BenchAsk, BenchOutcome, PlanJson} from '../lib/bench/index.js'
 import type {ServiceKind} from '../lib/kube/index.js'
 import type {PriceWish} from '../lib/cost/index.js'
 import type {GateJson, GateVerdict} from '../lib/gate/index.js'
-import {ConfigurationError, formatSize, NetworkError} from '../lib/foundation/index.js'
+import {ConfigurationError, formatSize, KvctlError, NetworkError} from '../lib/foundation/index.js'
 import type {RunDirectory, RunResults} from '../lib/runs/index.js'
 
 interface BenchResult extends RunResults {
@@ -101,7 +101,8 @@ export default class Bench extends LoadCommand {
       service: flags.service ?? null,
     }
     const apiKey = apiKeyOf(flags['api-key'], ['KVCTL_API_KEY', 'KVMINI_API_KEY', 'OPENAI_API_KEY'])
-    const ask = await this.ask(await this.#locate(parsed, notes.namespace, apiKey), notes, apiKey)
+    const asked = await this.ask(await this.#locate(parsed, notes.namespace, apiKey), notes, apiKey)
+    const ask = flags['dry-run'] ? asked : await this.#locateAgain(asked, flags)
     const prices = await runPricesOf(flags, message => this.note(`Warning: ${message}`))
     if (flags['dry-run']) {
       const {planJson} = await import('../lib/bench/index.js')
@@ -116,7 +117,9 @@ export default class Bench extends LoadCommand {
       isInsecure: flags.insecure,
     }
     await this.#prepare(wishes, flags['prom-url'] !== undefined)
-    const outcome = await this.#withPods(() => this.measure(ask, flags['output-dir'] ?? null, flags.plain))
+    const outcome = await this.#withPods(started =>
+      this.measure(ask, flags['output-dir'] ?? null, flags.plain, started),
+    )
     return this.#conclude(outcome, wishes)
   }
 
@@ -138,25 +141,52 @@ export default class Bench extends LoadCommand {
     const {findMeasured} = await import('../cli/cluster-service.js')
     const measured = {
       ...{kind: flags.kind ?? null, name: flags.service, namespace, context: flags.context ?? null},
-      ...{modelUri, profile: flags.profile ?? 'standard', url: flags.url?.[0] ?? null},
+      ...{modelUri, profile: flags.profile ?? 'standard', earlier: null, url: flags.url?.[0] ?? null},
     }
     const trial = {apiKey, isInsecure: flags.insecure}
     this.#found = await findMeasured(measured, trial, line => this.note(line), this.signal)
     return {...parsed, flags: {...flags, url: flags.url ?? [this.#found.url]}}
   }
 
-  /** Watches the pods of a service of the cluster while it is measured, and keeps what became of them in the run. */
-  async #withPods(measure: () => Promise<BenchOutcome>): Promise<BenchOutcome> {
-    if (this.#found === null) return measure()
-    const {keepPods} = await import('../cli/cluster-service.js')
+  /** A run whose pods were watched goes on where its service answers now, and watches them again. */
+  async #locateAgain(ask: BenchAsk, flags: BenchFlags): Promise<BenchAsk> {
+    const {resume} = ask
+    const {requestsIn} = await import('../lib/bench/index.js')
+    if (resume === null || requestsIn(resume.list) === 0) return ask
+    const {readClusterRecord} = await import('../lib/runs/index.js')
+    const earlier = await readClusterRecord(resume.run)
+    if (earlier?.is_watched !== true) return ask
+    const {findMeasured} = await import('../cli/cluster-service.js')
+    const {kind, service: name, namespace} = earlier
+    const measured = {
+      ...{kind, name, namespace, context: flags.context ?? earlier.context, earlier},
+      ...{modelUri: null, profile: 'standard', url: flags.url?.[0] ?? null},
+    }
+    const {apiKey, isInsecure} = ask
+    try {
+      const tell = (line: string): void => this.note(line)
+      this.#found = await findMeasured(measured, {apiKey, isInsecure}, tell, this.signal)
+    } catch (error) {
+      if (!(error instanceof KvctlError) || measured.url === null) throw error
+      this.note(`Warning: pods of ${name} are not watched: ${error.message}`)
+      return ask
+    }
+    return measured.url === null ? {...ask, urls: [this.#found.url]} : ask
+  }
+
+  /** Watches the pods of a service of the cluster while it is measured, and keeps in the run what becomes of them. */
+  async #withPods(
+    measure: (started: (run: RunDirectory) => void) => Promise<BenchOutcome>,
+  ): Promise<BenchOutcome> {
+    if (this.#found === null) return measure(() => undefined)
+    const {endPods, keepPods} = await import('../cli/recorded-pods.js')
     const recording = this.#found.watchPods()
     await recording.seen
+    let begun: RunDirectory | null = null
     try {
-      const outcome = await measure()
-      for (const line of await keepPods(recording, outcome.run)) this.note(`Warning: ${line}`)
-      return outcome
+      return await measure(run => keepPods(recording, (begun = run)))
     } finally {
-      await recording.end()
+      for (const line of await endPods(recording, begun)) this.note(`Warning: ${line}`)
     }
   }
 

@@ -6,7 +6,7 @@ import {createReadingLine} from '../cli/reading-line.js'
 import {clusterFlags, namespaceOf} from '../cli/cluster-flags.js'
 import type {AskedCluster} from '../cli/cluster-service.js'
 import {gpusHere, type GpusHere} from '../cli/gpus-here.js'
-import {ConfigurationError} from '../lib/foundation/index.js'
+import {ConfigurationError, KvctlError} from '../lib/foundation/index.js'
 import type {Pricing, RunDirectory, RunResults, RunWarning} from '../lib/runs/index.js'
 
 /** The run's part of `results.json` that has to do with money. */
@@ -50,7 +50,7 @@ export default class Cost extends KvctlCommand {
     'Prices what a deployment holds (GPUs, cores, memory). For a run it writes pricing.json beside the requests and the cost into results.json; kvctl analyze finds the same later.',
     'A run that is priced already is shown again when nothing is said.',
     'With --duration it prices those hours, busy or idle, and touches no run.',
-    'Without --gpu-type the GPUs that served name the price: those of the pods that the run recorded or --service has, each while it ran; else those that the run saw on its machine, else those of this machine.',
+    'Without --gpu-type the GPUs that served name the price (with it, that of as many): those of the pods that the run recorded or --service has, each while it ran; else those that the run saw on its machine, else those of this machine.',
     'The price of a GPU is found by its exact name, else by model and memory size as whole words; a MIG slice costs its share. One that the price file does not know costs N/A, under --json null.',
   ].join('\n')
   static override examples = [
@@ -80,7 +80,8 @@ export default class Cost extends KvctlCommand {
   async run(): Promise<RunCostJson | StandingCostJson> {
     const {flags} = await this.parse(Cost)
     const {namespace, service} = flags
-    const asksCluster = !namesHoldings(flags) && (service !== undefined || namespace !== undefined)
+    const namesService = service !== undefined || (namespace !== undefined && !namesHoldings(flags))
+    const asksCluster = namesService && flags.resources === undefined
     if (flags.duration !== undefined && asksCluster) return this.#standingPods(flags.duration, flags)
     if (flags.duration !== undefined)
       return this.#standing(flags.duration, await this.#pricing(flags, null), null)
@@ -92,11 +93,11 @@ export default class Cost extends KvctlCommand {
     const known = namesPrices(flags) || asksCluster ? null : await readPricing(run)
     const pricing = known ?? (await this.#pricing(flags, run))
     await writePricing(run, pricing)
-    const {results} = await analyzeRun(run, {namespace, service}).finally(() => reading.end())
+    const {results, held} = await analyzeRun(run, {namespace, service}).finally(() => reading.end())
     if (results.requests.total === 0) throw new EmptyRunError(run.path)
     this.#warn(pricing.warnings)
     const {runCostSummary} = await import('../cli/cost-summary.js')
-    this.log(runCostSummary(results, await this.#held(results, pricing)))
+    this.log(runCostSummary(results, held ?? pricing))
     const {run_id, cost, cost_currency, total_cost, cost_breakdown} = results
     const {cost_per_request, cost_per_1k_tokens, cost_per_1k_output_tokens} = results
     return {
@@ -137,7 +138,7 @@ export default class Cost extends KvctlCommand {
   /** What the ready pods of a service cost. */
   async #standingPods(hours: number, flags: CostFlags & ServiceFlags): Promise<StandingCostJson> {
     const {heldBy, heldNow, hourlyJson, isReadyNow, pricePods} = await import('../lib/cost/index.js')
-    const {podsNow} = await import('../cli/cluster-service.js')
+    const {podsNow} = await import('../cli/recorded-pods.js')
     const record = await podsNow(askedOf(flags, null, null), this.signal)
     const pricing = pricePods(record, await priceWishOf(flags))
     const pods = pricing.pods.map(pod => ({
@@ -147,20 +148,19 @@ export default class Cost extends KvctlCommand {
     return this.#standing(hours, heldNow(pricing), pods)
   }
 
-  /** Pods that the run did not record: those that are there now tell when they ran. */
+  /** Pods that the run did not record: those that are there now tell when they ran. What can be priced without is not insisted on. */
   async #recordPods(run: RunDirectory, flags: CostFlags & ServiceFlags): Promise<void> {
     const {readClusterRecord, readMeta} = await import('../lib/runs/index.js')
-    if ((await readClusterRecord(run)) !== null) return
-    const {recordPodsOf} = await import('../cli/cluster-service.js')
+    const {recordPodsOf} = await import('../cli/recorded-pods.js')
     const meta = await readMeta(run).catch(() => null)
     const asked = askedOf(flags, meta?.namespace ?? null, meta?.service ?? null)
-    await recordPodsOf(run, asked, this.signal)
-  }
-
-  /** What pods held on average while the run lasted. */
-  async #held({window: {start, end}}: RunResults, pricing: Pricing): Promise<Pricing> {
-    const {heldOver} = await import('../lib/cost/index.js')
-    return heldOver(pricing, {fromMs: (start ?? 0) * 1000, toMs: (end ?? 0) * 1000})
+    try {
+      await recordPodsOf(run, asked, this.signal)
+    } catch (error) {
+      const isEnough = flags['gpu-type'] !== undefined || (await readClusterRecord(run)) !== null
+      if (!(error instanceof KvctlError) || !isEnough) throw error
+      this.note(`Warning: pods of ${asked.name} are not seen: ${error.message}`)
+    }
   }
 
   /** @param run null prices what stands on this machine */

@@ -20,7 +20,7 @@ import {
 const T0 = Date.UTC(2026, 0, 31, 14, 30)
 /** Seconds since the run began; it lasts 60. */
 const at = (seconds: number): string => new Date(T0 + seconds * 1000).toISOString()
-const RUN = {fromMs: T0, toMs: T0 + 60_000}
+const RUN = [{fromMs: T0, toMs: T0 + 60_000}]
 const DEFAULTS: PriceList = {...EXAMPLE_PRICES, gpuDefaultHourly: 1.5}
 
 type Quantities = Record<string, string>
@@ -53,7 +53,7 @@ const cluster = (...pods: PodRecord[]): ClusterRecord =>
   })
 
 const priced = (list: PriceList, ...pods: PodRecord[]): Pricing => {
-  const pricing = pricePods(cluster(...pods), {list, notes: [], region: null, isSpot: false})
+  const pricing = pricePods(cluster(...pods), {list, gpuType: null, notes: [], region: null, isSpot: false})
   expect(pricingSchema.parse(JSON.parse(JSON.stringify(pricing)))).to.deep.equal(pricing)
   return pricing
 }
@@ -149,5 +149,43 @@ describe('the cost of the pods of a run', () => {
     expect(
       startCost(priced(EXAMPLE_PRICES, pod('a10', [container(GPU)], [50, null], [])), RUN),
     ).to.be.closeTo(((1.1 + 0.08 + 0.06) * 1.1 * 10) / 3600, 1e-14)
+  })
+
+  it('counts pods of a resumed run for the parts of it in which they ran, not for the time between', () => {
+    const first = pod('a100', [container(GPU)], [-100, 500])
+    const second = pod('a10', [container(GPU)], [700, null])
+    const parts = [RUN[0]!, {fromMs: T0 + 1_000_000, toMs: T0 + 1_030_000}]
+    const {gpus} = heldOver(priced(EXAMPLE_PRICES, first, second), parts)
+    expect(gpus.map(({product, count}) => [product, Number(count.toFixed(9))])).to.deep.equal([
+      ['NVIDIA-A100-SXM4-80GB', 0.666666667],
+      ['NVIDIA-A10', 0.333333333],
+    ])
+  })
+
+  it('leaves open what GPUs cost on a node that may not be read, with the reason, until they are named', () => {
+    const reason = 'Permission denied: service account ml:bench may not get nodes'
+    const record = clusterRecordSchema.parse({
+      ...cluster(pod('hidden', [container({...GPU, 'nvidia.com/mig-1g.5gb': '2'})])),
+      nodes: [{name: 'hidden', gpu_product: null, unavailable: reason}],
+    })
+    // A default price would be one of another GPU.
+    const prices = {list: DEFAULTS, gpuType: null, notes: [], region: null, isSpot: false}
+    const hidden = pricePods(record, prices)
+    expect(hidden.pods[0]!.gpus.map(({product, count, hourly}) => [product, count, hourly])).to.deep.equal([
+      ['unknown', 3, null],
+    ])
+    expect(hidden.warnings).to.deep.equal([
+      {
+        code: 'gpu_price_unknown',
+        message: `which GPUs demo-predictor-on-hidden holds is not known, nor what they cost: ${reason}; name them with --gpu-type`,
+      },
+    ])
+    expect(hourlyCost(heldOver(hidden, RUN))).to.deep.include({total: null, gpu: null})
+    const named = pricePods(record, {...prices, gpuType: 'A100-40GB'})
+    expect(named.pods[0]!.gpus.map(({product, count, hourly}) => [product, count, hourly])).to.deep.equal([
+      ['A100-40GB', 1, 3.5],
+      ['A100-40GB-MIG-1g.5gb', 2, 0.5],
+    ])
+    expect(() => pricePods(record, {...prices, list: EXAMPLE_PRICES, gpuType: 'X1'})).to.throw(/X1/)
   })
 })

@@ -148,7 +148,9 @@ describeWith(['kubectl'], 'a model on KServe, from its deployment to its cost', 
     expect(first).to.deep.include({cold_start_count: 0, cold_count: 0, warm_count: 8})
     expect(first.warm_cost_per_request).to.be.closeTo(first.total_cost! / 8, 1e-12)
     const cluster = JSON.parse(readFileSync(join(path, 'cluster.json'), 'utf8')) as ClusterRecord
-    expect(cluster.nodes).to.deep.equal([{name: 'gpu-1', gpu_product: 'NVIDIA-A100-SXM4-80GB'}])
+    expect(cluster.nodes).to.deep.equal([
+      {name: 'gpu-1', gpu_product: 'NVIDIA-A100-SXM4-80GB', unavailable: null},
+    ])
 
     const pod = 'exported_namespace="ml",exported_pod="demo-predictor-1"'
     const steady = (value: number): [number, number][] =>

@@ -53,6 +53,8 @@ import {validationJson} from './validation.js'
 export interface RunFigures {
   readonly results: RunResults
   readonly analysis: RunAnalysis
+  /** What is paid for, on average while the run lasted; null where nobody priced it. */
+  readonly held: Pricing | null
 }
 
 export interface AnalyzeOptions {
@@ -124,10 +126,7 @@ export async function computeRunFigures(
   const fairness = fairnessOf(tenants)
   const probe = await readIoProbe(run)
   const pricing = await readPricing(run)
-  const ran =
-    span.startMs === null || span.endMs === null
-      ? {fromMs: 0, toMs: 0}
-      : {fromMs: table.epochMs(span.startMs), toMs: table.epochMs(span.endMs)}
+  const ran = span.startMs === null || span.endMs === null ? [] : table.wallSpans(span.startMs, span.endMs)
   const held = pricing && heldOver(pricing, ran)
   const cost = costFigures(held, {
     seconds: span.seconds,
@@ -241,7 +240,7 @@ export async function computeRunFigures(
       server,
     }),
   }
-  return {results, analysis: analysisOf(measured, distributions, results)}
+  return {results, analysis: analysisOf(measured, distributions, results), held}
 }
 
 /** Intervals of rates from the slices that lie wholly in the window. */

@@ -70,10 +70,12 @@ export function coldSpansOf(
     if (sent < startUs) startUs = sent
     if (done > endUs) endUs = done
   }
-  const run = {from: table.epochMs(startUs / 1000), to: table.epochMs(endUs / 1000)}
-  const ofPods = podColdSpans(cluster, run).map(({fromMs, toMs, kind}) => ({
-    ...{fromMs: table.runMs(fromMs), toMs: table.runMs(toMs), kind},
-  }))
+  const ofPods = table.wallSpans(startUs / 1000, endUs / 1000).flatMap(part => {
+    const runMs = (wallMs: number): number => part.runMs + wallMs - part.fromMs
+    return podColdSpans(cluster, {from: part.fromMs, to: part.toMs}).map(({fromMs, toMs, kind}) => ({
+      ...{fromMs: runMs(fromMs), toMs: runMs(toMs), kind},
+    }))
+  })
   // A process that began anew is one of these pods; one that slept is none.
   return [...ofPods, ...coldSpans.filter(({kind}) => kind === 'wake')]
 }

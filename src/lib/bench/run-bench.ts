@@ -126,7 +126,7 @@ async function measure(
     tokenizer && (await import('./count-answers.js')).createAnswerCounter(tokenizer),
   )
   watcher.note(`${describePlan(plan, list, jobs.length)} → ${run.path}`)
-  watcher.starting?.({model: target.model, urls: server.baseUrls})
+  watcher.starting?.({model: target.model, urls: server.baseUrls, run})
   let end: LoadEnd | null = null
   let calibration: Calibration | null = null
   try {

@@ -8,12 +8,12 @@ export interface TimeSpan {
 }
 
 /**
- * What the pods of a pricing held on average over a span: each counts for the part of it in which it ran, from the start of its
- * first container to the end of its last. What was priced without pods is as it is.
+ * What the pods of a pricing held on average over the parts of a run: each counts for the part of them in which it ran, from the
+ * start of its first container to the end of its last. What was priced without pods is as it is.
  */
-export function heldOver(pricing: Pricing, span: TimeSpan): Pricing {
-  const length = span.toMs - span.fromMs
-  return together(pricing, pod => (length <= 0 ? 0 : overlap(runningOf(pod), span) / length))
+export function heldOver(pricing: Pricing, spans: readonly TimeSpan[]): Pricing {
+  const length = spans.reduce((sum, {fromMs, toMs}) => sum + toMs - fromMs, 0)
+  return together(pricing, pod => (length <= 0 ? 0 : overlaps(runningOf(pod), spans) / length))
 }
 
 /** What pods hold that are ready now. */
@@ -31,11 +31,11 @@ export function isReadyNow({finished_at: finished, ready}: PricedPod): boolean {
 }
 
 /**
- * What the starts of pods cost within a span: what they held from when they were made until they were ready.
+ * What the starts of pods cost within the parts of a run: what they held from when they were made until they were ready.
  *
  * @returns null where a price is unknown
  */
-export function startCost(pricing: Pricing, span: TimeSpan): number | null {
+export function startCost(pricing: Pricing, spans: readonly TimeSpan[]): number | null {
   const starting = together(pricing, pod => {
     const [first] = pod.ready
     const madeMs = Date.parse(pod.created_at ?? '')
@@ -43,7 +43,7 @@ export function startCost(pricing: Pricing, span: TimeSpan): number | null {
     if (Number.isNaN(madeMs)) return 0
     const running = runningOf(pod)
     const start = {fromMs: Math.max(madeMs, running.fromMs), toMs: Math.min(readyMs, running.toMs)}
-    return overlap(start, span) / MS_PER_HOUR
+    return overlaps(start, spans) / MS_PER_HOUR
   })
   return pricing.pods.length === 0 ? 0 : hourlyCost(starting).total
 }
@@ -83,6 +83,8 @@ function runningOf({started_at: started, finished_at: finished}: PricedPod): Tim
   return {fromMs: Date.parse(started), toMs: finished === null ? Infinity : Date.parse(finished)}
 }
 
-function overlap(one: TimeSpan, other: TimeSpan): number {
-  return Math.max(0, Math.min(one.toMs, other.toMs) - Math.max(one.fromMs, other.fromMs))
+function overlaps(one: TimeSpan, others: readonly TimeSpan[]): number {
+  const overlap = (other: TimeSpan): number =>
+    Math.max(0, Math.min(one.toMs, other.toMs) - Math.max(one.fromMs, other.fromMs))
+  return others.reduce((sum, other) => sum + overlap(other), 0)
 }

@@ -35,9 +35,8 @@ export function requirePriceable({list, notes, ...holdings}: PriceWish): void {
 }
 
 /**
- * Prices a run by what was said, else by the pods that served it, else by the GPUs that its samples saw serve, and writes
- * `pricing.json`. A count of GPUs of which
- * nobody knows the product is kept without a price.
+ * Prices a run by the amounts that were said, else by the pods that served it, else by the GPUs that its samples saw serve, and
+ * writes `pricing.json`. A count of GPUs of which nobody knows the product is kept without a price.
  *
  * @returns null when nothing was said or seen that could cost
  * @throws ConfigurationError as `requirePriceable`; ResourceError `DISK_FULL`, `NOT_WRITABLE`
@@ -59,10 +58,9 @@ export async function priceRun(run: RunDirectory, wish: PriceWish): Promise<Pric
   return pricing
 }
 
-/** The pods that a run recorded, priced; null where it recorded none, or something else was said to be priced. */
+/** The pods that a run recorded, priced; null where it recorded none, or amounts of something else were said. */
 export async function priceRecordedPods(run: RunDirectory, wish: PriceWish): Promise<Pricing | null> {
-  const {gpuType, resources} = wish
-  const isSaid = gpuType !== null || Object.values(resources).some(amount => amount !== null)
+  const isSaid = Object.values(wish.resources).some(amount => amount !== null)
   const record = isSaid ? null : await readClusterRecord(run)
   return record === null || record.pods.length === 0 ? null : pricePods(record, wish)
 }

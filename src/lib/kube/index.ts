@@ -8,7 +8,7 @@ export {createCluster, type Cluster, type Forwarding, type Kubectl, type PodUsag
 export type {Manifest} from './manifest.js'
 export {manifestsOf} from './manifests.js'
 export {reachableUrl} from './reachable-url.js'
-export {lookAtPods, recordPods, type PodRecording} from './record-pods.js'
+export {completeNodes, lookAtPods, recordPods, type PodRecording} from './record-pods.js'
 export {removeService} from './remove-service.js'
 export type {ServiceKind, ServiceName} from './service-name.js'
 export {servingPod, serviceUrls} from './service-urls.js'

@@ -31,7 +31,7 @@ export interface Cluster {
   /** Server-side, under kvctl's name. @returns the object as the server has it */
   apply(manifest: Manifest, options: {readonly isForced: boolean}, signal: AbortSignal): Promise<object>
   /** null where there is none of this name. */
-  get(resource: string, name: string, namespace: string, signal: AbortSignal): Promise<object | null>
+  get(resource: string, name: string, namespace: string | null, signal: AbortSignal): Promise<object | null>
   list(
     resource: string,
     selector: string | null,
@@ -116,7 +116,8 @@ export function createCluster(kubectl: Kubectl, context: string | null): Cluster
       return json(isForced ? [...args, '--force-conflicts'] : args, signal, JSON.stringify(manifest))
     },
     async get(resource, name, namespace, signal) {
-      const args = ['get', resource, name, '-n', namespace, '-o', 'json', '--ignore-not-found']
+      const where = namespace === null ? [] : ['-n', namespace]
+      const args = ['get', resource, name, ...where, '-o', 'json', '--ignore-not-found']
       const {code, stdout, stderr, isTimedOut} = await ask(args, signal)
       if (code !== 0) throw kubectlFailure(args, stderr, isTimedOut)
       return stdout.trim() === '' ? null : (JSON.parse(stdout) as object)

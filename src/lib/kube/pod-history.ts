@@ -2,15 +2,25 @@ import type {PodRecord} from '../runs/index.js'
 import type {PodObject} from './readiness.js'
 
 interface Known {
-  pod: PodObject
+  facts: Omit<PodRecord, 'ready'>
+  /** When its first container ran; null before. */
+  ranFrom: string | null
   readonly ready: {from: string; to: string | null}[]
-  finishedAt: string | null
 }
 
 /** What became of the pods of a service, gathered from one picture of them after the other. */
 export class PodHistory {
   readonly #known = new Map<string, Known>()
   #hasSeen = false
+
+  /** @param earlier what was gathered in earlier parts of a run */
+  constructor(earlier: readonly PodRecord[] = []) {
+    for (const {ready, ...facts} of earlier)
+      this.#known.set(keyOf(facts.name, facts.created_at), {
+        ...{facts, ranFrom: ready.length > 0 ? facts.started_at : null},
+        ready: ready.map(one => ({...one})),
+      })
+  }
 
   /**
    * @param pods all there are
@@ -19,24 +29,28 @@ export class PodHistory {
    */
   see(pods: readonly PodObject[], atMs: number): void {
     const now = new Date(atMs).toISOString()
-    const names = new Set(pods.map(({metadata}) => metadata.name))
+    const there = new Set<string>()
     for (const pod of pods) {
-      const {name} = pod.metadata
-      const known = this.#known.get(name) ?? {pod, ready: [], finishedAt: null}
-      this.#known.set(name, known)
-      known.pod = pod
-      this.#note(known, now)
+      const facts = factsOf(pod)
+      const key = keyOf(facts.name, facts.created_at)
+      there.add(key)
+      const known = this.#known.get(key) ?? {facts, ranFrom: null, ready: []}
+      this.#known.set(key, known)
+      // A container that is started again has a new start, and was held before.
+      known.ranFrom ??= startOf(pod)
+      known.facts = {...facts, started_at: known.ranFrom ?? facts.started_at}
+      this.#note(known, pod, now)
     }
-    for (const [name, known] of this.#known) {
-      if (names.has(name)) continue
-      known.finishedAt ??= now
-      close(known, known.finishedAt)
+    for (const [key, known] of this.#known) {
+      if (there.has(key)) continue
+      known.facts.finished_at ??= now
+      close(known, known.facts.finished_at)
     }
     this.#hasSeen = true
   }
 
-  #note(known: Known, now: string): void {
-    const condition = known.pod.status?.conditions?.find(({type}) => type === 'Ready')
+  #note(known: Known, {status}: PodObject, now: string): void {
+    const condition = status?.conditions?.find(({type}) => type === 'Ready')
     const isReady = condition?.status === 'True'
     const open = known.ready.at(-1)?.to === null
     // Before the first picture only the cluster knows since when.
@@ -48,9 +62,19 @@ export class PodHistory {
   /** In order of their creation. */
   records(): PodRecord[] {
     return [...this.#known.values()]
-      .map(known => recordOf(known))
+      .map(({facts, ready}) => ({...facts, ready: ready.map(one => ({...one}))}))
       .sort((one, other) => ((one.created_at ?? '') < (other.created_at ?? '') ? -1 : 1))
   }
+
+  /** Where they are or were. */
+  nodes(): Set<string> {
+    return new Set([...this.#known.values()].flatMap(({facts}) => facts.node ?? []))
+  }
+}
+
+/** A pod of a set is made anew under its old name. */
+function keyOf(name: string, createdAt: string | null): string {
+  return `${name} ${createdAt}`
 }
 
 function close({ready}: Known, at: string): void {
@@ -58,18 +82,23 @@ function close({ready}: Known, at: string): void {
   if (last?.to === null) last.to = at
 }
 
-function recordOf({pod: {metadata, spec = {}, status = {}}, ready, finishedAt}: Known): PodRecord {
+/** Of its first container that runs or ran. */
+function startOf({status = {}}: PodObject): string | null {
   const states = (status.containerStatuses ?? []).map(({state}) => state ?? {})
   const starts = states.flatMap(({running, terminated}) => running?.startedAt ?? terminated?.startedAt ?? [])
-  const ends = states.map(({terminated}) => terminated?.finishedAt)
+  return isoOrNull(starts.sort()[0])
+}
+
+function factsOf(pod: PodObject): Omit<PodRecord, 'ready'> {
+  const {metadata, spec = {}, status = {}} = pod
+  const ends = (status.containerStatuses ?? []).map(({state}) => state?.terminated?.finishedAt)
   const hasEnded = ends.length > 0 && ends.every(end => end !== undefined)
   return {
     name: metadata.name,
     node: spec.nodeName ?? null,
     created_at: isoOrNull(metadata.creationTimestamp),
-    started_at: isoOrNull(starts.sort()[0] ?? status.startTime),
-    finished_at: hasEnded ? isoOrNull(ends.sort().at(-1)) : finishedAt,
-    ready: ready.map(({from, to}) => ({from, to})),
+    started_at: startOf(pod) ?? isoOrNull(status.startTime),
+    finished_at: hasEnded ? isoOrNull(ends.sort().at(-1)) : null,
     containers: (spec.containers ?? []).map(({name, resources}) => ({
       name,
       requests: textsOf(resources?.requests),

@@ -3,6 +3,7 @@ import type {ClusterRecord} from '../runs/index.js'
 import {SERVICE_KINDS, severalKinds, type AskedService} from './find-service.js'
 import {followObjects} from './follow-objects.js'
 import type {Cluster} from './kubectl.js'
+import {NodeProducts} from './node-products.js'
 import {PodHistory} from './pod-history.js'
 import type {PodObject} from './readiness.js'
 import {podSelector, type ServiceName} from './service-name.js'
@@ -12,54 +13,96 @@ import {podsOf} from './watch-service.js'
 export interface PodRecording {
   /** Settles when the pods are seen, or cannot be. */
   readonly seen: Promise<void>
-  /** Ends the watch without asking for anything more. */
-  end(): Promise<void>
-  /** Ends the watch. @returns null where the pods could never be seen */
-  stop(signal: AbortSignal): Promise<{readonly record: ClusterRecord | null; readonly failure: unknown}>
+  /** Hands over what is known, at once and again whenever it has changed, at most once a second; nothing before pods were seen. */
+  keep(write: (record: ClusterRecord) => Promise<void>): void
+  /** Ends the watch and hands over what is new. @returns what kept it from seeing or handing over all; null where nothing did */
+  stop(signal: AbortSignal): Promise<unknown>
 }
 
-interface NodeObject {
-  readonly metadata: {readonly name: string; readonly labels?: Readonly<Record<string, string>>}
+/** Where a service is, what is known of it from earlier parts of a run, and the clocks of this machine. */
+export interface RecordedService {
+  readonly name: ServiceName
+  readonly context: string | null
+  readonly earlier: ClusterRecord | null
+  readonly clock: Clock
+  readonly nowMs: () => number
 }
 
 /** A cluster that is away for so long during a run is given up. */
 const PATIENCE_MS = 300_000
-/** @see NVIDIA/k8s-device-plugin:internal/lm/resource.go */
-const PRODUCT_LABELS = ['nvidia.com/gpu.product', 'nvidia.com/gpu.product.name', 'nvidia.com/gpu.family']
+const KEEP_EVERY_MS = 1000
 
-export function recordPods(
-  cluster: Cluster,
-  name: ServiceName,
-  {clock, nowMs}: {readonly clock: Clock; readonly nowMs: () => number},
-): PodRecording {
-  const history = new PodHistory()
+export function recordPods(cluster: Cluster, service: RecordedService): PodRecording {
+  const {name, context, earlier, clock, nowMs} = service
+  const history = new PodHistory(earlier?.pods)
+  const nodes = new NodeProducts(cluster, earlier?.nodes)
   const stopping = new AbortController()
-  let hasSeen = false
+  let [hasSeen, hasChanged] = [false, false]
+  let write: ((record: ClusterRecord) => Promise<void>) | null = null
+  let written = ''
   let failure: unknown = null
+  let keeping: Promise<void> | null = null
   let tellSeen: () => void = () => undefined
   const seen = new Promise<void>(resolve => (tellSeen = resolve))
+
+  const put = async (): Promise<void> => {
+    const record = recordOf(name, context, true, history, nodes)
+    const text = JSON.stringify(record)
+    if (text === written) return
+    await write?.(record)
+    written = text
+  }
+  /** First without what a cluster may be slow to tell of new nodes: a run may be killed meanwhile. */
+  const hand = async (signal: AbortSignal): Promise<void> => {
+    if (write === null || !hasSeen) return
+    await put()
+    await nodes.learn(history.nodes(), signal)
+    await put()
+  }
+  const keepUp = async (): Promise<void> => {
+    while (hasChanged && !stopping.signal.aborted) {
+      hasChanged = false
+      await hand(stopping.signal)
+      await clock.sleep(KEEP_EVERY_MS, stopping.signal)
+    }
+  }
+  const failed = (error: unknown): void => {
+    if (!stopping.signal.aborted) failure ??= error
+  }
+  const changed = (): void => {
+    hasChanged = true
+    keeping ??= keepUp()
+      .catch(failed)
+      .finally(() => {
+        keeping = null
+        if (hasChanged && !stopping.signal.aborted) changed()
+      })
+  }
   const look = (pods: readonly object[]): void => {
     history.see(pods as PodObject[], nowMs())
     hasSeen = true
     tellSeen()
+    changed()
   }
   const options = {clock, patienceMs: PATIENCE_MS}
   const ended = followObjects(cluster, podsOf(name), options, look, stopping.signal).catch(
     (error: unknown) => {
-      if (!stopping.signal.aborted) failure = error
+      failed(error)
       tellSeen()
     },
   )
-  const end = async (): Promise<void> => {
-    stopping.abort(new Error('not recorded any more'))
-    await ended
-  }
   return {
-    ...{seen, end},
+    seen,
+    keep(to) {
+      write = to
+      changed()
+    },
     async stop(signal) {
-      await end()
-      if (!hasSeen) return {record: null, failure}
-      return {record: await recordOf(cluster, name, history, true, signal), failure}
+      stopping.abort(new Error('not recorded any more'))
+      await ended
+      await keeping
+      await hand(signal).catch((error: unknown) => (failure ??= error))
+      return failure
     },
   }
 }
@@ -71,16 +114,15 @@ export function recordPods(
  */
 export async function lookAtPods(
   cluster: Cluster,
-  asked: AskedService,
+  asked: AskedService & {readonly context: string | null},
   nowMs: number,
   signal: AbortSignal,
 ): Promise<ClusterRecord> {
   const kinds = asked.kind === null ? SERVICE_KINDS : [asked.kind]
-  const {namespace} = asked
   const looks = await Promise.all(
     kinds.map(async kind => {
       const name = {...asked, kind}
-      return {name, pods: await cluster.list('pods', podSelector(name), namespace, signal)}
+      return {name, pods: await cluster.list('pods', podSelector(name), asked.namespace, signal)}
     }),
   )
   const found = looks.filter(({pods}) => pods.length > 0)
@@ -88,26 +130,32 @@ export async function lookAtPods(
   const {name, pods} = found[0] ?? looks[0]!
   const history = new PodHistory()
   history.see(pods as PodObject[], nowMs)
-  return recordOf(cluster, name, history, false, signal)
+  const nodes = new NodeProducts(cluster)
+  await nodes.learn(history.nodes(), signal)
+  return recordOf(name, asked.context, false, history, nodes)
 }
 
-async function recordOf(
+/** Asks again for nodes that could not be looked at. */
+export async function completeNodes(
   cluster: Cluster,
-  {name, namespace}: ServiceName,
-  history: PodHistory,
-  isWatched: boolean,
+  record: ClusterRecord,
   signal: AbortSignal,
 ): Promise<ClusterRecord> {
-  const pods = history.records()
-  const wanted = new Set(pods.flatMap(({node}) => node ?? []))
-  const nodes = wanted.size === 0 ? [] : ((await cluster.list('nodes', null, null, signal)) as NodeObject[])
+  const names = record.nodes.map(({name}) => name)
+  const nodes = new NodeProducts(cluster, record.nodes)
+  await nodes.learn(names, signal)
+  return {...record, nodes: nodes.records(names)}
+}
+
+function recordOf(
+  {kind, name, namespace}: ServiceName,
+  context: string | null,
+  isWatched: boolean,
+  history: PodHistory,
+  nodes: NodeProducts,
+): ClusterRecord {
   return {
-    ...{schema_version: 1, namespace, service: name, is_watched: isWatched, pods},
-    nodes: nodes
-      .filter(({metadata}) => wanted.has(metadata.name))
-      .map(({metadata: {name: node, labels = {}}}) => ({
-        name: node,
-        gpu_product: PRODUCT_LABELS.flatMap(label => labels[label] ?? [])[0] ?? null,
-      })),
+    ...{schema_version: 1, namespace, service: name, kind, context, is_watched: isWatched},
+    ...{pods: history.records(), nodes: nodes.records(history.nodes())},
   }
 }

@@ -22,12 +22,18 @@ export const podRecordSchema = z.object({
 })
 export type PodRecord = z.output<typeof podRecordSchema>
 
-/** `cluster.json`: the pods of the service that was measured, as its cluster showed them during the run, and their nodes. */
+/**
+ * `cluster.json`: the pods of the service that was measured, as its cluster showed them during the run, and their nodes. It is
+ * kept up while the run lasts, so that a run that is killed has it too.
+ */
 export const clusterRecordSchema = z.object({
   schema_version: z.literal(1),
   namespace: z.string(),
   service: z.string(),
-  /** True where pods were watched from before the run until after it; else they were listed afterwards. */
+  kind: z.enum(['InferenceService', 'LLMInferenceService']).default('InferenceService'),
+  /** Of the kubeconfig; null is the current one. */
+  context: z.string().nullable().default(null),
+  /** True where pods were watched while the run lasted; else they were listed afterwards. */
   is_watched: z.boolean(),
   pods: z.array(podRecordSchema),
   nodes: z.array(
@@ -35,10 +41,13 @@ export const clusterRecordSchema = z.object({
       name: z.string(),
       /** As the GPU operator labels it; null on a node without. */
       gpu_product: z.string().nullable(),
+      /** Why its labels are not known, such as a permission that is missing; null where they are. */
+      unavailable: z.string().nullable().default(null),
     }),
   ),
 })
 export type ClusterRecord = z.output<typeof clusterRecordSchema>
+export type NodeRecord = ClusterRecord['nodes'][number]
 
 /** @throws ResourceError `DISK_FULL`, `NOT_WRITABLE` */
 export async function writeClusterRecord(run: RunDirectory, record: ClusterRecord): Promise<void> {

@@ -46,6 +46,7 @@ export {
   readClusterRecord,
   writeClusterRecord,
   type ClusterRecord,
+  type NodeRecord,
   type PodRecord,
 } from './cluster-record.js'
 export {

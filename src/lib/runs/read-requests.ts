@@ -165,7 +165,7 @@ class TableBuilder {
       count: this.#count,
       originEpochMs: clock.originEpochMs,
       epochMs: runMs => clock.epochMs(runMs),
-      runMs: epochMs => clock.runMs(epochMs),
+      wallSpans: (fromMs, toMs) => clock.wallSpans(fromMs, toMs),
       outcomeNames: this.#outcomes.names,
       finishReasonNames: this.#finishReasons.names,
       tokensSourceNames: this.#tokensSources.names,

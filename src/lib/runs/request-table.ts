@@ -1,4 +1,5 @@
 import type {RequestTimes} from '../metrics/index.js'
+import type {WallSpan} from './run-clock.js'
 
 /** Marks an unknown count in `Int32Array` columns. */
 export const UNKNOWN_COUNT = -1
@@ -42,8 +43,8 @@ export interface RequestTable extends RequestColumns {
   readonly originEpochMs: number
   /** Wall-clock time of a moment of run time, both in milliseconds. */
   readonly epochMs: (runMs: number) => number
-  /** The other way round. */
-  readonly runMs: (epochMs: number) => number
+  /** A stretch of run time on the wall clock, without the time between the parts of a resumed run. */
+  readonly wallSpans: (fromRunMs: number, toRunMs: number) => WallSpan[]
   readonly outcomeNames: readonly string[]
   readonly finishReasonNames: readonly string[]
   readonly tokensSourceNames: readonly string[]

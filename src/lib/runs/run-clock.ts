@@ -1,5 +1,13 @@
 import type {RunPart} from './meta.js'
 
+/** Wall-clock time in which a run ran, Unix milliseconds. */
+export interface WallSpan {
+  readonly fromMs: number
+  readonly toMs: number
+  /** Run time at its start. */
+  readonly runMs: number
+}
+
 /**
  * Translates between wall-clock time, as `requests.csv` has it, and run time: monotonic time since the run's origin, without
  * the time between the parts of a resumed run. Rows are told apart by their place in the file, because the wall clock may
@@ -32,12 +40,15 @@ export class RunClock {
     return this.#originOf(part) + runMs
   }
 
-  /** The run time of a moment; one between two parts is the end of the first. @param epochMs wall-clock milliseconds */
-  runMs(epochMs: number): number {
-    let part = Math.max(0, this.#parts.length - 1)
-    while (part > 0 && this.#parts[part]!.origin_epoch_ms > epochMs) part--
-    const next = this.#parts[part + 1]?.run_ms ?? Infinity
-    return Math.min(epochMs - this.#originOf(part), next)
+  /** What a stretch of run time is on the wall clock, part by part: nothing ran between them. @param fromMs run time @param toMs run time */
+  wallSpans(fromMs: number, toMs: number): WallSpan[] {
+    const starts = this.#parts.length === 0 ? [-Infinity] : this.#parts.map(part => part.run_ms)
+    return starts.flatMap((start, part) => {
+      const from = Math.max(fromMs, part === 0 ? -Infinity : start)
+      const to = Math.min(toMs, starts[part + 1] ?? Infinity)
+      const origin = this.#originOf(part)
+      return to > from ? [{fromMs: origin + from, toMs: origin + to, runMs: from}] : []
+    })
   }
 
   /** The wall-clock time at which run time 0 would have been, had the part's clock run on since. */

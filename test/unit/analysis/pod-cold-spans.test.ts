@@ -2,7 +2,11 @@ import {expect} from 'chai'
 import {computeRunFigures} from '../../../src/lib/analysis/index.js'
 import {podColdSpans} from '../../../src/lib/analysis/pod-cold-spans.js'
 import {
+  createRecordWriter,
+  keepRecords,
+  readMeta,
   writeClusterRecord,
+  writeMeta,
   type ClusterRecord,
   type PodRecord,
   type RequestRecord,
@@ -26,7 +30,8 @@ const pod = (
   containers: [],
 })
 const cluster = (...pods: PodRecord[]): ClusterRecord => ({
-  ...{schema_version: 1, namespace: 'ml', service: 'demo', is_watched: true, pods, nodes: []},
+  ...{schema_version: 1, namespace: 'ml', service: 'demo', kind: 'InferenceService', context: null},
+  ...{is_watched: true, pods, nodes: []},
 })
 const spansOf = (...pods: PodRecord[]): number[][] =>
   podColdSpans(cluster(...pods), {from: SMALL_RUN_ORIGIN_MS, to: SMALL_RUN_ORIGIN_MS + 100_000}).map(span =>
@@ -108,5 +113,26 @@ describe('cold starts of pods', () => {
     expect(results).to.deep.include(cold)
     expect(results).to.deep.include({cold_error_rate: 0.333333, cold_ttft_p50_ms: 16_000}) // of 21.5 and 10.5 s
     expect(results.cold_spans).to.deep.equal([{start_seconds: 25, end_seconds: 50, kind: 'pod'}])
+  })
+
+  it('are none between the parts of a resumed run, and stand in its time', async () => {
+    const run = await writeSmallRun(`${folder()}/run`, {mode: 'open', requests: 1}, [request(1, 1, 1.5, 10)])
+    const meta = await readMeta(run)
+    const again = await createRecordWriter(
+      run,
+      SMALL_RUN_ORIGIN_MS + 1_000_000,
+      await keepRecords(run, new Set([1])),
+    )
+    await again.append([request(2, 1, 4, 5), request(3, 5, 6, 20)])
+    await again.close()
+    const parts = [0, 1].map(part => ({
+      ...{origin_epoch_ms: SMALL_RUN_ORIGIN_MS + part * 1_000_000, run_ms: part * 10_000, rows_before: part},
+    }))
+    await writeMeta(run, {...meta, origin_epoch_ms: SMALL_RUN_ORIGIN_MS, parts})
+    // The first pod went in the time between; the second was ready 3 s into the second part.
+    await writeClusterRecord(run, cluster(pod(-60, [[-50, 400]], 400), pod(990, [[1003, null]])))
+    const {results} = await computeRunFigures(run)
+    expect(results.cold_spans).to.deep.equal([{start_seconds: 10, end_seconds: 13, kind: 'pod'}])
+    expect(results).to.deep.include({cold_count: 1, warm_count: 2})
   })
 })

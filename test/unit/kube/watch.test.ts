@@ -4,6 +4,7 @@ import {systemClock} from '../../../src/lib/foundation/index.js'
 import {followObjects, type NamedObject} from '../../../src/lib/kube/follow-objects.js'
 import {recordPods, type Cluster} from '../../../src/lib/kube/index.js'
 import {JsonDocuments} from '../../../src/lib/kube/json-documents.js'
+import type {ClusterRecord} from '../../../src/lib/runs/index.js'
 import {kubernetesCluster} from '../../../src/wiring/index.js'
 import {startKubeApi, type KubeApi, type KubeObject} from '../../support/kube/api-server.js'
 import {describeWith} from '../../support/requires.js'
@@ -164,8 +165,16 @@ describeWith(['kubectl'], 'a watch through kubectl', () => {
     api.objects.push(was)
     let nowMs = Date.parse('2026-01-01T01:00:00Z')
     const name = {kind: 'InferenceService', name: 'demo', namespace: 'ml'} as const
-    const recording = recordPods(cluster, name, {clock: systemClock, nowMs: () => nowMs})
+    const given = {name, context: null, clock: systemClock, nowMs: () => nowMs}
+    const recording = recordPods(cluster, {...given, earlier: null})
     await recording.seen
+    const kept: ClusterRecord[] = []
+    recording.keep(async record => void kept.push(record))
+    await until(
+      () => kept.at(-1)?.nodes[0]?.gpu_product === 'NVIDIA-A10',
+      () => JSON.stringify(kept),
+    )
+    expect(kept.at(-1)!.pods[0]!.finished_at).to.equal(null)
     await until(
       () => api.watches === 1,
       () => 'no watch',
@@ -175,10 +184,10 @@ describeWith(['kubectl'], 'a watch through kubectl', () => {
     // Its own watch sees the change no earlier than the recording's.
     follow()
     await shows()
-    const {record, failure} = await recording.stop(stopping.signal)
-    expect(failure).to.equal(null)
-    expect(record).to.deep.equal({
-      ...{schema_version: 1, namespace: 'ml', service: 'demo', is_watched: true},
+    expect(await recording.stop(stopping.signal)).to.equal(null)
+    expect(kept.at(-1)).to.deep.equal({
+      ...{schema_version: 1, namespace: 'ml', service: 'demo', kind: 'InferenceService', context: null},
+      is_watched: true,
       pods: [
         {
           ...{name: 'demo-predictor-1', node: 'gpu-1', created_at: '2026-01-01T00:00:00.000Z'},
@@ -187,7 +196,7 @@ describeWith(['kubectl'], 'a watch through kubectl', () => {
           containers: [{name: 'kserve-container', requests: {}, limits: {cpu: '2'}}],
         },
       ],
-      nodes: [{name: 'gpu-1', gpu_product: 'NVIDIA-A10'}],
+      nodes: [{name: 'gpu-1', gpu_product: 'NVIDIA-A10', unavailable: null}],
     })
   })
 })

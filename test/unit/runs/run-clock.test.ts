@@ -31,5 +31,13 @@ describe('the clock of a resumed run', () => {
     expect([...table.doneAtUs]).to.deep.equal([165_000, 165_000, 165_000 + 165_000])
     expect(table.epochMs(10)).to.equal(1_000_000 + 10)
     expect(table.epochMs(175)).to.equal(1_000_000 - 3_600_000 + 10)
+    const [one, other] = [1_000_000, 1_000_000 - 3_600_000]
+    expect(table.wallSpans(10, 330)).to.deep.equal([
+      {fromMs: one + 10, toMs: one + 165, runMs: 10},
+      {fromMs: other, toMs: other + 165, runMs: 165},
+    ])
+    expect(table.wallSpans(200, 300)).to.deep.equal([{fromMs: other + 35, toMs: other + 135, runMs: 200}])
+    const whole = await readRequests(run, 1_000_000, [])
+    expect(whole.wallSpans(-5, 20)).to.deep.equal([{fromMs: one - 5, toMs: one + 20, runMs: -5}])
   })
 })
