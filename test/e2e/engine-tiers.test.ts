@@ -6,7 +6,7 @@ import {createInterface} from 'node:readline'
 import {expect} from 'chai'
 import {eventually} from '../support/cache-worker.js'
 import {endedAfterEach} from '../support/children.js'
-import {startCli} from '../support/cli.js'
+import {runCli, startCli} from '../support/cli.js'
 import {temporaryFolder} from '../support/temporary.js'
 
 interface Running {
@@ -116,9 +116,14 @@ describe('kvctl engine with tiers', function () {
     const {chunk_checksums: before} = await ask('GET', check)
     expect(before).to.have.length(1)
     await ask('POST', '/cache/store?tokens_mock=0,64')
-    expect(await ask('POST', '/cache/retrieve?tokens_mock=0,64')).to.include({
-      error: 'Failed to retrieve cache',
-    })
+    const refused = await fetch(`${engine.cache_url!}/cache/retrieve?tokens_mock=0,64`, {method: 'POST'})
+    expect(refused.status).to.equal(409)
+    const why =
+      'the pages belong to a running engine, which loads stored prefixes itself: send it the prompt, or retrieve with a kvctl serve that has the same cache settings'
+    expect(await refused.json()).to.deep.equal({error: 'Failed to retrieve cache', message: why})
+    const {code, stderr} = await runCli(['cache', 'retrieve', '0', '64', '--url', engine.cache_url!])
+    expect(code).to.equal(4)
+    expect(stderr.replaceAll(/\s+/g, ' ')).to.contain(`Failed to retrieve cache: ${why}`)
     expect((await ask('GET', check))['chunk_checksums']).to.deep.equal(before)
     expect((await complete(engine)).text).to.equal(expected.text)
     const page = await (await fetch(`${engine.cache_url!}/metrics`)).text()

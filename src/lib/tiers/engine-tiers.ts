@@ -52,7 +52,7 @@ export function engineTiers(worker: EmbeddedWorker, kv: PagedKv): EngineTiers {
 /** Pages that may be read and not written: an engine's own, for the routes that would write into them. */
 export function readOnlyKv(kv: PagedKv): PagedKv {
   return {
-    ...{shape: kv.shape, slots: kv.slots, layers: kv.layers},
+    ...{shape: kv.shape, slots: kv.slots, layers: kv.layers, isReadOnly: true},
     gather: (slots, into) => kv.gather(slots, into),
     gatherLayer: (layer, slots) => kv.gatherLayer(layer, slots),
     scatter() {

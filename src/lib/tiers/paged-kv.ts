@@ -12,6 +12,8 @@ export interface PagedKv {
   readonly shape: KvShape
   readonly slots: number
   readonly layers: readonly KvLayer[]
+  /** True where a running engine alone may write: what it reads out of its pages becomes answers. */
+  readonly isReadOnly?: boolean
   /** Rows of these slots in the order of a memory object: `[kv, layers, slots, heads · head size]`. */
   gather(slots: ArrayLike<number>, into: Uint8Array): void
   scatter(slots: ArrayLike<number>, from: Uint8Array): void

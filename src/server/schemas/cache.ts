@@ -87,7 +87,7 @@ const ROUTES: Readonly<Record<CacheOperation, RouteText>> = {
     summary: 'Load the longest stored prefix of made-up tokens',
     query: tokensMock,
     answer: done({num_tokens: integer, num_retrieved: integer}),
-    failures: [400, 500],
+    failures: [400, 409, 500],
   },
   check: {
     summary: 'MD5 of the KV at some slots, chunk by chunk',

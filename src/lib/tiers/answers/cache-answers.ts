@@ -49,6 +49,13 @@ export async function store(worker: EmbeddedWorker, input: CacheInput): Promise<
 export async function retrieve(worker: EmbeddedWorker, input: CacheInput): Promise<CacheReply> {
   const mock = mockTokens(worker, input)
   if ('status' in mock) return mock
+  if (worker.kv.isReadOnly === true) {
+    return failure(
+      409,
+      'Failed to retrieve cache',
+      'the pages belong to a running engine, which loads stored prefixes itself: send it the prompt, or retrieve with a kvctl serve that has the same cache settings',
+    )
+  }
   try {
     const {tokens, slots} = mock
     const retrieved = await worker.retrieveTokens(tokens, slots, 'cache_api_retrieve')
