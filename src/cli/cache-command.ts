@@ -1,5 +1,11 @@
 import {Flags} from '@oclif/core'
-import {ConfigurationError, NetworkError, ResourceError, type KvctlError} from '../lib/foundation/index.js'
+import {
+  ConfigurationError,
+  fieldsOf,
+  NetworkError,
+  ResourceError,
+  type KvctlError,
+} from '../lib/foundation/index.js'
 import {complaintOf, type CacheOperation, type CacheReply, type RemoteWorkers} from '../lib/tiers/index.js'
 import {remoteCacheWorkers} from '../wiring/index.js'
 import {cacheUrlsOf, USUAL_CACHE_URLS} from './cache-urls.js'
@@ -109,5 +115,7 @@ function failureOf(status: number, body: unknown): KvctlError {
     })
   if (status >= 500 && status !== 503) return new NetworkError('CACHE_WORKER_FAILED', text)
   if ([404, 409, 503].includes(status)) return new ResourceError('CACHE_UNAVAILABLE', text)
-  return new ConfigurationError('CACHE_REQUEST_REFUSED', text)
+  const changed = Object.keys(fieldsOf(fieldsOf(body)['updated']))
+  const rest = changed.length === 0 ? '' : ` (${changed.join(', ')} changed all the same)`
+  return new ConfigurationError('CACHE_REQUEST_REFUSED', `${text}${rest}`)
 }

@@ -5,7 +5,7 @@ import {createLogger} from '../../src/lib/foundation/index.js'
 import {cacheFigures, embeddedCacheWorker, type EmbeddedWorker} from '../../src/lib/tiers/index.js'
 import {identityOf} from '../../src/lib/tiers/worker-identity.js'
 import {serveStore, type ApiServer} from '../support/api-server.js'
-import {openSmallWorker, type SmallWorkerOptions} from '../support/cache-worker.js'
+import {eventually, openSmallWorker, type SmallWorkerOptions} from '../support/cache-worker.js'
 import {segmentFolder, type SegmentFolder} from '../support/segments.js'
 import {temporaryFolder} from '../support/temporary.js'
 
@@ -34,6 +34,11 @@ const LMCACHE_SERIES = `
   store_from_gpu_time store_put_time remote_backend_batched_get_blocking_time
   instrumented_connector_batched_get_time retrieve_speed store_speed remote_time_to_get
   remote_time_to_put remote_time_to_get_sync request_cache_hit_rate request_cache_lifespan
+  periodic_threads_total_count periodic_threads_running_count periodic_threads_active_count
+  periodic_threads_critical_total periodic_threads_critical_running periodic_threads_critical_active
+  periodic_threads_high_total periodic_threads_high_running periodic_threads_high_active
+  periodic_threads_medium_total periodic_threads_medium_running periodic_threads_medium_active
+  periodic_threads_low_total periodic_threads_low_running periodic_threads_low_active
 `
   .trim()
   .split(/\s+/)
@@ -768,6 +773,77 @@ describe("LMCache's worker API", function () {
       expect(await ok('GET', '/lookup/info')).to.have.all.keys('client', 'server', 'role')
     })
 
+    describe('GET /periodic-threads', () => {
+      const one = {total: 1, running: 1, active: 1}
+      const none = {total: 0, running: 0, active: 0}
+
+      it('shows what the worker does again and again', async () => {
+        await again({settings: {pin_check_interval_sec: 1}})
+        await worker.lookupTokens([1], 'held')
+        await eventually(() => worker.store.tasks[0]!.runs > 0)
+        const {summary, threads} = await ok('GET', '/periodic-threads')
+        expect(summary).to.deep.equal({
+          ...{total_count: 1, running_count: 1, active_count: 1},
+          by_level: {critical: one, high: none, medium: none, low: none},
+        })
+        const [thread] = threads as Record<string, unknown>[]
+        expect(thread).to.have.all.keys(
+          ...['name', 'level', 'interval', 'init_wait', 'is_running', 'is_active', 'last_run_time'],
+          ...['last_run_ago', 'total_runs', 'failed_runs', 'success_rate', 'last_summary'],
+        )
+        expect(thread).to.include({
+          ...{name: 'PinMonitor-thread', level: 'critical', interval: 1, init_wait: 1},
+          ...{is_running: true, is_active: true, failed_runs: 0, success_rate: 100},
+        })
+        expect(thread!['last_run_time']).to.be.closeTo(Date.now() / 1000, 60)
+        expect(thread!['last_summary']).to.include({
+          ...{success: true, message: 'pinned lookups: 1, given up: 0'},
+        })
+        const page = await (await server.get('/metrics')).text()
+        expect(page).to.match(/^lmcache:periodic_threads_critical_active\{.*\} 1$/m)
+      })
+
+      it('has nulls before the first run, and shows those alone that are asked for', async () => {
+        const {threads} = await ok(
+          'GET',
+          '/periodic-threads?running_only=true&active_only=yes&level=CRITICAL',
+        )
+        expect((threads as unknown[])[0]).to.include({
+          ...{last_run_time: null, last_run_ago: null, success_rate: null, last_summary: null, interval: 30},
+        })
+        expect((await ok('GET', '/periodic-threads?level=low'))['threads']).to.deep.equal([])
+        worker.store.tasks[0]!.stop()
+        expect((await ok('GET', '/periodic-threads?running_only=1'))['threads']).to.deep.equal([])
+        expect((await ok('GET', '/periodic-threads'))['threads']).to.have.length(1)
+      })
+
+      it('with a level that is none: 400; with what is no truth value: 422', async () => {
+        expect(await refused(400, 'GET', '/periodic-threads?level=Odd')).to.deep.equal({
+          error: 'Invalid level: Odd. Valid values: critical, high, medium, low',
+        })
+        await refused(422, 'GET', '/periodic-threads?active_only=perhaps')
+      })
+    })
+
+    it('GET /periodic-threads/NAME shows one, or 404', async () => {
+      expect(await ok('GET', '/periodic-threads/PinMonitor-thread')).to.include({level: 'critical'})
+      expect(await refused(404, 'GET', '/periodic-threads/heartbeat')).to.deep.equal({
+        error: 'Thread not found: heartbeat',
+      })
+    })
+
+    it('GET /periodic-threads-health is unhealthy when what must go on does not', async () => {
+      const path = '/periodic-threads-health'
+      expect(await ok('GET', path)).to.deep.equal({
+        ...{healthy: true, unhealthy_count: 0, unhealthy_threads: []},
+      })
+      worker.store.tasks[0]!.stop()
+      expect(await ok('GET', path)).to.deep.equal({
+        ...{healthy: false, unhealthy_count: 1},
+        unhealthy_threads: [{name: 'PinMonitor-thread', level: 'critical', last_run_ago: null, interval: 30}],
+      })
+    })
+
     it('GET /metrics has lmcache: series, and POST /metrics/reset zeroes what was counted', async () => {
       await ok('POST', '/cache/store?tokens_mock=0,256')
       await ok('POST', '/cache/retrieve?tokens_mock=0,512')
@@ -794,8 +870,8 @@ describe("LMCache's worker API", function () {
     it('GET /metrics has no series that LMCache has not, and all but those of parts that are not here', async () => {
       const page = await (await server.get('/metrics')).text()
       const names = [
-        ...page.matchAll(/^# TYPE lmcache:(\w+?)(?:_total)? (?:counter|gauge|histogram)$/gm),
-      ].map(([, name]) => name!)
+        ...page.matchAll(/^# TYPE lmcache:(?:(\w+)_total counter|(\w+) (?:gauge|histogram))$/gm),
+      ].map(([, counter, other]) => counter ?? other!)
       expect(names.filter(name => !LMCACHE_SERIES.includes(name))).to.deep.equal([])
       expect(LMCACHE_SERIES.filter(name => !names.includes(name))).to.deep.equal(SERIES_NOT_HERE)
     })

@@ -143,7 +143,10 @@ describe('the commands of topic cache', function () {
       ).to.deep.equal([0, {updated: {min_retrieve_tokens: 1, save_decode_cache: true}}])
       const [code, {error}] = await json([server], 'conf', 'set', 'chunk_size=1')
       expect(code).to.equal(2)
-      expect(error?.message).to.contain('Config is not mutable at runtime')
+      expect(error?.message).to.equal('chunk_size: Config is not mutable at runtime')
+      expect((await kvctl([server], 'conf', 'set', 'chunk_size=1', 'min_retrieve_tokens=2')).stderr).to.equal(
+        'Error: chunk_size: Config is not mutable at runtime (min_retrieve_tokens changed all the same)\n',
+      )
     })
 
     it('bypass add of an unknown tier names those there are, and leaves with 2', async () => {

@@ -1,4 +1,5 @@
 import type {EmbeddedWorker} from './embedded-worker.js'
+import {summaryOf, type TaskSummary} from './periodic-task.js'
 import type {TierFigures} from './storage-backend.js'
 import type {CacheObserver, WorkerTotals} from './worker-figures.js'
 
@@ -23,6 +24,7 @@ interface CacheLook {
   readonly forcedUnpins: number
   readonly pinnedLookups: number
   readonly isHealthy: boolean
+  readonly tasks: TaskSummary
   readonly statistics: {
     readonly isCollecting: boolean
     readonly total: number
@@ -51,6 +53,7 @@ export function cacheFigures(worker: EmbeddedWorker): CacheFigures {
       forcedUnpins: store.forcedUnpins,
       pinnedLookups: store.pinnedLookups,
       isHealthy: store.tiers.every(({figures}) => figures.degraded === null),
+      tasks: summaryOf(store.tasks),
       statistics: {isCollecting: statistics.isCollecting, ...statistics.figures},
     }),
     observe: observer => worker.observe(observer),

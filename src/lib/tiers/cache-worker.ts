@@ -2,6 +2,7 @@ import * as about from './answers/about-answers.js'
 import * as cache from './answers/cache-answers.js'
 import * as control from './answers/control-answers.js'
 import type {CacheInput, CacheReply} from './answers/reply.js'
+import * as tasks from './answers/task-answers.js'
 import type {EmbeddedWorker} from './embedded-worker.js'
 import type {CacheOperation} from './operations.js'
 
@@ -48,6 +49,9 @@ const ANSWERS: Readonly<Record<CacheOperation, Answer>> = {
   backendFigures: control.backendFigures,
   logLevel: about.logLevel,
   lookupInfo: about.lookupInfo,
+  periodicThreads: tasks.periodicThreads,
+  periodicThread: tasks.periodicThread,
+  periodicThreadsHealth: tasks.periodicThreadsHealth,
 }
 
 /** The API of a worker in this process. */

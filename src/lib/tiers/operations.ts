@@ -48,6 +48,9 @@ export const CACHE_OPERATIONS = {
   backendFigures: {method: 'GET', path: '/backends/figures', audience: 'workers'},
   logLevel: {method: 'GET', path: '/loglevel', audience: 'all'},
   lookupInfo: {method: 'GET', path: '/lookup/info', audience: 'all'},
+  periodicThreads: {method: 'GET', path: '/periodic-threads', audience: 'all'},
+  periodicThread: {method: 'GET', path: '/periodic-threads/:name', audience: 'all'},
+  periodicThreadsHealth: {method: 'GET', path: '/periodic-threads-health', audience: 'all'},
 } as const satisfies Readonly<Record<string, OperationFacts>>
 
 export type CacheOperation = keyof typeof CACHE_OPERATIONS

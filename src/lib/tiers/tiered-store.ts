@@ -3,6 +3,7 @@ import type {ChunkLayout} from './core/memory-format.js'
 import {takesPart, type TierSwitches, type TierUse} from './core/tier-rules.js'
 import type {MemoryObject} from './cpu-pool.js'
 import type {LocalCpuBackend} from './local-cpu-backend.js'
+import {PeriodicTask} from './periodic-task.js'
 import type {ChunkKey, Cleared, StorageBackend} from './storage-backend.js'
 
 export interface TieredStoreOptions {
@@ -52,7 +53,7 @@ export class TieredStore {
   readonly #options: TieredStoreOptions
   readonly #bypassed = new Set<string>()
   readonly #pins = new Map<string, Pinned>()
-  readonly #pinMonitor: NodeJS.Timeout
+  readonly #pinMonitor: PeriodicTask
   #tiers: readonly StorageBackend[]
   #isFrozen = false
   #forcedUnpins = 0
@@ -60,8 +61,11 @@ export class TieredStore {
   constructor(options: TieredStoreOptions) {
     this.#options = options
     this.#tiers = [options.cpu, ...options.others]
-    this.#pinMonitor = setInterval(() => this.#unpinOld(), options.pinCheckMs)
-    this.#pinMonitor.unref()
+    this.#pinMonitor = new PeriodicTask({
+      // Upstream's name and level.
+      ...{name: 'PinMonitor-thread', level: 'critical', intervalMs: options.pinCheckMs},
+      ...{run: () => this.#unpinOld(), logger: options.logger},
+    })
   }
 
   get tiers(): readonly StorageBackend[] {
@@ -70,6 +74,11 @@ export class TieredStore {
 
   get cpu(): LocalCpuBackend {
     return this.#options.cpu
+  }
+
+  /** What it does again and again. */
+  get tasks(): readonly PeriodicTask[] {
+    return [this.#pinMonitor]
   }
 
   get isFrozen(): boolean {
@@ -230,7 +239,7 @@ export class TieredStore {
   }
 
   async close(): Promise<void> {
-    clearInterval(this.#pinMonitor)
+    this.#pinMonitor.stop()
     for (const tier of this.#tiers.toReversed()) await tier.close()
   }
 
@@ -247,13 +256,15 @@ export class TieredStore {
     return this.#taking(use).filter(({name}) => retrieveLocations?.includes(name) ?? true)
   }
 
-  #unpinOld(): void {
+  #unpinOld(): string {
     const nowMs = performance.now()
+    const before = this.#pins.size
     for (const [id, {sinceMs, parts}] of this.#pins) {
       if (nowMs - sinceMs < this.#options.pinTimeoutMs) continue
       this.#options.logger.warn(`lookup ${id} held its chunks for too long; they may be evicted again`)
       this.#forcedUnpins += parts.reduce((sum, {keys}) => sum + keys.length, 0)
       this.unpin(id)
     }
+    return `pinned lookups: ${before}, given up: ${before - this.#pins.size}`
   }
 }

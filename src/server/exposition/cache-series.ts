@@ -85,11 +85,27 @@ const GAUGES: readonly Figure[] = [
   ],
 ]
 
+const TASK_COUNTS = [
+  ['total', ''],
+  ['running', ', running'],
+  ['active', ', run lately'],
+] as const
+
+/** `periodic_threads_total_count`, `periodic_threads_critical_active` and so on. */
+const TASK_GAUGES: readonly Figure[] = (['all', 'critical', 'high', 'medium', 'low'] as const).flatMap(
+  level =>
+    TASK_COUNTS.map(([count, which]): Figure => {
+      const [name, whose] =
+        level === 'all' ? [`${count}_count`, ''] : [`${level}_${count}`, ` of level ${level}`]
+      return [`periodic_threads_${name}`, `Periodic tasks${whose}${which}.`, ({tasks}) => tasks[level][count]]
+    }),
+)
+
 /** The `lmcache:` series of a worker in this process, under the names and labels that dashboards already ask for. */
 export function cacheSeries(registers: Registry[], figures: CacheFigures): {reset(): void} {
   const labels = figures.labels
   const labelNames = Object.keys(labels)
-  for (const [name, help, value] of GAUGES) {
+  for (const [name, help, value] of [...GAUGES, ...TASK_GAUGES]) {
     new Gauge({
       ...{name: `lmcache:${name}`, help, labelNames, registers},
       collect() {

@@ -183,6 +183,29 @@ const ROUTES: Readonly<Record<CacheOperation, RouteText>> = {
     failures: [400],
   },
   lookupInfo: {summary: 'Parts that look chunks up', answer: anything},
+  periodicThreads: {
+    summary: 'What the worker does again and again, and how that goes',
+    query: z.looseObject({
+      level: z.string().optional().describe('critical, high, medium or low'),
+      running_only: z.boolean().optional().describe('true shows those alone that run'),
+      active_only: z.boolean().optional().describe('true shows those alone that ran lately'),
+    }),
+    answer: z.looseObject({summary: anything, threads: z.array(anything)}),
+    failures: [400, 422],
+  },
+  periodicThread: {
+    summary: 'One of them',
+    params: z.strictObject({name: z.string().describe('as GET /periodic-threads shows it')}),
+    answer: anything,
+    failures: [404],
+  },
+  periodicThreadsHealth: {
+    summary: 'Whether all that must go on does',
+    answer: z.looseObject({
+      ...{healthy: z.boolean(), unhealthy_count: integer},
+      unhealthy_threads: z.array(anything),
+    }),
+  },
 }
 
 /** LMCache's own forms: `error` and `message`, or FastAPI's `detail`. */

@@ -11,7 +11,10 @@ export interface TargetReply {
 }
 
 /** Figures that add up over ranks, and those of which the least counts: a prefix is of use only where every rank has it. */
-const SUMMED = ['num_removed', 'num_chunks_removed', 'skipped_pinned', 'loaded_chunks', 'total_files']
+const SUMMED = [
+  ...['num_removed', 'num_chunks_removed', 'skipped_pinned', 'loaded_chunks', 'total_files'],
+  'unhealthy_count',
+]
 const LEAST = ['num_retrieved', 'num_stored']
 
 /** Whether it did what was asked. */
@@ -51,6 +54,7 @@ export function aggregate(operation: CacheOperation, replies: readonly TargetRep
       if (values.length > 0) combined[name] = combine(values)
     }
   }
+  if ('healthy' in combined) combined['healthy'] = bodies.every(({healthy}) => healthy === true)
   if (typeof asked[0]!.body === 'string') return {status: 200, body: asked[0]!.body}
   return {status: 200, body: {...combined, targets: replies.map(targetJson)}}
 }
