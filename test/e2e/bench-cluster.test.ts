@@ -1,14 +1,14 @@
-import {existsSync, readFileSync} from 'node:fs'
+import {existsSync} from 'node:fs'
 import {join} from 'node:path'
 import {expect} from 'chai'
 import {endedAfterEach} from '../support/children.js'
 import {runCli, type CliResult} from '../support/cli.js'
 import {startEngine} from '../support/engine-process.js'
 import {startKubeApi, type KubeApi, type KubeObject} from '../support/kube/api-server.js'
-import {forwardingKubectl} from '../support/kube/forwarding-kubectl.js'
 import {rulesOf} from '../support/kube/rules.js'
 import {describeWith} from '../support/requires.js'
 import {temporaryFolder} from '../support/temporary.js'
+import {until} from '../support/until.js'
 
 const LOAD = ['--requests', '4', '--concurrency', '2', '--max-tokens', '4', '--warmup', '0']
 
@@ -25,8 +25,8 @@ describeWith(['kubectl'], 'kvctl bench of a service in a cluster', () => {
   afterEach(() => api.close())
 
   let runs = 0
-  const benchWith = async (more: NodeJS.ProcessEnv, ...args: string[]): Promise<CliResult> => {
-    const env = {KUBECONFIG: join(folder(), 'config'), HOME: folder(), KUBERNETES_SERVICE_HOST: '', ...more}
+  const bench = async (...args: string[]): Promise<CliResult> => {
+    const env = {KUBECONFIG: join(folder(), 'config'), HOME: folder(), KUBERNETES_SERVICE_HOST: ''}
     const where = [
       '--namespace',
       'ml',
@@ -38,7 +38,6 @@ describeWith(['kubectl'], 'kvctl bench of a service in a cluster', () => {
     ]
     return runCli(['bench', ...where, ...LOAD, ...args], {env})
   }
-  const bench = async (...args: string[]): Promise<CliResult> => benchWith({}, ...args)
   const serves = (service: KubeObject, url: string): void => {
     service['status'] = {
       ...{url, address: {url: 'http://demo.ml.svc.cluster.local'}},
@@ -89,15 +88,25 @@ describeWith(['kubectl'], 'kvctl bench of a service in a cluster', () => {
       status: {phase: 'Running', conditions: [{type: 'Ready', status: 'True'}]},
     })
     serves(service, 'http://127.0.0.1:1')
-    const bin = forwardingKubectl(folder(), engine.url)
-    const {code, stderr} = await benchWith({PATH: `${bin}:${process.env['PATH']}`})
+    api.tunnels.set('demo-predictor-1', engine.url)
+    const {code, stdout, stderr} = await bench()
     expect(code, stderr).to.equal(0)
     expect(stderr).to.contain(
       'No address of demo answers from here: requests go through kubectl port-forward to demo-predictor-1\n',
     )
-    const [words, pid] = readFileSync(join(bin, 'forwarded'), 'utf8').split('\n')
-    expect(words).to.equal('port-forward pod/demo-predictor-1 :8080 -n ml --address 127.0.0.1')
-    expect(existsSync(`/proc/${pid}`)).to.equal(false)
+    expect(JSON.parse(stdout)).to.deep.include({requests: {total: 4, success: 4}})
+    await until(
+      () => api.forwarded === 0,
+      () => `${api.forwarded} tunnels are left`,
+    )
+
+    api.denied.add('create pods/portforward')
+    const denied = await bench()
+    expect(denied.code).to.equal(3)
+    expect(denied.stderr).to.contain(
+      'Warning: Permission denied: service account ml:bench may not create pods/portforward in namespace ml\n',
+    )
+    expect(denied.stdout).to.contain("'demo' cannot be reached")
   })
 
   it('says with 3 what does not answer from here, and with 4 what is not there', async () => {

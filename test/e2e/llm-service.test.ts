@@ -6,7 +6,6 @@ import {endedAfterEach} from '../support/children.js'
 import {runCli, startCli, type CliResult} from '../support/cli.js'
 import {startEngine} from '../support/engine-process.js'
 import {startKubeApi, type KubeApi, type KubeObject} from '../support/kube/api-server.js'
-import {forwardingKubectl} from '../support/kube/forwarding-kubectl.js'
 import {rulesOf} from '../support/kube/rules.js'
 import {describeWith} from '../support/requires.js'
 import {temporaryFolder} from '../support/temporary.js'
@@ -42,8 +41,7 @@ describeWith(['kubectl'], 'a service of the kind LLMInferenceService', () => {
     ...{KUBECONFIG: join(folder(), 'config'), HOME: folder(), KUBERNETES_SERVICE_HOST: ''},
     ...{KVMINI_NAMESPACE: '', KVMINI_COST_CONFIG: '', PROMETHEUS_URL: ''},
   })
-  const run = async (args: string[], more: NodeJS.ProcessEnv = {}): Promise<CliResult> =>
-    runCli(args, {env: {...env(), ...more}, cwd: folder()})
+  const run = async (args: string[]): Promise<CliResult> => runCli(args, {env: env(), cwd: folder()})
   const addService = (kind = 'LLMInferenceService'): KubeObject => {
     const labels = {'app.kubernetes.io/managed-by': 'kvctl'}
     const service: KubeObject = {kind, metadata: {name: 'demo', namespace: 'ml', labels}}
@@ -138,13 +136,10 @@ describeWith(['kubectl'], 'a service of the kind LLMInferenceService', () => {
     children.push(engine.child)
     serves(addService(), 'http://127.0.0.1:1')
     addPods()
-    const bin = forwardingKubectl(folder(), engine.url)
-    const PATH = `${bin}:${process.env['PATH']}`
-    const {code, stderr} = await run(['bench', ...OF, ...LOAD], {PATH})
+    api.tunnels.set('demo-kserve-1', engine.url)
+    const {code, stderr} = await run(['bench', ...OF, ...LOAD])
     expect(code, stderr).to.equal(0)
-    expect(readFileSync(join(bin, 'forwarded'), 'utf8')).to.match(
-      /^port-forward pod\/demo-kserve-1 :8000 -n ml --address 127\.0\.0\.1\n/,
-    )
+    expect(stderr).to.contain('requests go through kubectl port-forward to demo-kserve-1\n')
   })
 
   it('is told from an InferenceService of the same name by --kind alone, and is none where KServe does not know the kind', async () => {

@@ -195,7 +195,7 @@ const FORWARDING = /^Forwarding from 127\.0\.0\.1:(\d+) ->/
 const UNREACHABLE =
   /connection to the server .* was refused|unable to connect to the server|no such host|connection refused|no route to host|couldn't get current server API group list|context .* does not exist|no configuration has been provided|current-context must exist/i
 const TIMED_OUT = /i\/o timeout|context deadline exceeded|TLS handshake timeout|Client\.Timeout/i
-const FORBIDDEN = /\(Forbidden\)/
+const FORBIDDEN = /\(Forbidden\)|is forbidden: User/
 const NO_KIND =
   /doesn't have a resource type "(\w+)"|no matches for kind "(\w+)"|the server could not find the requested resource/
 const CONFLICT = /Apply failed with \d+ conflicts?: (.+)/

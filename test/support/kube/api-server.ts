@@ -1,10 +1,11 @@
 import {once} from 'node:events'
 import {writeFileSync} from 'node:fs'
 import {createServer, type IncomingMessage, type ServerResponse} from 'node:http'
-import type {AddressInfo} from 'node:net'
+import type {AddressInfo, Socket} from 'node:net'
 import {isDeepStrictEqual} from 'node:util'
 import {parse} from 'yaml'
 import {Changes, type Watcher} from './changes.js'
+import {forwardPorts} from './port-forward.js'
 import {refusalOf} from './schemas.js'
 
 /** A Kubernetes object in the stand-in. */
@@ -97,6 +98,10 @@ export interface KubeApi {
   readonly missing: Set<string>
   /** Called after each apply, as a controller that reconciles. */
   onApply: (object: KubeObject) => void
+  /** Where the ports of a pod lead to, by its name. */
+  readonly tunnels: Map<string, string>
+  /** How many tunnels are open. */
+  readonly forwarded: number
   /** How many watches are open. */
   readonly watches: number
   /** Ends all watches: properly, or in the middle of a document. */
@@ -117,6 +122,13 @@ export async function startKubeApi(): Promise<KubeApi> {
     request.setEncoding('utf8').on('data', (text: string) => (body += text))
     request.once('end', () => handle({api, changes}, request, response, body, requests))
   })
+  const forwarded = new Set<Socket>()
+  server.on('upgrade', (request, socket: Socket) => {
+    requests.push(`${request.method} ${request.url}`)
+    if (!tunnel(api, request, socket)) return
+    forwarded.add(socket)
+    socket.once('close', () => forwarded.delete(socket))
+  })
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
@@ -132,6 +144,10 @@ export async function startKubeApi(): Promise<KubeApi> {
     hasKserve: true,
     missing: new Set(),
     onApply: () => undefined,
+    tunnels: new Map(),
+    get forwarded() {
+      return forwarded.size
+    },
     get watches() {
       return changes.watchers.size
     },
@@ -149,6 +165,7 @@ export async function startKubeApi(): Promise<KubeApi> {
     },
     async close() {
       changes.stop()
+      for (const socket of forwarded) socket.destroy()
       server.closeAllConnections()
       server.close()
       await once(server, 'close')
@@ -167,12 +184,57 @@ function send(
 }
 
 function refuse(response: ServerResponse, code: number, reason: string, message: string, headers = {}): void {
-  send(
-    response,
-    {kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Failure', message, reason, code},
-    code,
-    headers,
-  )
+  send(response, failureStatus(code, reason, message), code, headers)
+}
+
+/**
+ * The tunnel of `kubectl port-forward`, as servers have it that speak no WebSocket: newer clients then fall back to SPDY.
+ *
+ * @returns whether there is one
+ * @see kubernetes/kubectl:pkg/cmd/portforward/portforward.go
+ */
+function tunnel(api: KubeApi, request: IncomingMessage, socket: Socket): boolean {
+  const [, namespace, name = ''] =
+    /^\/api\/v1\/namespaces\/([^/]+)\/pods\/([^/]+)\/portforward$/.exec(request.url!) ?? []
+  const right = 'create pods/portforward'
+  const target = api.tunnels.get(name)
+  if (request.headers.upgrade !== 'SPDY/3.1') answer(socket, 400, 'BadRequest', 'no such protocol')
+  else if (api.denied.has(right) || api.allowed?.has(right) === false)
+    answer(socket, 403, 'Forbidden', forbidden('create', 'pods/portforward', `pods "${name}"`, '', namespace))
+  else if (target === undefined) answer(socket, 404, 'NotFound', `pods "${name}" not found`)
+  else {
+    const headers = [
+      'Connection: Upgrade',
+      'Upgrade: SPDY/3.1',
+      'X-Stream-Protocol-Version: portforward.k8s.io',
+    ]
+    socket.write(`HTTP/1.1 101 Switching Protocols\r\n${headers.join('\r\n')}\r\n\r\n`)
+    forwardPorts(socket, new URL(target))
+    return true
+  }
+  return false
+}
+
+/** Instead of an upgrade. */
+function answer(socket: Socket, code: number, reason: string, message: string): void {
+  const body = JSON.stringify(failureStatus(code, reason, message))
+  const headers = ['Content-Type: application/json', `Content-Length: ${body.length}`, 'Connection: close']
+  socket.end(`HTTP/1.1 ${code} ${reason}\r\n${headers.join('\r\n')}\r\n\r\n${body}`)
+}
+
+function failureStatus(code: number, reason: string, message: string): object {
+  return {kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Failure', message, reason, code}
+}
+
+function forbidden(
+  verb: string,
+  resource: string,
+  what: string,
+  group: string,
+  namespace: string | undefined,
+): string {
+  const where = namespace === undefined ? 'at the cluster scope' : `in the namespace "${namespace}"`
+  return `${what} is forbidden: User "system:serviceaccount:ml:bench" cannot ${verb} resource "${resource}" in API group "${group}" ${where}`
 }
 
 function handle(
@@ -209,13 +271,7 @@ function handle(
   const right = `${verb} ${part === 'log' ? 'pods/log' : plural}`
   if (api.denied.has(right) || api.allowed?.has(right) === false) {
     const what = `${plural}${group && `.${group}`}${name === undefined ? '' : ` "${name}"`}`
-    const where = namespace === undefined ? 'at the cluster scope' : `in the namespace "${namespace}"`
-    refuse(
-      response,
-      403,
-      'Forbidden',
-      `${what} is forbidden: User "system:serviceaccount:ml:bench" cannot ${verb} resource "${plural}" in API group "${group}" ${where}`,
-    )
+    refuse(response, 403, 'Forbidden', forbidden(verb, plural, what, group, namespace))
     return
   }
   const apiVersion = group === '' ? version : `${group}/${version}`
