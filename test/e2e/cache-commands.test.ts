@@ -290,7 +290,19 @@ describe('the commands of topic cache', function () {
       const {createHttpClient} = await import('../../src/lib/http/index.js')
       const {RemoteWorkers} = await import('../../src/lib/tiers/index.js')
       const http = createHttpClient()
-      const urls = [(await start({retrieves: 512})).url, (await start({workerId: 1, retrieves: 256})).url]
+      const health = (unhealthy: object[]): Readonly<Record<string, readonly [number, string]>> => ({
+        'GET /periodic-threads-health': [
+          200,
+          JSON.stringify({
+            ...{healthy: unhealthy.length === 0, unhealthy_count: unhealthy.length},
+            unhealthy_threads: unhealthy,
+          }),
+        ],
+      })
+      const urls = [
+        (await start({retrieves: 512, answers: health([])})).url,
+        (await start({workerId: 1, retrieves: 256, answers: health([{name: 'heartbeat'}])})).url,
+      ]
       const remote = new RemoteWorkers({urls, http, timeoutMs: 5000, token: null})
       const segments = segmentFolder()
       const front = await serveStore(segments.store, {cache: remote, cacheFigures: null, families: ['cache']})
@@ -300,6 +312,10 @@ describe('the commands of topic cache', function () {
         ).json()) as Document
         expect(answer).to.include({status: 'success', num_retrieved: 256})
         expect(await (await front.get('/lmc_version')).text()).to.equal('0.3.9')
+        // One that stands still is enough.
+        expect(await (await front.get('/periodic-threads-health')).json()).to.deep.include({
+          ...{healthy: false, unhealthy_count: 1, unhealthy_threads: [{name: 'heartbeat'}]},
+        })
       } finally {
         await front.close()
         await http.close()

@@ -16,6 +16,8 @@ const SUMMED = [
   'unhealthy_count',
 ]
 const LEAST = ['num_retrieved', 'num_stored']
+/** Lists of what went wrong. */
+const JOINED = ['failed_keys', 'unhealthy_threads']
 
 /** Whether it did what was asked. */
 export function isDone({status, body}: TargetReply): boolean {
@@ -53,6 +55,10 @@ export function aggregate(operation: CacheOperation, replies: readonly TargetRep
       const values = bodies.map(body => body[name]).filter(value => typeof value === 'number')
       if (values.length > 0) combined[name] = combine(values)
     }
+  }
+  for (const name of JOINED) {
+    const lists = bodies.map(body => body[name]).filter(list => Array.isArray(list))
+    if (lists.length > 0) combined[name] = lists.flat()
   }
   if ('healthy' in combined) combined['healthy'] = bodies.every(({healthy}) => healthy === true)
   if (typeof asked[0]!.body === 'string') return {status: 200, body: asked[0]!.body}
