@@ -161,6 +161,11 @@ describe('kvctl serve with the cache family', function () {
 
   for (const [what, text, reason] of [
     ['a value of the wrong kind', 'chunk_size: many', /lmcache\.yaml:1: "many" is no value of chunk_size/],
+    [
+      'a value of the wrong kind in extra_config',
+      'extra_config: {use_odirect: "yes"}',
+      /lmcache\.yaml:1: "yes" is no value of use_odirect, which takes true or false/,
+    ],
     ['a policy that is none', 'cache_policy: BEST', /one of LRU, LFU, FIFO, MRU/],
     [
       'a worker that cannot be',

@@ -3,6 +3,7 @@ import {ConfigurationError, type Logger} from '../foundation/index.js'
 import {convertSetting} from './convert-setting.js'
 import {
   definitionOf,
+  EXTRA_DEFAULTS,
   INERT_SETTINGS,
   SETTING_ALIASES,
   SETTING_DEFINITIONS,
@@ -57,13 +58,11 @@ export class CacheSettings {
     return Array.isArray(value) ? value.map(String) : null
   }
 
-  /** A value of `extra_config`, when it is of the same type as `usual`. */
-  extra(name: string, usual: string): string
-  extra(name: string, usual: number): number
-  extra(name: string, usual: boolean): boolean
-  extra(name: string, usual: string | number | boolean): unknown {
+  /** A value of `extra_config`, or its default where it is absent. */
+  extra<K extends keyof typeof EXTRA_DEFAULTS>(name: K): (typeof EXTRA_DEFAULTS)[K] {
     const value = this.extraObject[name]
-    return typeof value === typeof usual ? value : usual
+    const usual = EXTRA_DEFAULTS[name]
+    return typeof value === typeof usual ? (value as typeof usual) : usual
   }
 
   get extraObject(): Readonly<Record<string, unknown>> {
@@ -96,7 +95,7 @@ export class CacheSettings {
         continue
       }
       const converted = convertSetting(definition, value)
-      if (converted === undefined) {
+      if (converted === undefined || (name === 'extra_config' && wrongExtra(converted) !== null)) {
         errors[name] = 'Failed to set config value'
         continue
       }
@@ -131,6 +130,8 @@ export async function loadCacheSettings(
         },
       )
     }
+    const wrong = name === 'extra_config' ? wrongExtra(converted) : null
+    if (wrong !== null) throw new ConfigurationError('CACHE_CONFIG_INVALID', `${where}: ${wrong}`)
     values[name] = converted
   }
   if (path !== null) {
@@ -150,6 +151,19 @@ export async function loadCacheSettings(
     if (value !== undefined) set(name, value, variable)
   }
   return new CacheSettings(values)
+}
+
+const KINDS = {boolean: 'true or false', number: 'a number', string: 'a text'}
+
+/** What is wrong with the first key of `extra_config` that has a value of another type than it takes. */
+function wrongExtra(extra: SettingValue): string | null {
+  for (const [name, value] of Object.entries(extra ?? {})) {
+    if (!Object.hasOwn(EXTRA_DEFAULTS, name) || value === null) continue
+    const kind = typeof EXTRA_DEFAULTS[name as keyof typeof EXTRA_DEFAULTS] as keyof typeof KINDS
+    if (typeof value !== kind)
+      return `${JSON.stringify(value)} is no value of ${name}, which takes ${KINDS[kind]}`
+  }
+  return null
 }
 
 function redacted(text: string): string {

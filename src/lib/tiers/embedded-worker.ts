@@ -326,15 +326,15 @@ function statisticsOptions(
     strategy: (settings.text('chunk_statistics_strategy') ??
       'memory_bloom_filter') as (typeof STATISTICS_STRATEGIES)[number],
     bloom: {
-      expectedChunks: settings.extra('chunk_statistics_mem_bf_expected_chunks', 20_000_000),
-      falsePositiveRate: settings.extra('chunk_statistics_mem_bf_false_positive_rate', 0.01),
+      expectedChunks: settings.extra('chunk_statistics_mem_bf_expected_chunks'),
+      falsePositiveRate: settings.extra('chunk_statistics_mem_bf_false_positive_rate'),
     },
     file: {
-      folder: settings.extra('chunk_statistics_file_output_dir', '/tmp/lmcache_chunk_statistics'),
-      rotationBytes: settings.extra('chunk_statistics_file_rotation_size', 104_857_600),
-      maxFiles: settings.extra('chunk_statistics_file_max_count', 100),
+      folder: settings.extra('chunk_statistics_file_output_dir'),
+      rotationBytes: settings.extra('chunk_statistics_file_rotation_size'),
+      maxFiles: settings.extra('chunk_statistics_file_max_count'),
     },
-    queueCapacity: settings.extra('chunk_statistics_async_queue_capacity', 100_000),
+    queueCapacity: settings.extra('chunk_statistics_async_queue_capacity'),
     autoExit: {
       hours: settings.number('chunk_statistics_auto_exit_timeout_hours'),
       uniqueChunks: settings.number('chunk_statistics_auto_exit_target_unique_chunks'),

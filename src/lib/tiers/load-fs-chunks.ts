@@ -102,7 +102,7 @@ async function foldersOf(
     throw error
   }
   const url = settings.text('remote_url')
-  const base = settings.extra('base_path', '')
+  const base = settings.extra('base_path')
   if (url === null && base === '')
     throw new FsConfigRefused('Invalid configuration file: it has no remote_url')
   if (url !== null && !url.startsWith('fs://'))

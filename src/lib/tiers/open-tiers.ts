@@ -52,7 +52,7 @@ async function openDisk(site: TierSite, paths: string): Promise<StorageBackend> 
     policy: (settings.text('cache_policy') ?? 'LRU') as EvictionPolicyName,
     workerId,
     files,
-    isDirect: settings.extra('use_odirect', false),
+    isDirect: settings.extra('use_odirect'),
     allocate: async layout => cpu.allocatePatiently(layout),
     // Upstream's own file of a whole chunk of ours: its name tells all but the length, and that is checked.
     adopt: name => {
@@ -99,9 +99,9 @@ async function openConnector(site: TierSite, url: string): Promise<Connector> {
   const link = await openRedisLink({
     url,
     timeoutMs: settings.number('blocking_timeout_secs') * 1000,
-    serviceName: settings.extra('redis_service_name', 'redismaster'),
+    serviceName: settings.extra('redis_service_name'),
   })
-  const ttl = settings.extra('remote_ttl_seconds', 0)
+  const ttl = settings.extra('remote_ttl_seconds')
   const ttlSeconds = ttl > 0 ? ttl : null
   return /^(valkey|resp)/.test(url)
     ? new ValkeyConnector(link, ttlSeconds, layoutOfKey(site))
@@ -111,12 +111,12 @@ async function openConnector(site: TierSite, url: string): Promise<Connector> {
 /** The connector on folders, which it makes. */
 export async function openFsConnector(site: TierSite, folders: readonly string[]): Promise<Connector> {
   const {settings, files} = site
-  const temporary = settings.extra('fs_connector_relative_tmp_dir', '')
+  const temporary = settings.extra('fs_connector_relative_tmp_dir')
   for (const folder of folders) await files.makeFolder(join(folder, temporary))
   return new FsConnector({
     folders,
     temporaryFolder: temporary === '' ? null : temporary,
-    hasHeader: settings.extra('save_chunk_meta', true),
+    hasHeader: settings.extra('save_chunk_meta'),
     layoutOf: layoutOfKey(site),
     files,
   })

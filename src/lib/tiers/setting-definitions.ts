@@ -84,6 +84,35 @@ export const SETTING_DEFINITIONS = {
   extra_config: {kind: 'object', default: null},
 } as const satisfies Readonly<Record<string, SettingDefinition>>
 
+/** Keys of `extra_config` that count here, each with what holds where it is absent. */
+export const EXTRA_DEFAULTS: {
+  readonly base_path: string
+  readonly use_odirect: boolean
+  readonly save_chunk_meta: boolean
+  readonly redis_service_name: string
+  readonly remote_ttl_seconds: number
+  readonly fs_connector_relative_tmp_dir: string
+  readonly chunk_statistics_mem_bf_expected_chunks: number
+  readonly chunk_statistics_mem_bf_false_positive_rate: number
+  readonly chunk_statistics_file_output_dir: string
+  readonly chunk_statistics_file_rotation_size: number
+  readonly chunk_statistics_file_max_count: number
+  readonly chunk_statistics_async_queue_capacity: number
+} = {
+  base_path: '',
+  use_odirect: false,
+  save_chunk_meta: true,
+  redis_service_name: 'redismaster',
+  remote_ttl_seconds: 0,
+  fs_connector_relative_tmp_dir: '',
+  chunk_statistics_mem_bf_expected_chunks: 20_000_000,
+  chunk_statistics_mem_bf_false_positive_rate: 0.01,
+  chunk_statistics_file_output_dir: '/tmp/lmcache_chunk_statistics',
+  chunk_statistics_file_rotation_size: 104_857_600,
+  chunk_statistics_file_max_count: 100,
+  chunk_statistics_async_queue_capacity: 100_000,
+}
+
 /** Keys that are read and shown, and change nothing here; the listener's are flags of `kvctl serve` and `kvctl engine`. */
 export const INERT_SETTINGS = [
   'reserve_local_cpu_size',

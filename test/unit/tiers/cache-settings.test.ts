@@ -79,6 +79,23 @@ describe('the settings of a cache worker', () => {
     expect(warnings).to.deep.equal([`${file}:5: nothing is not known and ignored`])
   })
 
+  it('of extra_config keep to the kind that each key takes; keys of others are left alone', () => {
+    const settings = new CacheSettings()
+    const change = (extra: Readonly<Record<string, unknown>>): unknown =>
+      settings.change({extra_config: extra}).errors
+    expect(settings.extra('save_chunk_meta')).to.equal(true)
+    expect(
+      change({save_chunk_meta: false, remote_ttl_seconds: 5, plugin: 'x', base_path: null}),
+    ).to.deep.equal({})
+    expect([settings.extra('save_chunk_meta'), settings.extra('remote_ttl_seconds')]).to.deep.equal([
+      false,
+      5,
+    ])
+    for (const wrong of [{use_odirect: 'yes'}, {remote_ttl_seconds: '5'}, {base_path: 1}])
+      expect(change(wrong)).to.deep.equal({extra_config: 'Failed to set config value'})
+    expect([settings.extra('save_chunk_meta'), settings.extra('base_path')]).to.deep.equal([false, ''])
+  })
+
   it('are warned of when they are set and change nothing, at the start and later', async () => {
     expect(new CacheSettings().inert()).to.deep.equal([])
     const warnings: string[] = []
