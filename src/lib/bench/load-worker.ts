@@ -56,6 +56,8 @@ export interface StartLine {
 }
 
 const FLUSH_MS = 250
+/** So many leave sooner: they are garbage while it is still cheap to collect, and no message stops the reading for long. */
+const FLUSH_RECORDS = 128
 
 /**
  * Runs one job in this process: prepares requests, opens connections and runs the code once, all before the clock starts;
@@ -89,7 +91,8 @@ export async function runLoadJob(
       delayMs: id => recipe.items?.get(id)?.delayMs ?? 0,
       instrument,
       onRecord(record, texts) {
-        records.push(record)
+        // Behind the reads of this turn, which are not to wait for it.
+        if (records.push(record) === FLUSH_RECORDS) setImmediate(sendRecords)
         if (texts.generated !== null) generated.push(texts.generated)
       },
       async whenAllAreWarm() {
@@ -97,10 +100,13 @@ export async function runLoadJob(
         return millisOf(await startLine.measure())
       },
     })
-    const flush = (): void => {
+    const sendRecords = (): void => {
       if (records.length > 0) report({kind: 'records', records, generated: isCounted ? generated : null})
       records = []
       generated = []
+    }
+    const flush = (): void => {
+      sendRecords()
       report({kind: 'progress', counts: loop.counts})
     }
     report({kind: 'ready'})
