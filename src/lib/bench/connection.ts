@@ -2,16 +2,14 @@ import {connect as connectTcp, isIP, type Socket, type TcpSocketConnectOpts} fro
 import {connect as connectTls} from 'node:tls'
 import type {Failure} from '../runs/index.js'
 import type {ExchangeListener, TransportTarget} from './load-transport.js'
+import {ReadQueue, type ReadTaker} from './read-queue.js'
 import {ResponseError} from './response-error.js'
 import {ResponseReader} from './response-reader.js'
 
 const READ_BYTES = 256 * 1024
-/**
- * All connections of a process read into one buffer: it is drained before the next read begins. Behind what was read stands a
- * line feed, so that a search for the next one ends there and not in what an earlier read has left.
- */
+/** All connections of a process read into one buffer, with room for a line feed behind: it is left before the next read begins. */
 const readBuffer = Buffer.allocUnsafeSlow(READ_BYTES + 1)
-const LF = 10
+const reads = new ReadQueue()
 
 /** What a connection needs of the pool it belongs to. */
 export interface ConnectionOwner {
@@ -25,7 +23,7 @@ export interface ConnectionOwner {
 }
 
 /** One keep-alive HTTP/1.1 connection without pipelining. */
-export class Connection {
+export class Connection implements ReadTaker {
   readonly #target: TransportTarget
   readonly #owner: ConnectionOwner
   readonly #socket: Socket
@@ -83,10 +81,6 @@ export class Connection {
       .on('close', () => this.#peerClosed())
   }
 
-  get isBusy(): boolean {
-    return this.#listener !== null
-  }
-
   /** Sends now, or as soon as the connection is open and has rested. */
   send(bytes: Buffer, listener: ExchangeListener): void {
     this.#listener = listener
@@ -97,6 +91,7 @@ export class Connection {
 
   /** Ends the connection when one of its limits has passed. */
   checkLimits(nowMs: number): void {
+    reads.takeAll()
     const {connectMs, firstTokenMs, idleMs, totalMs} = this.#target.limits
     const listener = this.#listener
     if (this.#phase === 'tcp' || this.#phase === 'tls') {
@@ -115,16 +110,16 @@ export class Connection {
     }
   }
 
-  serves(listener: ExchangeListener): boolean {
-    return this.#listener === listener
-  }
-
   abort(): void {
-    this.#fail('aborted', 'the run was stopped')
+    reads.takeAll()
+    if (this.#listener !== null) this.#fail('aborted', 'the run was stopped')
   }
 
-  cancel(): void {
-    this.#fail('cancelled', 'the client hung up, as it was asked to')
+  /** Hangs up if it is this exchange that it serves, and what was read is not its end. */
+  cancel(listener: ExchangeListener): void {
+    if (this.#listener !== listener) return
+    reads.takeAll()
+    if (this.#listener === listener) this.#fail('cancelled', 'the client hung up, as it was asked to')
   }
 
   close(): void {
@@ -154,8 +149,13 @@ export class Connection {
 
   #read(length: number): void {
     const nowMs = performance.now()
-    const delayMs = this.#owner.readDelayMs(nowMs)
     this.#lastByteMs = nowMs
+    reads.add(this, readBuffer, length, nowMs, this.#owner.readDelayMs(nowMs))
+  }
+
+  /** Stamped when it was read; seen when there was nothing more to read. */
+  takeRead(bytes: Buffer, start: number, end: number, nowMs: number, delayMs: number): void {
+    if (this.#phase === 'closed') return
     const listener = this.#listener
     if (listener === null) {
       // Nobody asked for anything: what comes belongs to no request, and the connection cannot be trusted with the next.
@@ -164,10 +164,8 @@ export class Connection {
     }
     listener.read(nowMs, delayMs)
     try {
-      readBuffer[length] = LF
-      const end = this.#reader.feed(readBuffer, 0, length)
-      if (this.#reader.isDone)
-        this.#complete(end === length && this.#reader.isKeptAlive && this.#target.isKept)
+      const seen = this.#reader.feed(bytes, start, end)
+      if (this.#reader.isDone) this.#complete(seen === end && this.#reader.isKeptAlive && this.#target.isKept)
     } catch (error) {
       this.#refuse(error)
     }
@@ -188,7 +186,9 @@ export class Connection {
   #rest(): void {
     this.#isResting = true
     this.#owner.idle(this)
-    setImmediate(() => setImmediate(() => this.#hasRested()))
+    const hasRested = (): void => this.#hasRested()
+    if (reads.isAfterPoll) setImmediate(hasRested)
+    else setImmediate(() => setImmediate(hasRested))
   }
 
   #hasRested(): void {
@@ -209,6 +209,7 @@ export class Connection {
   }
 
   #peerClosed(): void {
+    reads.takeAll()
     if (this.#phase === 'closed' || this.#handsOn()) return
     if (this.#listener === null || this.#phase !== 'open') {
       this.#fail(this.#phase === 'tls' ? 'tls' : 'connect', 'the connection was closed before it was open')
@@ -229,6 +230,7 @@ export class Connection {
   }
 
   #broke(error: NodeJS.ErrnoException): void {
+    reads.takeAll()
     if (this.#phase === 'closed' || this.#handsOn()) return
     const said =
       error.code === undefined || error.message.includes(error.code)

@@ -45,7 +45,7 @@ export class SocketTransport implements LoadTransport, ConnectionOwner {
   }
 
   cancel(listener: ExchangeListener): void {
-    for (const connection of this.#all) if (connection.serves(listener)) connection.cancel()
+    for (const connection of this.#all) connection.cancel(listener)
   }
 
   idle(connection: Connection): void {
@@ -59,7 +59,7 @@ export class SocketTransport implements LoadTransport, ConnectionOwner {
   }
 
   abort(): void {
-    for (const connection of this.#all) if (connection.isBusy) connection.abort()
+    for (const connection of this.#all) connection.abort()
   }
 
   close(): void {
