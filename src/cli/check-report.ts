@@ -1,4 +1,5 @@
 import type {DoctorJson} from '../lib/doctor/index.js'
+import {breakLines} from './break-lines.js'
 
 const COLORS = {ok: '\u001B[32m', warn: '\u001B[33m', fail: '\u001B[31m', skipped: '\u001B[2m'} as const
 const RESET = '\u001B[0m'
@@ -32,16 +33,4 @@ export function checkReport(
     return `${count} ${count === 1 ? WORDS[status].replace(/s$/, '') : WORDS[status]}`
   })
   return [...lines, '', counts.join(', ')].join('\n')
-}
-
-/** Breaks between words; a word longer than a line has one for itself. */
-function breakLines(text: string, columns: number): string[] {
-  const lines: string[] = []
-  for (const word of text.split(' ')) {
-    const last = lines.at(-1)
-    if (last !== undefined && last.length + 1 + word.length + 2 <= columns)
-      lines[lines.length - 1] = `${last} ${word}`
-    else lines.push(word)
-  }
-  return lines
 }

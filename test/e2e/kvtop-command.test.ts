@@ -323,7 +323,7 @@ describe('kvtop without a terminal', () => {
   it('shows a server that does not answer, and why', async () => {
     const {code, stdout} = await runCli(['kvtop', '--once', '--url', 'http://127.0.0.1:1/'], {env})
     expect(code).to.equal(0)
-    expect(stdout).to.match(/^http:\/\/127\.0\.0\.1:1 is .* old: .*cannot be reached/m)
+    expect(stdout).to.match(/^http:\/\/127\.0\.0\.1:1 has not answered: cannot be reached: /m)
   })
 
   it('prints one look a line with --json, until it has enough or a missing segment is there', async () => {

@@ -51,7 +51,7 @@ const SCENES: Readonly<Record<Exclude<Intent, 'quit'>, Scene>> = {
   processes: {shows: /\[5 Proc/},
   tiers: {shows: /\[6 Tier/},
   models: {shows: /\[7 C/},
-  back: {before: ['/', 'x', 'enter'], ready: /^Filter: x +q/m, shows: /▸seg-00/},
+  back: {before: ['/', 'x', 'enter'], ready: /^Filter: x +Esc drop +q/m, shows: /▸seg-00/},
 }
 
 const TMUX_NAMES: Readonly<Record<string, string>> = {

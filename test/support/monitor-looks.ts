@@ -99,7 +99,7 @@ export function hostLook(more: Partial<HostLook> = {}): HostLook {
     segments,
     devices: [
       deviceFigures(0),
-      deviceFigures(1, {throttleReasons: ['sw_power_cap']}),
+      deviceFigures(1, {throttleReasons: ['software_power_cap']}),
       deviceFigures(2, {state: 'lost'}),
     ],
     devicesMissing: null,

@@ -2,6 +2,7 @@ import {Errors, loadHelpClass, type Config} from '@oclif/core'
 import {closest} from 'fastest-levenshtein'
 import {ConfigurationError, errorDocument} from '../../lib/foundation/index.js'
 import {runInTerminal} from '../../lib/processes/index.js'
+import {breakLines} from '../break-lines.js'
 import type {CompletableCommand} from '../completion.js'
 import {findCommand} from './find-command.js'
 import type {HistoryFile} from './history-file.js'
@@ -51,7 +52,7 @@ async function runLine(line: string, {config, isTyped, say}: ShellParts): Promis
     case 'leave':
       return false
     case 'help':
-      if (order.words.length === 0) say(shellHelp(commands))
+      if (order.words.length === 0) say(shellHelp(commands, process.stdout.columns || PLAIN_COLUMNS))
       else await showHelp(config, order.words)
       return true
     case 'system':
@@ -88,10 +89,15 @@ function unknownCommand(
 }
 
 const NAME_COLUMNS = 22
+/** Where stdout is no terminal. */
+const PLAIN_COLUMNS = 100
 
-/** Pure: what kvcached's shell lists, and every other command. */
-export function shellHelp(commands: readonly CompletableCommand[]): string {
-  const row = (name: string, meaning: string): string => `  ${name.padEnd(NAME_COLUMNS)} ${meaning}`
+/** Pure: what kvcached's shell lists, and every other command. @param columns of the terminal */
+export function shellHelp(commands: readonly CompletableCommand[], columns: number): string {
+  const room = Math.max(20, columns - NAME_COLUMNS - 3)
+  const hanging = `\n${' '.repeat(NAME_COLUMNS + 3)}`
+  const row = (name: string, meaning: string): string =>
+    `  ${name.padEnd(NAME_COLUMNS)} ${breakLines(meaning, room).join(hanging)}`
   const shown = commands.filter(({hidden, id}) => !hidden && id !== 'help')
   const rows = shown.map(({id, summary}) => row(id.replaceAll(':', ' '), summary ?? ''))
   return [

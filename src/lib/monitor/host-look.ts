@@ -93,8 +93,8 @@ export interface EngineFigures {
 export interface HostLook {
   /** This machine's name, or the URL of a kvctl server. */
   readonly host: string
-  /** When the segments were read. */
-  readonly takenAtMs: number
+  /** When the segments were read; null when they never were. */
+  readonly takenAtMs: number | null
   /** Why the figures are old; null when they are not. */
   readonly trouble: string | null
   readonly segments: readonly SegmentFigures[]

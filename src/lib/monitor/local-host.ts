@@ -28,7 +28,7 @@ export interface LocalHostParts {
 export function watchLocalHost(parts: LocalHostParts, names: readonly string[]): HostWatch {
   const {host, segments, machine, clock} = parts
   let seen: SegmentsLook = {looks: [], missing: []}
-  let seenAtMs = Date.now()
+  let seenAtMs: number | null = null
   let trouble: string | null = null
   let last: MachineLook | null = null
   let sides: Pick<MachineWithSides, 'tiers' | 'models'> = {tiers: [], models: []}

@@ -25,7 +25,7 @@ export function watchRemoteHost(server: RemoteServer, names: readonly string[]):
   const models = new SideWatch(() => lookAtModels(server), clock)
   const tiers = new SideWatch(() => lookAtTiers(server), clock)
   const rates = new EngineRatesByUrl()
-  let takenAtMs = Date.now()
+  let takenAtMs: number | null = null
   let trouble: string | null = null
   let segments: readonly SegmentFigures[] = []
   let vram: VramDocument | null = null

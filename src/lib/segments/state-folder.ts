@@ -22,7 +22,7 @@ export function stateFolder(environment: NodeJS.ProcessEnv): string {
 /** Losing a memory only makes kvctl more careful, so failures are told at debug level and never thrown. */
 export function createMemoryStore(folder: string, logger: Logger): MemoryStore {
   const segments = join(folder, 'segments')
-  const pathOf = (name: string): string => join(segments, `${encodeURIComponent(name)}.json`)
+  const pathOf = (name: string): string => `${segments}/${encodeURIComponent(name)}.json`
   const quietly = (what: string, action: () => void): void => {
     try {
       action()
@@ -36,11 +36,11 @@ export function createMemoryStore(folder: string, logger: Logger): MemoryStore {
     load(name) {
       let memory: StartupMemory | null = null
       quietly(`read what is remembered of ${name}`, () => {
-        const stats = statSync(pathOf(name), {bigint: true, throwIfNoEntry: false})
-        const file = stats ? `${stats.ino} ${stats.ctimeNs}` : ''
+        const path = pathOf(name)
+        const stats = statSync(path, {throwIfNoEntry: false})
+        const file = stats ? `${stats.ino} ${stats.ctimeMs}` : ''
         const last = read.get(name)
-        memory =
-          last?.file === file ? last.memory : stats ? parseMemory(readFileSync(pathOf(name), 'utf8')) : null
+        memory = last?.file === file ? last.memory : stats ? parseMemory(readFileSync(path, 'utf8')) : null
         if (memory === null) read.delete(name)
         else read.set(name, {file, memory})
       })

@@ -1,20 +1,25 @@
 import {describeAction} from '../state/action.js'
 import {KEYS} from '../state/keys.js'
 import type {Dialog, KvtopState} from '../state/state.js'
+import type {Row} from '../tables/table.js'
 import type {Glyphs} from './glyphs.js'
 import {keyLabel} from './help-lines.js'
 import {line, span, type Line, type Span, type Tone} from './line.js'
 import {printable, widthOf, wrap} from './text.js'
 
-/** Pure: the foot of the screen: a question, what is being done, what became of it, or the most important keys. */
-export function drawFoot(state: KvtopState, columns: number, glyphs: Glyphs): Line[] {
+/**
+ * Pure: the foot of the screen: a question, what is being done, what became of it, or the most important keys.
+ *
+ * @param selected the row that keys act on
+ */
+export function drawFoot(state: KvtopState, selected: Row | null, columns: number, glyphs: Glyphs): Line[] {
   const {dialog, action, message} = state
   const paragraph = (text: string, tone?: Tone): Line[] =>
     wrap(printable(text), columns, glyphs.ellipsis).map(part => line(span(part, tone)))
   if (dialog !== null && dialog.kind !== 'help') return drawDialog(dialog, state, paragraph, glyphs)
   if (action !== null) return paragraph(`${describeAction(action)}${glyphs.ellipsis}`, 'warn')
   if (message !== null) return paragraph(message.text, message.tone)
-  return [drawKeys(state, columns)]
+  return [drawKeys(state, selected, columns)]
 }
 
 function drawDialog(
@@ -56,11 +61,14 @@ function drawDialog(
   }
 }
 
-function drawKeys({filter}: KvtopState, columns: number): Line {
-  const spans: Span[] = filter === '' ? [] : [span(`Filter: ${printable(filter)}  `, 'warn')]
+function drawKeys({filter}: KvtopState, selected: Row | null, columns: number): Line {
+  const spans: Span[] =
+    filter === ''
+      ? []
+      : [span(`Filter: ${printable(filter)}  `, 'warn'), span('Esc', 'strong'), span(' drop  ', 'dim')]
   let room = columns - spans.reduce((sum, {text}) => sum + widthOf(text), 0)
-  for (const {keys, short} of KEYS) {
-    if (short === undefined) continue
+  for (const {keys, short, on} of KEYS) {
+    if (short === undefined || (on !== undefined && (selected?.[on] ?? null) === null)) continue
     const label = keyLabel(keys[0]!)
     const width = label.length + 1 + short.length + 2
     if (width > room) break

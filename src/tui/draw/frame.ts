@@ -44,7 +44,8 @@ export function drawFrame(state: KvtopState, size: ScreenSize, glyphs: Glyphs, f
   const tables = arrangeTables(state)
   const tabs = drawTabs(state, tables, size.columns, glyphs)
   const head = [drawTitle(state, size.columns, facts), tabs.line, ...drawTroubles(state, size.rows)]
-  const foot = drawFoot(state, size.columns, glyphs)
+  const focused = focusedTable(state, tables)
+  const foot = drawFoot(state, focused.rows[focused.selectedAt] ?? null, size.columns, glyphs)
   const room = Math.max(0, size.rows - head.length - foot.length)
   const body = drawBody(state, tables, {...size, rows: room}, glyphs)
   const filler = Number.isFinite(room) ? Array<Line>(Math.max(0, room - body.lines.length)).fill(BLANK) : []
@@ -79,8 +80,13 @@ function drawTitle({look, isPaused}: KvtopState, columns: number, {intervalMs, n
 function drawTroubles({look}: KvtopState, rows: number): Line[] {
   const lines = (look?.hosts ?? []).flatMap(({host, trouble, takenAtMs}) => {
     if (trouble === null) return []
-    const age = formatDurationMs(Math.max(0, look!.takenAtMs - takenAtMs))
-    return [line(span(`${printable(host)} is ${age} old: ${printable(trouble)}`, 'bad'))]
+    const state =
+      takenAtMs === null
+        ? 'has not answered'
+        : `is ${formatDurationMs(Math.max(0, look!.takenAtMs - takenAtMs))} old`
+    // Which of its routes it was tells nobody anything.
+    const why = trouble.startsWith(host) ? trouble.slice(host.length).replace(/^\/\S* /, '') : trouble
+    return [line(span(`${printable(host)} ${state}: ${printable(why)}`, 'bad'))]
   })
   const room = Math.max(1, Math.floor(rows / 4))
   if (lines.length <= room) return lines

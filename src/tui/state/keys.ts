@@ -42,6 +42,8 @@ export interface KeyBinding {
   readonly does: string
   /** For the foot of the screen, where there is room; absent: only in help. */
   readonly short?: string
+  /** What must be selected to make it worth a place at the foot. */
+  readonly on?: 'segment' | 'sleeper'
 }
 
 /** The one table of keys: help, the foot of the screen, the reducer and the tests read it. */
@@ -59,12 +61,21 @@ export const KEYS: readonly KeyBinding[] = [
     short: 'details',
   },
   {intent: 'pause', keys: ['space', 'p'], does: 'stop and go on', short: 'pause'},
-  {intent: 'limit', keys: ['l'], does: 'set the limit of the selected segment', short: 'limit'},
+  {
+    ...{intent: 'limit', keys: ['l'], does: 'set the limit of the selected segment'},
+    ...{short: 'limit', on: 'segment'},
+  },
   {intent: 'restore', keys: ['R'], does: 'set it back to its start-up total'},
-  {intent: 'delete', keys: ['d'], does: 'delete the selected segment', short: 'delete'},
-  {intent: 'prune', keys: ['P'], does: 'delete every segment whose engine is proven dead', short: 'prune'},
-  {intent: 'sleep', keys: ['s'], does: 'put the selected engine or model to sleep', short: 'sleep'},
-  {intent: 'wake', keys: ['w'], does: 'wake the selected engine or model', short: 'wake'},
+  {intent: 'delete', keys: ['d'], does: 'delete the selected segment', short: 'delete', on: 'segment'},
+  {
+    ...{intent: 'prune', keys: ['P'], does: 'delete every segment whose engine is proven dead'},
+    ...{short: 'prune', on: 'segment'},
+  },
+  {
+    ...{intent: 'sleep', keys: ['s'], does: 'put the selected engine or model to sleep'},
+    ...{short: 'sleep', on: 'sleeper'},
+  },
+  {intent: 'wake', keys: ['w'], does: 'wake the selected engine or model', short: 'wake', on: 'sleeper'},
   {
     intent: 'undo',
     keys: ['u'],

@@ -6,7 +6,7 @@ import {shortPercent, shortSize, whole} from '../draw/format.js'
 import {span, toneOfPercent, type Tone} from '../draw/line.js'
 import {sparkline} from '../draw/sparkline.js'
 import {seriesKey, type History} from '../state/history.js'
-import {HOST_COLUMN, hostCell, numberCell, textCell, type Row, type Table} from './table.js'
+import {HOST_COLUMN, hostCell, numberCell, textCell, whyEmpty, type Row, type Table} from './table.js'
 
 const COLUMNS: readonly Column[] = [
   {id: 'index', title: 'GPU', align: 'left', minColumns: 4, rank: 0},
@@ -15,22 +15,25 @@ const COLUMNS: readonly Column[] = [
   {id: 'percent', title: '%', align: 'right', minColumns: 6, rank: 1},
   {id: 'used', title: 'Used', align: 'right', minColumns: 7, rank: 2},
   {id: 'total', title: 'Total', align: 'right', minColumns: 7, rank: 5},
-  {id: 'free', title: 'Free', align: 'right', minColumns: 7, rank: 9},
+  {id: 'free', title: 'Free', align: 'right', minColumns: 7, rank: 10},
   {id: 'utilization', title: 'Util', align: 'right', minColumns: 4, rank: 3},
   {id: 'temperature', title: 'Temp', align: 'right', minColumns: 4, rank: 6},
   {id: 'power', title: 'Power', align: 'right', minColumns: 9, rank: 8},
-  {id: 'state', title: 'State', align: 'left', minColumns: 7, maxColumns: 40, isText: true, rank: 10},
+  {id: 'state', title: 'State', align: 'left', minColumns: 7, maxColumns: 40, isText: true, rank: 9},
   {id: 'history', title: 'Util history', align: 'left', minColumns: 12, maxColumns: 60, rank: 11},
 ]
 
-export function gpusTable({hosts}: MonitorLook, history: History): Table {
+export function gpusTable(look: MonitorLook, history: History): Table {
+  const {hosts} = look
   const reasons = hosts.map(({devicesMissing}) => devicesMissing).filter(reason => reason !== null)
   return {
     ...{id: 'gpus', title: 'GPUs'},
     columns: hosts.length > 1 ? [COLUMNS[0]!, HOST_COLUMN, ...COLUMNS.slice(1)] : COLUMNS,
     rows: hosts.flatMap(host => host.devices.map(device => rowOf(host, device, history))),
-    emptyBecause:
+    emptyBecause: whyEmpty(
+      look,
       reasons[0] === undefined ? 'asking the driver…' : `GPU memory info unavailable: ${reasons[0]}`,
+    ),
   }
 }
 
@@ -71,7 +74,7 @@ function rowOf(look: HostLook, device: DeviceFigures, history: History): Row {
         draw: (width, glyphs) => [span(sparkline(past, width, glyphs, 100))],
       },
     },
-    words: [index, name ?? '', host, stateText(device)].join(' '),
+    words: [index, name ?? '', host, stateText(device), ...(device.throttleReasons ?? [])].join(' '),
     details: detailsOf(host, device, free),
     segment: null,
     sleeper: null,
@@ -90,9 +93,28 @@ function powerText({powerWatts, powerLimitWatts}: DeviceFigures): string {
     : `${whole(powerWatts, '')}/${whole(powerLimitWatts, 'W')}`
 }
 
+/** In the few columns that there are; the worst first. */
+const SHORT_THROTTLES: Readonly<Record<string, string>> = {
+  hardware_thermal: 'thermal',
+  software_thermal: 'thermal',
+  hardware_power_brake: 'brake',
+  hardware_slowdown: 'slowdown',
+  software_power_cap: 'power cap',
+  sync_boost: 'sync boost',
+  application_clocks: 'app clocks',
+  display_clocks: 'display',
+}
+const BY_SEVERITY = Object.keys(SHORT_THROTTLES)
+
+function shortThrottles(reasons: readonly string[]): string[] {
+  const known = BY_SEVERITY.filter(reason => reasons.includes(reason))
+  const others = reasons.filter(reason => !known.includes(reason))
+  return [...new Set([...known.map(reason => SHORT_THROTTLES[reason]!), ...others])]
+}
+
 function stateText({state, xid, throttleReasons}: DeviceFigures): string {
   const faults = xid === null ? [] : [`Xid ${xid}`]
-  const throttles = throttleReasons ?? []
+  const throttles = shortThrottles(throttleReasons ?? [])
   const parts = [...(state === 'ok' ? [] : [state]), ...faults, ...throttles]
   return parts.length === 0 ? 'ok' : parts.join(', ')
 }
@@ -122,7 +144,7 @@ function detailsOf(
     ['Temperature', whole(temperatureCelsius, ' °C')],
     ['Power', powerText(device)],
     ['Throttled by', throttleReasons === null ? '-' : throttleReasons.join(', ') || 'nothing'],
-    ['State', stateText(device)],
+    ['State', [device.state, ...(device.xid === null ? [] : [`Xid ${device.xid}`])].join(', ')],
     ['Host', host],
   ]
 }

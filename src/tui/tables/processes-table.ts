@@ -3,7 +3,16 @@ import type {HostLook, MonitorLook, ProcessFigures} from '../../lib/monitor/inde
 import type {Column} from '../draw/columns.js'
 import {shortSize, whole} from '../draw/format.js'
 import {seriesKey} from '../state/history.js'
-import {HOST_COLUMN, hostCell, numberCell, segmentNamed, textCell, type Row, type Table} from './table.js'
+import {
+  HOST_COLUMN,
+  hostCell,
+  numberCell,
+  segmentNamed,
+  textCell,
+  whyEmpty,
+  type Row,
+  type Table,
+} from './table.js'
 
 const COLUMNS: readonly Column[] = [
   {id: 'pid', title: 'PID', align: 'right', minColumns: 7, rank: 0},
@@ -19,12 +28,13 @@ const COLUMNS: readonly Column[] = [
   {id: 'command', title: 'Command', align: 'left', minColumns: 16, maxColumns: 200, isText: true, rank: 6},
 ]
 
-export function processesTable({hosts}: MonitorLook): Table {
+export function processesTable(look: MonitorLook): Table {
+  const {hosts} = look
   return {
     ...{id: 'processes', title: 'Processes'},
     columns: hosts.length > 1 ? [COLUMNS[0]!, HOST_COLUMN, ...COLUMNS.slice(1)] : COLUMNS,
     rows: hosts.flatMap(host => host.processes.map(process => rowOf(host, process))),
-    emptyBecause: 'no process holds GPU memory or owns a segment',
+    emptyBecause: whyEmpty(look, 'no process holds GPU memory or owns a segment'),
   }
 }
 

@@ -6,7 +6,7 @@ import {shortPercent, shortSize} from '../draw/format.js'
 import {span, toneOfPercent, type Tone} from '../draw/line.js'
 import {sparkline} from '../draw/sparkline.js'
 import {seriesKey, type History} from '../state/history.js'
-import {HOST_COLUMN, hostCell, numberCell, textCell, type Row, type Table} from './table.js'
+import {HOST_COLUMN, hostCell, numberCell, textCell, whyEmpty, type Row, type Table} from './table.js'
 
 const NAME: Column = {
   id: 'name',
@@ -45,12 +45,13 @@ export function freeBytes({usedBytes, preallocBytes, limitBytes}: SegmentFigures
   return Math.max(0, limitBytes - usedBytes - preallocBytes)
 }
 
-export function segmentsTable({hosts}: MonitorLook, history: History): Table {
+export function segmentsTable(look: MonitorLook, history: History): Table {
+  const {hosts} = look
   return {
     ...{id: 'segments', title: 'Segments'},
     columns: [NAME, ...(hosts.length > 1 ? [HOST_COLUMN] : []), ...COLUMNS],
     rows: hosts.flatMap(host => host.segments.map(segment => rowOf(host, segment, history))),
-    emptyBecause: 'no active KVCached segments',
+    emptyBecause: whyEmpty(look, 'no active KVCached segments'),
   }
 }
 
@@ -88,7 +89,10 @@ function rowOf(look: HostLook, segment: SegmentFigures, history: History): Row {
       owner: textCell(owner, 'dim'),
     },
     words: [name, host, state, owner ?? '', `${pid ?? ''}`].join(' '),
-    details: detailsOf(host, segment, percent),
+    // Of one row at most they are shown.
+    get details() {
+      return detailsOf(host, segment, percent)
+    },
     segment: {...segment, host},
     sleeper: null,
   }

@@ -2,7 +2,7 @@ import type {Column} from '../draw/columns.js'
 import type {Glyphs} from '../draw/glyphs.js'
 import {span, type Span, type Tone} from '../draw/line.js'
 import {cut, printable} from '../draw/text.js'
-import type {HostLook} from '../../lib/monitor/index.js'
+import type {HostLook, MonitorLook} from '../../lib/monitor/index.js'
 import type {SegmentAddress, SleeperAddress} from '../state/action.js'
 
 export type TableId = 'segments' | 'gpus' | 'engines' | 'processes' | 'tiers' | 'models'
@@ -47,6 +47,12 @@ export interface Table {
 export function segmentNamed({host, segments}: HostLook, name: string | null): SegmentAddress | null {
   const found = name === null ? undefined : segments.find(segment => segment.name === name)
   return found === undefined ? null : {...found, host}
+}
+
+/** Why a table has no rows: before any machine has answered nobody knows whether it has some. */
+export function whyEmpty({hosts}: MonitorLook, otherwise: string): string {
+  if (hosts.some(({takenAtMs}) => takenAtMs !== null)) return otherwise
+  return hosts.some(({trouble}) => trouble !== null) ? 'unknown, as told above' : 'asking…'
 }
 
 /** Figures older than this are told with their age. */

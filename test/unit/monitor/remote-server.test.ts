@@ -100,7 +100,7 @@ describe('a kvctl server seen from another machine', () => {
     await other.close()
     const after = await lookAtHosts(hosts, 5000, signal)
     expect(after.hosts[0]).to.include({trouble: null})
-    expect(after.hosts[0]!.takenAtMs).to.be.at.least(before.hosts[0]!.takenAtMs)
+    expect(after.hosts[0]!.takenAtMs).to.be.at.least(before.hosts[0]!.takenAtMs!)
     expect(after.hosts[1]!.trouble).to.contain('cannot be reached')
     expect(after.hosts[1]).to.deep.include({
       segments: before.hosts[1]!.segments,

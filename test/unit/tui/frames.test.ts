@@ -179,4 +179,57 @@ describe('a frame of kvtop', () => {
     expect(draw(stateAfter(none), SIZES[1]!, ASCII)).to.contain('GPU memory info unavailable: no driver')
     expect(draw(FIRST_STATE, SIZES[1]!, ASCII)).to.contain('Initializing')
   })
+
+  it('says of machines that never answered that nothing is known, and of others how old they are', () => {
+    const trouble = 'http://a:1/segments cannot be reached: connection refused'
+    const silent = hostLook({
+      ...{
+        host: 'http://a:1',
+        takenAtMs: null,
+        trouble,
+        segments: [],
+        devices: [],
+        processes: [],
+        engines: [],
+      },
+      ...{devicesMissing: 'http://a:1/vram cannot be reached'},
+    })
+    const draws = (...hosts: (typeof silent)[]): string =>
+      draw(stateAfter({kind: 'look', look: monitorLook(9, ...hosts)}), SIZES[1]!, ASCII)
+    const text = draws(silent)
+    expect(text).to.contain('http://a:1 has not answered: cannot be reached: connection refused\n')
+    expect(text.match(/^ unknown, as told above$/gm)).to.have.length(3)
+    expect(draws({...silent, trouble: null}).match(/^ asking…$/gm)).to.have.length(3)
+    const old = draws({...silent, takenAtMs: monitorLook(4).takenAtMs})
+    expect(old).to.contain('http://a:1 is 5.0 s old: cannot be reached: connection refused\n')
+    expect(old).to.contain('no active KVCached segments')
+  })
+
+  it('names at the foot what the selected row can be made to do, and how to drop the filter', () => {
+    const foot = (...presses: string[]): string =>
+      draw(
+        stateAfter({kind: 'look', look: monitorLook(0)}, ...presses.map(name => key(name))),
+        SIZES[2]!,
+        ASCII,
+      )
+        .split('\n')
+        .at(-1)!
+    expect(foot('2')).to.contain('l limit  d delete  P prune').and.not.contain('sleep')
+    expect(foot('3')).not.to.match(/limit|sleep/)
+    expect(foot('4')).to.contain('s sleep  w wake')
+    expect(foot('/', 'x', 'enter')).to.match(/^Filter: x {2}Esc drop {2}q quit/)
+  })
+
+  it('shows the worst reason of a throttled GPU first, in a few columns', () => {
+    const devices = [
+      deviceFigures(0, {
+        throttleReasons: ['software_power_cap', 'hardware_thermal', 'software_thermal', '0x800'],
+      }),
+    ]
+    const look = {kind: 'look', look: monitorLook(0, hostLook({devices}))} as const
+    const text = draw(stateAfter(look, key('3'), key('enter')), {columns: 160, rows: 40}, ASCII)
+    expect(text).to.match(/^>0 .* thermal, power cap, 0x800 /m)
+    expect(text).to.contain('Throttled by   software_power_cap, hardware_thermal, software_thermal, 0x800')
+    expect(text).to.match(/^ State {10}ok$/m)
+  })
 })

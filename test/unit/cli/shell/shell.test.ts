@@ -91,13 +91,26 @@ describe('Tab in the shell', () => {
 
 describe('the help of the shell', () => {
   it('lists commands, !, help and exit', () => {
-    const text = shellHelp([
-      {id: 'list', summary: 'show segments', args: {}, flags: {}},
-      {id: 'secret', hidden: true, args: {}, flags: {}},
-    ])
+    const text = shellHelp(
+      [
+        {id: 'list', summary: 'show segments', args: {}, flags: {}},
+        {id: 'secret', hidden: true, args: {}, flags: {}},
+      ],
+      80,
+    )
     expect(text).to.match(/^ {2}list +show segments$/m)
     for (const word of ['help', '!<shell cmd>', 'exit | quit']) expect(text).to.contain(`  ${word}`)
     expect(text).to.not.contain('secret')
+  })
+
+  it('breaks what does not fit between words, below its beginning', () => {
+    const summary = 'show segments again and again until somebody leaves'
+    const lines = shellHelp([{id: 'watch', summary, args: {}, flags: {}}], 60).split('\n')
+    expect(lines.slice(1, 3)).to.deep.equal([
+      `  ${'watch'.padEnd(22)} show segments again and again`,
+      `${' '.repeat(25)}until somebody leaves`,
+    ])
+    for (const line of lines) expect(line.length).to.be.at.most(60)
   })
 })
 
