@@ -2,6 +2,8 @@
 export interface Glyphs {
   readonly ellipsis: string
   readonly used: string
+  /** A cell that is used in part, from 1/8 to 7/8; none: cells are whole. */
+  readonly usedParts: readonly string[]
   readonly reserve: string
   readonly free: string
   readonly barStart: string
@@ -17,7 +19,15 @@ export interface Glyphs {
 }
 
 export const UNICODE: Glyphs = {
-  ...{ellipsis: '…', used: '█', reserve: '▒', free: '·', barStart: '▕', barEnd: '▏'},
+  ...{
+    ellipsis: '…',
+    used: '█',
+    usedParts: Array.from('▏▎▍▌▋▊▉'),
+    reserve: '▒',
+    free: '·',
+    barStart: '▕',
+    barEnd: '▏',
+  },
   ...{
     levels: Array.from('▁▂▃▄▅▆▇█'),
     rule: '─',
@@ -31,7 +41,7 @@ export const UNICODE: Glyphs = {
 
 /** kvcached's own characters. */
 export const ASCII: Glyphs = {
-  ...{ellipsis: '~', used: '#', reserve: '=', free: '-', barStart: '[', barEnd: ']'},
+  ...{ellipsis: '~', used: '#', usedParts: [], reserve: '=', free: '-', barStart: '[', barEnd: ']'},
   ...{
     levels: Array.from('_.-:=+*#'),
     rule: '-',

@@ -1,7 +1,7 @@
 import stringWidth from 'string-width'
 
 /** Of one column each: ASCII, and what screens are drawn of (`glyphs.ts`). Measuring them one by one costs more than drawing. */
-const PLAIN = /^[\u0020-\u007E·…─▁-█▏▒▕▲▸▼]*$/
+const PLAIN = /^[\u0020-\u007E·…─▁-▏▒▕▲▸▼]*$/
 
 const CONTROL = /[\u0000-\u001F\u007F-\u009F\u200E\u200F\u2028-\u202E\u2066-\u2069]/g
 

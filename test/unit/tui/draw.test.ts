@@ -10,8 +10,14 @@ import {sparkline} from '../../../src/tui/draw/sparkline.js'
 import {windowAround} from '../../../src/tui/draw/table-lines.js'
 import {cut, printable, widthOf} from '../../../src/tui/draw/text.js'
 
-const drawn = (usedBytes: number, reserveBytes: number, totalBytes: number | null, columns: number): string =>
-  bar({usedBytes, reserveBytes, totalBytes}, columns, ASCII, 'good')
+const drawn = (
+  usedBytes: number,
+  reserveBytes: number,
+  totalBytes: number | null,
+  columns: number,
+  glyphs = ASCII,
+): string =>
+  bar({usedBytes, reserveBytes, totalBytes}, columns, glyphs, 'good')
     .map(({text}) => text)
     .join('')
 
@@ -26,6 +32,17 @@ describe('a bar', () => {
     expect(drawn(90_000, 10_000, 100_000, 12)).to.equal('[#########=]')
     expect(drawn(200, 50, 100, 12)).to.equal('[#########=]')
     expect(drawn(200, 0, 100, 12)).to.equal('[##########]')
+  })
+
+  it('fills its last used cell by eighths where the terminal can show them', () => {
+    expect(drawn(50, 20, 100, 12, UNICODE)).to.equal('▕█████▒▒···▏')
+    expect(drawn(55, 0, 100, 12, UNICODE)).to.equal('▕█████▌····▏')
+    expect(drawn(55, 20, 100, 12, UNICODE)).to.equal('▕█████▌▒▒··▏')
+    expect(drawn(1, 0, 100_000, 12, UNICODE)).to.equal('▕▏·········▏')
+    expect(drawn(99_999, 0, 100_000, 12, UNICODE)).to.equal('▕█████████·▏')
+    expect(drawn(99_999, 1, 100_000, 12, UNICODE)).to.equal('▕█████████▒▏')
+    expect(drawn(200, 0, 100, 12, UNICODE)).to.equal('▕██████████▏')
+    expect(drawn(1, 1, 100_000, 12, UNICODE)).to.equal('▕▏▒········▏')
   })
 
   it('is empty without a total, and survives having no room', () => {
