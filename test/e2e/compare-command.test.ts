@@ -63,6 +63,24 @@ describe('kvctl compare', function () {
     expect(faster.code, 'better never fails').to.equal(0)
   })
 
+  it('says nothing of times per token whose tokens one side had counted otherwise', async () => {
+    const [a, b] = [await write('a', {seed: 1}), await write('b', {seed: 2})]
+    const rows = join(b, 'requests.csv')
+    await writeFile(rows, (await readFile(rows, 'utf8')).replaceAll(',usage,', ',tokenizer,'))
+    const {code, stdout} = await compare(a, b, '--tolerance', '25', '--json')
+    expect(code).to.equal(0)
+    const {figures} = JSON.parse(stdout) as Comparison
+    for (const {metric, verdict, reason} of figures) {
+      const expected =
+        metric === 'tpot'
+          ? ['INCONCLUSIVE', 'tokens come from usage before and from tokenizer after']
+          : ['PASS', 'no worse than the tolerance allows']
+      expect([verdict, reason], metric).to.deep.equal(expected)
+    }
+    const both = await compare(b, b, '--metric', 'tpot', '--tolerance', '25')
+    expect(both.stdout).to.contain('PASS: no worse than the tolerance allows; tokens from tokenizer')
+  })
+
   it('cannot tell from few requests, which leaves with 5 under --gate unless that is allowed', async () => {
     const [a, b] = [await write('a', {requests: 15, seed: 1}), await write('b', {requests: 15, seed: 2})]
     const {code, stdout} = await compare(a, b, '--gate')
