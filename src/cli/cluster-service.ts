@@ -30,6 +30,8 @@ export interface MeasuredService extends AskedCluster {
 /** A service of a cluster while it is measured. */
 export interface FoundService {
   readonly url: string
+  /** Of one that has no pod until a request comes, and so cannot be asked. */
+  readonly asleep: {readonly model: string; readonly apiPath: string} | null
   /** Watches its pods from now on. */
   watchPods(): PodRecording
   /** Gives back what leads to it. */
@@ -75,12 +77,20 @@ export async function findMeasured(
     const options = {...limits, isFormatAsked: false, isForced: false}
     look = await kube.deployService(cluster, plan, options, tell, signal)
   }
+  const isAsleep = measured.url === null && look.pods.length === 0
+  if (isAsleep)
+    tell(
+      `${service} has no pod: nothing is asked of it before the first request, so that its start is measured`,
+    )
   const found =
     measured.url === null
-      ? await findUrl(cluster, name, look, trial, {tell, signal})
+      ? await findUrl(cluster, name, look, {...trial, isAsleep}, {tell, signal})
       : {url: measured.url, forwarding: null}
+  const {openAiPath} = kube.serviceUrls(look.service, kube.formatOf(look.service))
+  const asleep = {model: kube.servedModel(look.service), apiPath: `${openAiPath}/v1`}
   return {
-    url: found.url,
+    url: isAsleep ? found.url.slice(0, found.url.length - openAiPath.length) : found.url,
+    asleep: isAsleep ? asleep : null,
     watchPods: () =>
       kube.recordPods(cluster, {name, context, earlier, clock: systemClock, nowMs: () => Date.now()}),
     close: async () => found.forwarding?.stop(),
@@ -91,7 +101,7 @@ async function findUrl(
   cluster: Cluster,
   name: ServiceName,
   {service, pods}: ServiceLook,
-  {apiKey, isInsecure}: Trial,
+  {apiKey, isInsecure, isAsleep}: Trial & {readonly isAsleep: boolean},
   {tell, signal}: {readonly tell: (line: string) => void; readonly signal: AbortSignal},
 ): Promise<{url: string; forwarding: Forwarding | null}> {
   const kube = await import('../lib/kube/index.js')
@@ -115,6 +125,7 @@ async function findUrl(
     return `${pod.scheme}://${forwarding.host}`
   }
   const answers = async (baseUrl: string): Promise<boolean> => {
+    if (isAsleep) return connects(new URL(baseUrl))
     try {
       return (await http.get(`${baseUrl}/v1/models`, {headers: bearer(apiKey), signal})).status < 500
     } catch {
@@ -131,5 +142,23 @@ async function findUrl(
     throw error
   } finally {
     await http.close()
+  }
+}
+
+/** Whether something listens there; a request would wake what sleeps behind it. */
+async function connects({hostname, port, protocol}: URL): Promise<boolean> {
+  const {connect} = await import('node:net')
+  const socket = connect({
+    host: hostname,
+    port: Number(port || (protocol === 'https:' ? 443 : 80)),
+    timeout: PROBE_MS,
+  })
+  try {
+    return await new Promise(resolve => {
+      socket.once('connect', () => resolve(true))
+      for (const end of ['error', 'timeout'] as const) socket.once(end, () => resolve(false))
+    })
+  } finally {
+    socket.destroy()
   }
 }

@@ -50,7 +50,7 @@ export default class Bench extends LoadCommand {
   static override summary = 'measure how fast a server streams its answers'
   static override description = [
     'Sends requests to an OpenAI-compatible server, measures every answer, and leaves a run directory with requests.csv, results.json and report.html.',
-    "Without --url it starts kvctl's own engine as a process of its own and measures that.",
+    "Without --url it starts kvctl's own engine as a process of its own and measures that, or with --service a service of KServe, whose pods are recorded with the run.",
     'Without --rate a steady load keeps --concurrency requests in flight; with --rate requests leave on schedule, however slow the server is.',
     "--slo 'p95(ttft) <= 500ms' judges the run as kvctl gate does: PASS, FAIL or INCONCLUSIVE by the whole interval, and 5 unless all pass.",
     "Rules of the profile's validation block are judged at the end: PASS or FAIL on stderr, and 5 when one is missed.",
@@ -62,6 +62,7 @@ export default class Bench extends LoadCommand {
     '<%= config.bin %> <%= command.id %> --url http://localhost:8000 --rate 5 --duration 60s --pattern poisson',
     "<%= config.bin %> <%= command.id %> --url http://localhost:8000 --requests 1000 --slo 'p95(ttft) <= 500ms' --slo 'error_rate < 1%'",
     '<%= config.bin %> <%= command.id %> --url http://localhost:8000 --tokenizer models/llama/tokenizer.json',
+    '<%= config.bin %> <%= command.id %> --namespace ml-prod --service demo-llm',
     '<%= config.bin %> <%= command.id %> --resume --run-dir runs/latest',
     '<%= config.bin %> <%= command.id %> --dry-run --json',
   ]
@@ -102,7 +103,7 @@ export default class Bench extends LoadCommand {
     }
     const apiKey = apiKeyOf(flags['api-key'], ['KVCTL_API_KEY', 'KVMINI_API_KEY', 'OPENAI_API_KEY'])
     const asked = await this.ask(await this.#locate(parsed, notes.namespace, apiKey), notes, apiKey)
-    const ask = flags['dry-run'] ? asked : await this.#locateAgain(asked, flags)
+    const ask = flags['dry-run'] ? asked : this.#withSleeper(await this.#locateAgain(asked, flags))
     const prices = await runPricesOf(flags, message => this.note(`Warning: ${message}`))
     if (flags['dry-run']) {
       const {planJson} = await import('../lib/bench/index.js')
@@ -172,6 +173,16 @@ export default class Bench extends LoadCommand {
       return ask
     }
     return measured.url === null ? {...ask, urls: [this.#found.url]} : ask
+  }
+
+  /** A service without pods is not asked which model it serves. */
+  #withSleeper(ask: BenchAsk): BenchAsk {
+    const asleep = this.#found?.asleep ?? null
+    if (asleep === null) return ask
+    const {warmupRequests} = ask.plan
+    if (ask.resume === null && warmupRequests > 0)
+      this.note(`The start falls into the ${warmupRequests} requests of the warm-up: --warmup 0 measures it`)
+    return {...ask, model: ask.model ?? asleep.model, asleep: {apiPath: asleep.apiPath}}
   }
 
   /** Watches the pods of a service of the cluster while it is measured, and keeps in the run what becomes of them. */

@@ -11,6 +11,11 @@ export interface BenchAsk {
   /** Requests go to each in turn; none starts the embedded engine. */
   readonly urls: readonly string[]
   readonly model: string | null
+  /**
+   * Servers that sleep until a request comes, and what is below their address, such as `/v1`: they are asked for nothing before, so
+   * that what waking takes is measured. Absent, they answer.
+   */
+  readonly asleep?: {readonly apiPath: string} | undefined
   readonly apiKey: string | null
   readonly isInsecure: boolean
   /** Load processes. */

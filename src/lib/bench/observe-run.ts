@@ -25,6 +25,8 @@ const GPUS_EVERY_MS = 1000
 const HISTOGRAMS_EVERY = 20
 /** A server without such a page answers 404 at once, and is not asked for ever. */
 const LOOKS_WITHOUT_METRICS = 3
+/** One that is to wake first is given five minutes. */
+const LOOKS_AT_SLEEPERS = 600
 
 export interface ObservedServer {
   readonly http: HttpClient
@@ -34,6 +36,8 @@ export interface ObservedServer {
   /** Our own engine, whose process and segment are known. */
   readonly engine: EmbeddedEngine | null
   readonly segments: SegmentStore | null
+  /** Nothing is to wake them before the first request. */
+  readonly isAsleep?: boolean
   /** Starts looking at GPUs; null where they are not wanted. */
   readonly gpus: (() => Promise<GpuSampler>) | null
 }
@@ -75,7 +79,9 @@ export function observeRun(
     observer.looked?.(sample)
     await writer.append(sample)
   }
-  const before = stamped(async () => engineOf(await metrics(true))).catch(failed)
+  const before = server.isAsleep
+    ? Promise.resolve()
+    : stamped(async () => engineOf(await metrics(true))).catch(failed)
   const follow = async (): Promise<void> => {
     const parts = await findServerParts(server.baseUrls, server.engine, server.segments)
     const look = createServerLook(server, parts, metrics)
@@ -161,11 +167,15 @@ function everyTick(
 type MetricsLook = (isFull: boolean) => Promise<TimeSample['engine'] | null>
 
 /** The metrics pages of all servers as one; a sum that lacks a server would fall and rise with it, so then there is none. */
-function createMetricsLook({http, baseUrls}: ObservedServer, observer: BenchWatcher): MetricsLook {
+function createMetricsLook(
+  {http, baseUrls, isAsleep = false}: ObservedServer,
+  observer: BenchWatcher,
+): MetricsLook {
+  const mostMisses = isAsleep ? LOOKS_AT_SLEEPERS : LOOKS_WITHOUT_METRICS
   let [looks, misses] = [0, 0]
   let hasAny = false
   return async isForced => {
-    if (!hasAny && misses >= LOOKS_WITHOUT_METRICS) return null
+    if (!hasAny && misses >= mostMisses) return null
     const texts = await Promise.all(baseUrls.map(baseUrl => fetchMetricsText(http, baseUrl)))
     const known = texts.filter(text => text !== null)
     const figures = known.flatMap(text => {
@@ -173,7 +183,7 @@ function createMetricsLook({http, baseUrls}: ObservedServer, observer: BenchWatc
       return own === null ? [] : [{...own, ...engineExtrasOf(text)}]
     })
     if (figures.length === 0 || figures.length < baseUrls.length) {
-      if (++misses === LOOKS_WITHOUT_METRICS && !hasAny) {
+      if (++misses === mostMisses && !hasAny) {
         observer.note(
           `${baseUrls.join(', ')} shows no metrics of an engine: what the server itself counts stays unknown.`,
         )

@@ -107,12 +107,14 @@ async function measure(
   const tokenizer = await tokenizerOf(plan)
   const targets = await findTargets(ask, engine, http, signal)
   const target = targets[0]!
-  const version = await fetchVersion(http, target.baseUrl, signal)
+  const isAsleep = ask.asleep !== undefined
+  const known = ask.resume?.meta.server?.version ?? null
+  const version = isAsleep ? known : await fetchVersion(http, target.baseUrl, signal)
   const facts = {targets, engine, version}
   const {run, meta, fit} = await (ask.resume === null
     ? newRun(ask, facts, parts, tokenizer, signal, watcher)
     : resumedRun(ask.resume, facts, watcher))
-  const server = {...parts, baseUrls: targets.map(({baseUrl}) => baseUrl), engine}
+  const server = {...parts, baseUrls: targets.map(({baseUrl}) => baseUrl), engine, isAsleep}
   const list = ask.resume?.list ?? wholeList(plan)
   const jobs = loadJobs(ask, {targets, runId: run.runId, fit, list})
   const recording = await startRecording(
@@ -171,12 +173,19 @@ async function tokenizerOf({request}: BenchPlan): Promise<TokenCounter | null> {
 
 /** Every server must serve the one model. */
 async function findTargets(
-  {urls, model, apiKey}: BenchAsk,
+  {urls, model, apiKey, asleep}: BenchAsk,
   engine: EmbeddedEngine | null,
   http: HttpClient,
   signal: AbortSignal,
 ): Promise<readonly InferenceTarget[]> {
   const {findTarget} = await import('../inference/index.js')
+  if (asleep !== undefined && model !== null)
+    return urls.map(url => ({
+      baseUrl: url.replace(/\/+$/, ''),
+      apiPath: asleep.apiPath,
+      model,
+      maxModelLen: null,
+    }))
   const targets: InferenceTarget[] = []
   for (const url of engine === null ? urls : [engine.url]) {
     const wanted = targets[0]?.model ?? model
@@ -202,7 +211,8 @@ async function newRun(
 ): Promise<ReadyRun> {
   const warnings: RunMeta['warnings'] = []
   const fit = await fitPrompts(ask, facts.targets[0]!, parts.http, tokenizer, signal, warnings)
-  if (ask.resetsCache) warnings.push(...(await resetCaches(ask, facts, parts.http, signal)))
+  if (ask.resetsCache && ask.asleep === undefined)
+    warnings.push(...(await resetCaches(ask, facts, parts.http, signal)))
   for (const {message} of warnings) watcher.note(message)
   const run = await parts.createRunDirectory()
   const {describeRun} = await import('./describe-run.js')
@@ -254,7 +264,7 @@ const COUNTED_TOKENS = 20_000
 
 /** @returns how many words make the wanted tokens; adds a warning when that is a guess */
 async function fitPrompts(
-  {plan, apiKey}: BenchAsk,
+  {plan, apiKey, asleep}: BenchAsk,
   target: InferenceTarget,
   http: HttpClient,
   tokenizer: TokenCounter | null,
@@ -275,7 +285,8 @@ async function fitPrompts(
   }
   const {countPromptTokens} = await import('../inference/index.js')
   const writer = createPromptWriter(plan.promptSeed)
-  const {fit, isEstimated} = await wordsForTokens(longest.typicalTokens, writer, text => {
+  const {fit, isEstimated} = await wordsForTokens(longest.typicalTokens, writer, async text => {
+    if (asleep !== undefined) return null
     const shape = api === 'chat' ? {messages: [{role: 'user', content: text}]} : {prompt: text}
     return countPromptTokens(http, target, apiKey, shape, signal)
   })

@@ -88,6 +88,31 @@ export function checkNames({
   }
 }
 
+/** @see kserve/kserve:pkg/apis/serving/v1alpha2/llm_inference_service_types.go — model.uri, replicas */
+const LLM_STORAGE = /^(?:hf|s3|pvc|oci):\/\//
+
+/**
+ * What an LLMInferenceService does not take is refused, not left out.
+ *
+ * @throws ConfigurationError `KIND_UNFIT`, `MODEL_URI_INVALID`
+ */
+export function checkKind({kind, modelUri, runtime, minReplicas, maxReplicas}: DeployPlan): void {
+  if (kind === 'InferenceService') return
+  const unfit = [
+    ...(runtime === null ? [] : ['--runtime']),
+    ...(minReplicas === 0 ? ['--min-replicas 0'] : []),
+    ...(maxReplicas > Math.max(1, minReplicas) ? [`--max-replicas ${maxReplicas}`] : []),
+  ]
+  if (unfit.length > 0)
+    throw new ConfigurationError('KIND_UNFIT', `an ${kind} takes no ${unfit.join(' and no ')}`, {
+      suggestions: ['--min-replicas N gives it N replicas', '--kind InferenceService'],
+    })
+  if (!LLM_STORAGE.test(modelUri))
+    throw new ConfigurationError('MODEL_URI_INVALID', `an ${kind} cannot fetch '${modelUri}'`, {
+      suggestions: ['hf://org/model, s3://bucket/path/, pvc://claim/path, oci://image'],
+    })
+}
+
 /** What a profile asks for; a profile that says nothing gets a modest share of one GPU's machine, or of none with `device: cpu`. */
 export function resourcesOf({resources, vllm_features: features}: Profile): Resources {
   const {requests, limits} = resources

@@ -2,7 +2,14 @@ export {checkPolicies, type PolicyViolation} from './check-policies.js'
 export {checkNames, planOf, s3FromEnvironment, type DeployPlan} from './deploy-plan.js'
 export {detailsOf, lookAtService, readyService, type ServiceDetails, type ServiceLook} from './deploy.js'
 export {deployService, type DeployOptions} from './deploy-service.js'
-export {formatOf, serviceJson, violationJson, type ServiceJson, type ViolationJson} from './json.js'
+export {
+  formatOf,
+  servedModel,
+  serviceJson,
+  violationJson,
+  type ServiceJson,
+  type ViolationJson,
+} from './json.js'
 export {findService, serviceNotFound, severalKinds, type AskedService} from './find-service.js'
 export {createCluster, type Cluster, type Forwarding, type Kubectl, type PodUsage} from './kubectl.js'
 export type {Manifest} from './manifest.js'

@@ -90,6 +90,12 @@ export function formatOf(service: ServiceObject): string | null {
   return spec?.predictor?.model?.modelFormat?.name ?? null
 }
 
+/** The model that a service serves under: its own name, unless an LLMInferenceService says another. */
+export function servedModel(service: ServiceObject): string {
+  const {spec} = service as {spec?: {model?: {name?: string}}}
+  return (service.kind === 'LLMInferenceService' ? spec?.model?.name : undefined) ?? service.metadata.name
+}
+
 export interface ViolationJson {
   readonly object: string
   readonly path: string

@@ -1,4 +1,4 @@
-import type {DeployPlan, S3Access} from './deploy-plan.js'
+import {checkKind, type DeployPlan, type S3Access} from './deploy-plan.js'
 import {HUGGING_FACE, type Manifest} from './manifest.js'
 import {serverFlags} from './server-flags.js'
 
@@ -13,12 +13,14 @@ const WRITABLE = '/tmp'
  * Pure: everything that a deployment consists of, in the order in which it is applied. Nothing in it runs as root or writes to
  * its image; vLLM's caches go to an empty directory.
  *
+ * @throws ConfigurationError `KIND_UNFIT`, `MODEL_URI_INVALID`
  * @see kserve/kserve:config/runtimes/kserve-vllmserver.yaml — format name, port, model name
  */
 export function manifestsOf(plan: DeployPlan): {
   readonly manifests: readonly Manifest[]
   readonly notes: readonly string[]
 } {
+  checkKind(plan)
   const flags = serverFlags(plan.features)
   const service =
     plan.kind === 'InferenceService'

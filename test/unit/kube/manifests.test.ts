@@ -65,6 +65,19 @@ describe('the manifests of a deployment', () => {
     })
   })
 
+  it('of an LLMInferenceService refuse what it does not take', () => {
+    const llm = {kind: 'LLMInferenceService', modelUri: 'hf://Qwen/Qwen3-8B'} as const
+    for (const [changes, names] of [
+      [{maxReplicas: 4}, '--max-replicas 4'],
+      [{minReplicas: 0}, '--min-replicas 0'],
+      [{runtime: 'kserve-vllmserver'}, '--runtime'],
+      [{modelUri: 'gs://bucket/model'}, "'gs://bucket/model'"],
+    ] as const)
+      expect(() => manifestsOf(plan({...llm, ...changes}))).to.throw(names)
+    const [, service] = manifestsOf(plan({...llm, minReplicas: 3, maxReplicas: 3})).manifests
+    expect(service).to.have.nested.property('spec.replicas', 3)
+  })
+
   const kinds: [string, Partial<DeployPlan>][] = [
     ['an InferenceService', {}],
     [
