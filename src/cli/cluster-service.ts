@@ -77,7 +77,9 @@ export async function findMeasured(
     const options = {...limits, isFormatAsked: false, isForced: false}
     look = await kube.deployService(cluster, plan, options, tell, signal)
   }
-  const isAsleep = measured.url === null && look.pods.length === 0
+  const isLeaving = ({metadata}: ServiceLook['pods'][number]): boolean =>
+    metadata.deletionTimestamp !== undefined
+  const isAsleep = measured.url === null && look.pods.every(isLeaving)
   if (isAsleep)
     tell(
       `${service} has no pod: nothing is asked of it before the first request, so that its start is measured`,

@@ -47,7 +47,7 @@ describeWith(['kubectl'], 'the pods of a run that does not go as planned', () =>
 
   /** An engine behind the service, and a pod that serves since so many milliseconds. */
   const serve = async (pod: string, node: string, sinceMs: number): Promise<void> => {
-    const engine = await startEngine('--no-segment', '--served-model-name', 'demo', '--itl-ms', '10')
+    const engine = await startEngine('--no-segment', '--served-model-name', 'demo', '--itl-ms', '15')
     children.push(engine.child)
     service['status'] = {
       url: engine.url,
@@ -78,10 +78,9 @@ describeWith(['kubectl'], 'the pods of a run that does not go as planned', () =>
       },
     })
   }
-  const answered = (): number =>
-    existsSync(join(path(), 'requests.csv'))
-      ? readFileSync(join(path(), 'requests.csv'), 'utf8').split('\n').length - 2
-      : 0
+  const text = (name: string): string =>
+    existsSync(join(path(), name)) ? readFileSync(join(path(), name), 'utf8') : ''
+  const answered = (): number => text('requests.csv').split('\n').length - 2
   /** Ends a run in the middle. @returns its exit status */
   const cutShort = async (signal: NodeJS.Signals): Promise<number | null> => {
     const args = ['bench', ...OF, ...LOAD, '--requests', '100', '--output-dir', path()]
@@ -91,7 +90,7 @@ describeWith(['kubectl'], 'the pods of a run that does not go as planned', () =>
     child.stderr!.setEncoding('utf8').on('data', (text: string) => (told += text))
     const ended = new Promise<number | null>(resolve => child.once('close', resolve))
     await until(
-      () => answered() >= 6 && readFileSync(join(path(), 'cluster.json'), 'utf8').includes('A100'),
+      () => answered() >= 6 && text('cluster.json').includes('A100'),
       () => told,
     )
     child.kill(signal)

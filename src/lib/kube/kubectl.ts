@@ -224,7 +224,7 @@ export function kubectlFailure(args: readonly string[], stderr: string, isTimedO
     return new NetworkError('KUBERNETES_UNAVAILABLE', `no Kubernetes cluster can be reached: ${said}`, {
       suggestions: [
         'set KUBECONFIG, or name a context with --context',
-        'or give the address of a running server with --url',
+        'kvctl bench --url measures a running server without a cluster',
       ],
     })
   }
