@@ -1,11 +1,12 @@
 /**
- * What kvctl's router adds to an engine, beside no gateway at all and beside nginx as a plain reverse proxy, in one run. The
- * engine, the clients and each gateway are processes of their own; nginx has one worker, so that both gateways have one core.
+ * What kvctl's router adds to an engine, beside no gateway at all, nginx as a plain reverse proxy, and the least that Node passes
+ * on with (`bare`: node:http and undici, deciding nothing), in one run. The engine, the clients and each gateway are processes of
+ * their own; nginx has one worker, so that each gateway has one core.
  *
  *   apt-get install -y --no-install-recommends nginx-light     # without it nginx is left out
  *   npm run build && npm run build:test && node build/bench/router.js [rounds]
  *
- * Prints medians of the rounds, in which direct, nginx and kvctl take turns: what is added to the first byte of a stream, p50 and
+ * Prints medians of the rounds, in which all take turns: what is added to the first byte of a stream, p50 and
  * p99, at 1 and 64 streams; the same of 64 requests at one instant; streamed events a second that one core of the gateway passes
  * on; requests a second at 16 connections; and memory, fresh and at 1,000 open streams.
  *
@@ -125,6 +126,12 @@ function childOf(parent: number): number {
   return Number(child)
 }
 
+async function startBare(enginePort: number): Promise<Gateway> {
+  const child = startRole('bare-proxy', String(enginePort))
+  const {port} = JSON.parse(await firstLine(child)) as {port: number}
+  return {name: 'bare', port, pid: child.pid!}
+}
+
 async function startKvctl(enginePort: number): Promise<Gateway> {
   const path = join(folder, 'controller.yaml')
   writeFileSync(path, `instances: [{model: m, engine: openai, url: "http://127.0.0.1:${enginePort}"}]\n`)
@@ -197,7 +204,12 @@ try {
   const {port} = JSON.parse(await firstLine(engine)) as {port: number}
   const nginx = await startNginx(port)
   if (nginx === null) console.log('nginx is not installed here and left out')
-  const gateways = [{name: 'direct', port, pid: null}, ...(nginx ? [nginx] : []), await startKvctl(port)]
+  const gateways = [
+    {name: 'direct', port, pid: null},
+    ...(nginx ? [nginx] : []),
+    await startBare(port),
+    await startKvctl(port),
+  ]
   // While nothing but a few requests has been asked of them.
   const held = new Map<string, [number, number]>()
   for (const gateway of gateways) if (gateway.pid !== null) held.set(gateway.name, await memory(gateway))

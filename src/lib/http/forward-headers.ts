@@ -11,6 +11,8 @@ const HOP_BY_HOP: ReadonlySet<string> = new Set([
   'upgrade',
 ])
 
+const NONE: ReadonlySet<string> = new Set()
+
 /**
  * Pure: the headers of a message that belong to it and not to the connection it came by: all but the hop-by-hop ones and
  * those that `Connection` names. Order, spelling and repetition stay.
@@ -18,10 +20,7 @@ const HOP_BY_HOP: ReadonlySet<string> = new Set([
  * @param headers names and values in turn
  * @param others lower-case names to leave out as well
  */
-export function headersToForward(
-  headers: readonly string[],
-  others: ReadonlySet<string> = new Set(),
-): string[] {
+export function headersToForward(headers: readonly string[], others: ReadonlySet<string> = NONE): string[] {
   let named: ReadonlySet<string> | null = null
   for (let at = 0; at < headers.length; at += 2) {
     if (headers[at]!.toLowerCase() !== 'connection') continue

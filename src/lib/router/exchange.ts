@@ -45,6 +45,7 @@ export interface ExchangeParts {
 
 const FIRST_PAUSE_MS = 25
 const LONGEST_PAUSE_MS = 500
+const NONE: ReadonlySet<string> = new Set()
 /** Answers that say: not now, perhaps somebody else. */
 const TRY_ELSEWHERE: ReadonlySet<number> = new Set([502, 503])
 
@@ -59,7 +60,7 @@ export class Exchange {
   readonly #waitedMs: number
   readonly #over: (outcome: RequestOutcome) => void
   readonly #startedMs: number
-  readonly #tried = new Set<string>()
+  #tried: ReadonlySet<string> = NONE
   #attempts = 0
   #pauseMs = FIRST_PAUSE_MS
   #relayed: Relayed | null = null
@@ -152,7 +153,7 @@ export class Exchange {
   #move(url: string, failure: RelayFailure): void {
     this.#leave('failed')
     this.#lastFailure = failure
-    this.#tried.add(url)
+    this.#tried = new Set([...this.#tried, url])
     this.#parts.observer.retried(this.#parts.door.config.name, url, failure.kind)
     this.#attempt()
   }
@@ -174,7 +175,7 @@ export class Exchange {
       return
     }
     this.#pauseMs = Math.min(2 * this.#pauseMs, LONGEST_PAUSE_MS)
-    this.#tried.clear()
+    this.#tried = NONE
     this.#attempt()
   }
 

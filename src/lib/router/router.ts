@@ -48,7 +48,9 @@ export class Router {
   #config: ControllerConfig
   readonly #core: RouterCore
   readonly #doors = new Map<string, Door>()
+  /** Those who wait. A request that goes on at once never gets in: a busy map keeps what was in it until a full collection. */
   readonly #pending = new Map<number, Pending>()
+  #arriving: {readonly id: number; readonly pending: Pending} | null = null
   readonly #orders = new Map<number, (why: OrderRefusal | null) => void>()
   readonly #end = new AbortController()
   #observer: RouterObserver = noObserver
@@ -146,7 +148,7 @@ export class Router {
       return {resume() {}, cancel() {}}
     }
     let exchange: Exchange | null = null
-    this.#pending.set(id, {
+    const pending: Pending = {
       forward: waitedMs => {
         if (waitedMs > 0) this.#observer.waited(model, waitedMs)
         const parts = {
@@ -162,9 +164,11 @@ export class Router {
         this.#observer.refused(model, why)
         sink.fail(why, MEANING[why](model), false)
       },
-    })
+    }
+    this.#arriving = {id, pending}
     const deadlineMs = this.nowMs() + this.#config.limits.waitMs
     this.#feed({is: 'arrived', model, request: id, deadlineMs})
+    if (this.#takeArriving(id)) this.#pending.set(id, pending)
     return {
       resume: () => exchange?.resume(),
       cancel: () => {
@@ -249,7 +253,16 @@ export class Router {
     this.#arm()
   }
 
+  #takeArriving(id: number): Pending | undefined {
+    if (this.#arriving?.id !== id) return undefined
+    const {pending} = this.#arriving
+    this.#arriving = null
+    return pending
+  }
+
   #takePending(id: number): Pending | undefined {
+    const arriving = this.#takeArriving(id)
+    if (arriving) return arriving
     const pending = this.#pending.get(id)
     this.#pending.delete(id)
     return pending
