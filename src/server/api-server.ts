@@ -2,6 +2,7 @@ import {createApiApp, type ApiAppOptions} from './api-app.js'
 import type {ApiContext} from './api-context.js'
 import type {Listener} from './plan-listeners.js'
 import {bind, bindSocket} from './bind.js'
+import {expectShortLives} from './short-lives.js'
 
 export interface ListeningApi {
   readonly listeners: readonly {readonly url: string; readonly families: Listener['families']}[]
@@ -21,6 +22,7 @@ export async function serveApi(
   access: Omit<ApiAppOptions, 'families'>,
 ): Promise<ListeningApi> {
   const {traffic, logger} = context
+  expectShortLives()
   const apps = await Promise.all(listeners.map(({families}) => createApiApp(context, {...access, families})))
   const closeAll = async (): Promise<void> => {
     await Promise.all(apps.map(app => app.close()))
