@@ -8,6 +8,12 @@ export interface FileVersion {
   readonly modifiedMs: number
 }
 
+export interface ConfigWatch {
+  /** Calls back whether the file changed or not, and not once more for the same change. */
+  readonly askedFor: () => void
+  stop(): void
+}
+
 /** @returns null where nothing is, or nothing that may be looked at */
 export async function fileVersion(path: string): Promise<FileVersion | null> {
   const found = await stat(path).catch(() => null)
@@ -19,18 +25,18 @@ export async function fileVersion(path: string): Promise<FileVersion | null> {
  * place, which no watch on the first one sees.
  *
  * @param read as it was before it was read: what is written while its reader starts is a change too
- * @returns ends it
  */
-export function watchConfig(path: string, read: FileVersion | null, changed: () => void): () => void {
+export function watchConfig(path: string, read: FileVersion | null, changed: () => void): ConfigWatch {
   let seen = read
-  const timer = setInterval(() => {
-    void fileVersion(path).then(now => {
-      // Gone for the moment.
-      if (now === null || (now.inode === seen?.inode && now.modifiedMs === seen.modifiedMs)) return
-      seen = now
-      changed()
-    })
-  }, LOOK_EVERY_MS)
+  const look = async (isAsked: boolean): Promise<void> => {
+    const now = await fileVersion(path)
+    const isSame = now?.inode === seen?.inode && now?.modifiedMs === seen?.modifiedMs
+    // Not there for the moment, which only those who ask are told.
+    if (!isAsked && (now === null || isSame)) return
+    seen = now
+    changed()
+  }
+  const timer = setInterval(() => void look(false), LOOK_EVERY_MS)
   timer.unref()
-  return () => clearInterval(timer)
+  return {askedFor: () => void look(true), stop: () => clearInterval(timer)}
 }

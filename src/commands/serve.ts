@@ -83,11 +83,13 @@ end. With --json the first line is {"url","pid","listeners"}, and a stdin that i
       this.#announce(api)
       const balancing = new LimitBalancing(logger)
       await balancing.configure(controller.balance)
-      const reload =
-        flags.config === undefined ? null : () => void this.#reload(flags.config!, router, balancing)
-      const stopWatching = reload && watchConfig(flags.config!, version, reload)
-      await untilEnd(signal, this.jsonEnabled() ? process.stdin : null, reload)
-      stopWatching?.()
+      const {config} = flags
+      const watch =
+        config === undefined
+          ? null
+          : watchConfig(config, version, () => void this.#reload(config, router, balancing))
+      await untilEnd(signal, this.jsonEnabled() ? process.stdin : null, watch?.askedFor ?? null)
+      watch?.stop()
       await balancing.close()
       await api.close(settings.drainMs)
     } finally {
