@@ -10,7 +10,7 @@ import {describeWith} from '../support/requires.js'
 import {temporaryFolder} from '../support/temporary.js'
 import {until} from '../support/until.js'
 
-const LOAD = ['--requests', '4', '--concurrency', '2', '--max-tokens', '4', '--warmup', '0']
+const LOAD = ['--requests', '4', '--concurrency', '2', '--max-tokens', '4', '--warmup', '0', '--ignore-eos']
 
 describeWith(['kubectl'], 'kvctl bench of a service in a cluster', () => {
   const children = endedAfterEach()

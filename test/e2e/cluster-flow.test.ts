@@ -124,7 +124,17 @@ describeWith(['kubectl'], 'a model on KServe, from its deployment to its cost', 
     expect(await deployed, told).to.equal(0)
 
     const path = join(folder(), 'run')
-    const load = ['--requests', '8', '--concurrency', '2', '--max-tokens', '8', '--warmup', '0']
+    const load = [
+      '--requests',
+      '8',
+      '--concurrency',
+      '2',
+      '--max-tokens',
+      '8',
+      '--warmup',
+      '0',
+      '--ignore-eos',
+    ]
     const bench = await run(
       'bench',
       ...OF,
@@ -185,7 +195,17 @@ describeWith(['kubectl'], 'a model on KServe, from its deployment to its cost', 
     const engine = await startEngine('--no-segment', '--served-model-name', 'demo', '--itl-ms', '1')
     children.push(engine.child)
     const path = join(folder(), 'run')
-    const load = ['--requests', '4', '--max-tokens', '4', '--warmup', '0', '--url', engine.url]
+    const load = [
+      '--requests',
+      '4',
+      '--max-tokens',
+      '4',
+      '--warmup',
+      '0',
+      '--ignore-eos',
+      '--url',
+      engine.url,
+    ]
     expect((await run('bench', '--output-dir', path, ...load)).code).to.equal(0)
     api.objects.push(podOf(true))
     const {code, stdout, stderr} = await run(

@@ -12,7 +12,7 @@ import {temporaryFolder} from '../support/temporary.js'
 import {until} from '../support/until.js'
 
 const OF = ['--namespace', 'ml', '--service', 'demo']
-const LOAD = ['--concurrency', '2', '--max-tokens', '8', '--warmup', '0']
+const LOAD = ['--concurrency', '2', '--max-tokens', '8', '--warmup', '0', '--ignore-eos']
 const PRICES = ['--cost-config', 'cost.yaml']
 
 describeWith(['kubectl'], 'the pods of a run that does not go as planned', () => {

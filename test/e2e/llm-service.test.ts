@@ -12,7 +12,7 @@ import {temporaryFolder} from '../support/temporary.js'
 import {until} from '../support/until.js'
 
 const OF = ['--namespace', 'ml', '--service', 'demo']
-const LOAD = ['--requests', '4', '--concurrency', '2', '--max-tokens', '4', '--warmup', '0']
+const LOAD = ['--requests', '4', '--concurrency', '2', '--max-tokens', '4', '--warmup', '0', '--ignore-eos']
 const PRICES = `gpu: {NVIDIA-A100-80GB: 4.90}
 cpu: {hourly_per_core: 0.04}
 memory: {hourly_per_gib: 0.005}
