@@ -111,6 +111,7 @@ describeWith(['kubectl'], 'a service without pods', () => {
       '2',
       '--max-tokens',
       '4',
+      '--ignore-eos',
       '--warmup',
       '0',
     ]
