@@ -7,23 +7,18 @@ import {isLoopback} from './loopback.js'
 import {describeApi} from './openapi.js'
 import {isBlackboxPath, sendPlain} from './plain-errors.js'
 import {HttpRefusal, PROBLEM_TYPE, problemOf} from './problem.js'
-import {benchmarkRoutes} from './routes/benchmark.js'
-import {cacheRoutes} from './routes/cache.js'
-import {routerRoutes} from './routes/router.js'
-import {segmentRoutes} from './routes/segments.js'
-import {statsRoutes} from './routes/stats.js'
-import {systemRoutes} from './routes/system.js'
-import {vramRoutes} from './routes/vram.js'
 
-/** What we serve. */
-const FAMILIES: Readonly<Record<FamilyName, (app: FastifyInstance, context: ApiContext) => void>> = {
-  vram: vramRoutes,
-  stats: statsRoutes,
-  segments: segmentRoutes,
-  system: systemRoutes,
-  cache: cacheRoutes,
-  router: routerRoutes,
-  benchmark: benchmarkRoutes,
+type Family = (app: FastifyInstance, context: ApiContext) => void
+
+/** What we serve, loaded only where it is served. */
+const FAMILIES: Readonly<Record<FamilyName, () => Promise<Family>>> = {
+  vram: async () => (await import('./routes/vram.js')).vramRoutes,
+  stats: async () => (await import('./routes/stats.js')).statsRoutes,
+  segments: async () => (await import('./routes/segments.js')).segmentRoutes,
+  system: async () => (await import('./routes/system.js')).systemRoutes,
+  cache: async () => (await import('./routes/cache.js')).cacheRoutes,
+  router: async () => (await import('./routes/router.js')).routerRoutes,
+  benchmark: async () => (await import('./routes/benchmark.js')).benchmarkRoutes,
 }
 
 export interface ApiAppOptions {
@@ -127,7 +122,7 @@ export async function createApiApp(
     )
   })
   if (families.includes('system')) await describeApi(app, context.version, token !== null)
-  for (const family of families) FAMILIES[family](app, context)
+  for (const family of families) (await FAMILIES[family]())(app, context)
   await app.ready()
   return app
 }
