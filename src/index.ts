@@ -80,6 +80,7 @@ export {
   type RequestTable,
   type RunDirectory,
   type RunResults,
+  type WallSpan,
 } from './lib/runs/index.js'
 export {
   ElasticMHATokenToKVPool,

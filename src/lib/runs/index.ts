@@ -81,6 +81,7 @@ export {
 } from './results.js'
 export {readRequests} from './read-requests.js'
 export {RequestCursor, UNKNOWN_COUNT, type RequestTable} from './request-table.js'
+export type {WallSpan} from './run-clock.js'
 export {readGaps, type GapsSummary} from './read-gaps.js'
 export {gpusOfServer, meanOfGpus, sumOfGpus} from './gpus-of-server.js'
 export {readWhoServed, ServedGpus, type GpuKind, type WhoServed} from './served-gpus.js'
