@@ -4,8 +4,8 @@ import {expect} from 'chai'
 import {endedAfterEach} from '../support/children.js'
 import {runCli, type CliResult} from '../support/cli.js'
 import {startEngine} from '../support/engine-process.js'
-import {startKubeApi, type KubeApi, type KubeObject} from '../support/kube/api-server.js'
-import {rulesOf} from '../support/kube/rules.js'
+import type {KubeApi, KubeObject} from '../support/kube/api-server.js'
+import {startCluster} from '../support/kube/start-cluster.js'
 import {describeWith} from '../support/requires.js'
 import {temporaryFolder} from '../support/temporary.js'
 import {until} from '../support/until.js'
@@ -18,9 +18,7 @@ describeWith(['kubectl'], 'kvctl bench of a service in a cluster', () => {
   let api: KubeApi
 
   beforeEach(async () => {
-    api = await startKubeApi()
-    api.kubeconfig(join(folder(), 'config'))
-    api.allowed = rulesOf('examples/kubernetes/rbac.yaml')
+    api = await startCluster(folder())
   })
   afterEach(() => api.close())
 

@@ -8,8 +8,8 @@ import type {RunResults} from '../../src/lib/runs/index.js'
 import {endedAfterEach} from '../support/children.js'
 import {runCli} from '../support/cli.js'
 import {startEngine} from '../support/engine-process.js'
-import {startKubeApi, type KubeApi, type KubeObject} from '../support/kube/api-server.js'
-import {rulesOf} from '../support/kube/rules.js'
+import type {KubeApi, KubeObject} from '../support/kube/api-server.js'
+import {startCluster} from '../support/kube/start-cluster.js'
 import {describeWith} from '../support/requires.js'
 import {temporaryFolder} from '../support/temporary.js'
 import {until} from '../support/until.js'
@@ -24,9 +24,7 @@ describeWith(['kubectl'], 'a service without pods', () => {
   let activator: Server
 
   beforeEach(async () => {
-    api = await startKubeApi()
-    api.kubeconfig(join(folder(), 'config'))
-    api.allowed = rulesOf('examples/kubernetes/rbac.yaml')
+    api = await startCluster(folder())
   })
   afterEach(async () => {
     activator.closeAllConnections()

@@ -5,8 +5,8 @@ import type {ClusterRecord, RunResults} from '../../src/lib/runs/index.js'
 import {endedAfterEach} from '../support/children.js'
 import {runCli, startCli, type CliResult} from '../support/cli.js'
 import {startEngine} from '../support/engine-process.js'
-import {startKubeApi, type KubeApi, type KubeObject} from '../support/kube/api-server.js'
-import {rulesOf} from '../support/kube/rules.js'
+import type {KubeApi, KubeObject} from '../support/kube/api-server.js'
+import {startCluster} from '../support/kube/start-cluster.js'
 import {startPrometheusStandIn, type PrometheusStandIn} from '../support/prometheus-stand-in.js'
 import {describeWith} from '../support/requires.js'
 import {temporaryFolder} from '../support/temporary.js'
@@ -26,9 +26,7 @@ describeWith(['kubectl'], 'a model on KServe, from its deployment to its cost', 
   let prometheus: PrometheusStandIn
 
   beforeEach(async () => {
-    api = await startKubeApi()
-    api.kubeconfig(join(folder(), 'config'))
-    api.allowed = rulesOf('examples/kubernetes/rbac.yaml')
+    api = await startCluster(folder())
     const labels = {'nvidia.com/gpu.product': 'NVIDIA-A100-SXM4-80GB'}
     api.objects.push(
       {

@@ -5,8 +5,8 @@ import type {ClusterRecord, RunMeta, RunResults} from '../../src/lib/runs/index.
 import {endedAfterEach} from '../support/children.js'
 import {runCli, startCli, type CliResult} from '../support/cli.js'
 import {startEngine} from '../support/engine-process.js'
-import {startKubeApi, type KubeApi, type KubeObject} from '../support/kube/api-server.js'
-import {rulesOf} from '../support/kube/rules.js'
+import type {KubeApi, KubeObject} from '../support/kube/api-server.js'
+import {startCluster} from '../support/kube/start-cluster.js'
 import {describeWith} from '../support/requires.js'
 import {temporaryFolder} from '../support/temporary.js'
 import {until} from '../support/until.js'
@@ -22,9 +22,7 @@ describeWith(['kubectl'], 'the pods of a run that does not go as planned', () =>
   let service: KubeObject
 
   beforeEach(async () => {
-    api = await startKubeApi()
-    api.kubeconfig(join(folder(), 'config'))
-    api.allowed = rulesOf('examples/kubernetes/rbac.yaml')
+    api = await startCluster(folder())
     writeFileSync(
       join(folder(), 'cost.yaml'),
       'gpu: {NVIDIA-A100-80GB: 4.90, NVIDIA-A10: 1.10}\ncpu: {hourly_per_core: 0.04}\nmemory: {hourly_per_gib: 0.005}\noverhead: {fraction: 0}\n',

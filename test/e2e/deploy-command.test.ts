@@ -3,8 +3,8 @@ import {join} from 'node:path'
 import {expect} from 'chai'
 import {parseAllDocuments} from 'yaml'
 import {runCli, startCli, type CliResult} from '../support/cli.js'
-import {startKubeApi, type KubeApi, type KubeObject} from '../support/kube/api-server.js'
-import {rulesOf} from '../support/kube/rules.js'
+import type {KubeApi, KubeObject} from '../support/kube/api-server.js'
+import {startCluster} from '../support/kube/start-cluster.js'
 import {refusalOf} from '../support/kube/schemas.js'
 import {describeWith} from '../support/requires.js'
 import {temporaryFolder} from '../support/temporary.js'
@@ -87,9 +87,7 @@ describeWith(['kubectl'], 'kvctl deploy through kubectl', () => {
   const run = async (...args: string[]): Promise<CliResult> => runCli(args, {env: env()})
 
   beforeEach(async () => {
-    api = await startKubeApi()
-    api.kubeconfig(join(folder(), 'config'))
-    api.allowed = rulesOf('examples/kubernetes/rbac.yaml')
+    api = await startCluster(folder())
     api.objects.push({
       ...{kind: 'ClusterServingRuntime', metadata: {name: 'kserve-vllmserver'}},
       spec: {supportedModelFormats: [{name: 'vLLM', version: '1'}]},

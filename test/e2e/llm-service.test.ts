@@ -5,8 +5,8 @@ import type {ClusterRecord, RunResults} from '../../src/lib/runs/index.js'
 import {endedAfterEach} from '../support/children.js'
 import {runCli, startCli, type CliResult} from '../support/cli.js'
 import {startEngine} from '../support/engine-process.js'
-import {startKubeApi, type KubeApi, type KubeObject} from '../support/kube/api-server.js'
-import {rulesOf} from '../support/kube/rules.js'
+import type {KubeApi, KubeObject} from '../support/kube/api-server.js'
+import {startCluster} from '../support/kube/start-cluster.js'
 import {describeWith} from '../support/requires.js'
 import {temporaryFolder} from '../support/temporary.js'
 import {until} from '../support/until.js'
@@ -25,9 +25,7 @@ describeWith(['kubectl'], 'a service of the kind LLMInferenceService', () => {
   let api: KubeApi
 
   beforeEach(async () => {
-    api = await startKubeApi()
-    api.kubeconfig(join(folder(), 'config'))
-    api.allowed = rulesOf('examples/kubernetes/rbac.yaml')
+    api = await startCluster(folder())
     writeFileSync(join(folder(), 'cost.yaml'), PRICES)
     const labels = {'nvidia.com/gpu.product': 'NVIDIA-A100-SXM4-80GB'}
     api.objects.push(

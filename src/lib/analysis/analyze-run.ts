@@ -3,6 +3,7 @@ import {heldOver, startCost} from '../cost/index.js'
 import {clientAdvice} from './client-advice.js'
 import {clientLimits, niceBins, percentile, type MeasureWindow, type SloLimits} from '../metrics/index.js'
 import {
+  leastTrusted,
   metaSchema,
   originEpochMs,
   readClusterRecord,
@@ -161,8 +162,8 @@ export async function computeRunFigures(
     iclP50Ms: millis(arrivals.icl.percentile(0.5)),
   }
   const limits = clientLimits(instrumentFigures)
-  const tokensSources = tokensSourcesOf(measured)
-  const tokensSource = leastTrusted(tokensSources)
+  const counted = tokensSourcesOf(measured)
+  const tokensSources = Object.fromEntries(counted)
   const seed = seedBlocks(meta, measured, flat, resources, cost.block)
   const {success_rate} = seed.performance
   const results: RunResults = {
@@ -176,7 +177,7 @@ export async function computeRunFigures(
     ...energy.own,
     prompt_tokens_total: tokens.prompt,
     completion_tokens_total: tokens.completion,
-    tokens_source: tokensSource,
+    tokens_source: leastTrusted(counted.keys()),
     tokens_sources: tokensSources,
     send_lag_p95_ms: rounded(distributions.sendLag.summary.percentiles.p95),
     // Gaps between chunks, as upstream's readers and vLLM understand the name.
@@ -293,7 +294,7 @@ function instrumentOf(meta: RunMeta, {queueClient}: Distributions): RunResults['
 }
 
 /** How many successful requests were counted in each way. Files of other tools do not say it: there it was their server. */
-function tokensSourcesOf({table, sentRows}: MeasuredRequests): Partial<Record<TokensSource, number>> {
+function tokensSourcesOf({table, sentRows}: MeasuredRequests): ReadonlyMap<TokensSource, number> {
   const counts = new Map<TokensSource, number>()
   for (const row of sentRows) {
     if (table.outcome[row] !== 0 || table.completionTokens[row]! < 0) continue
@@ -301,12 +302,7 @@ function tokensSourcesOf({table, sentRows}: MeasuredRequests): Partial<Record<To
     const source = TOKENS_SOURCES.find(known => known === name) ?? 'usage'
     counts.set(source, (counts.get(source) ?? 0) + 1)
   }
-  return Object.fromEntries(counts)
-}
-
-/** Of any successful request; none when nothing was counted. */
-function leastTrusted(counts: Partial<Record<TokensSource, number>>): TokensSource {
-  return TOKENS_SOURCES.findLast(source => counts[source] !== undefined) ?? 'none'
+  return counts
 }
 
 function countNames(

@@ -13,9 +13,9 @@ import {
   type Verdict,
 } from '../metrics/index.js'
 import {
+  leastTrusted,
   readMeta,
   readRequests,
-  TOKENS_SOURCES,
   type RunDirectory,
   type RunMeta,
   type RunResults,
@@ -256,9 +256,7 @@ async function readSide(runs: readonly RunDirectory[]): Promise<Side> {
         ? null
         : rounded(rates.reduce<number>((total, rate) => total + rate!, 0) / rates.length),
       client_limited: read.some(({results}) => results.client_limited),
-      tokens_source:
-        TOKENS_SOURCES.findLast(source => read.some(({results}) => results.tokens_source === source)) ??
-        'none',
+      tokens_source: leastTrusted(read.map(({results}) => results.tokens_source)),
     },
   }
 }

@@ -1,5 +1,6 @@
 export {
   FAILURES,
+  leastTrusted,
   TOKENS_SOURCES,
   isFailure,
   type Failure,

@@ -36,6 +36,12 @@ export type Phase = 'warmup' | 'measure'
 export const TOKENS_SOURCES = ['usage', 'token_ids', 'tokenizer', 'chunks', 'none'] as const
 export type TokensSource = (typeof TOKENS_SOURCES)[number]
 
+/** Of counts that are taken together; none of nothing. */
+export function leastTrusted(sources: Iterable<TokensSource>): TokensSource {
+  const all = new Set(sources)
+  return TOKENS_SOURCES.findLast(source => all.has(source)) ?? 'none'
+}
+
 /**
  * What the load generator knows of one request. Every `…AtMs` is milliseconds on the run's monotonic clock since the run's
  * origin (`meta.json` stores the wall-clock time of that origin once); `null` is an instant that never came.
