@@ -1,4 +1,5 @@
 import {Flags} from '@oclif/core'
+import {durationFlag} from './flags.js'
 
 const KINDS = ['InferenceService', 'LLMInferenceService'] as const
 
@@ -13,6 +14,13 @@ export const clusterFlags = {
     description: 'kind of the service (default: that which has the name)',
   })(),
 }
+
+/** vLLM's probe of a starting model gives up after 30 minutes. */
+export const readyTimeoutFlag = durationFlag({
+  description: 'how long the service may take to be ready',
+  default: 1_800_000,
+  defaultHelp: async () => '30m',
+})
 
 const nameFlags = {
   service: Flags.string({description: 'name of the service', required: true, helpValue: 'NAME'}),

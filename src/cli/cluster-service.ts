@@ -9,6 +9,7 @@ import type {
 } from '../lib/kube/index.js'
 import type {ClusterRecord} from '../lib/runs/index.js'
 import {kubernetesCluster} from '../wiring/index.js'
+import {whileWaiting} from './waiting-line.js'
 
 /** A service of a cluster; a kind of null is whichever has the name. */
 export interface AskedCluster extends AskedService {
@@ -25,6 +26,8 @@ export interface MeasuredService extends AskedCluster {
   readonly earlier: ClusterRecord | null
   /** An address that the user named; null finds one. */
   readonly url: string | null
+  /** How long it may take to be ready. */
+  readonly readyMs: number
 }
 
 /** A service of a cluster while it is measured. */
@@ -45,7 +48,6 @@ export interface Trial {
   readonly isInsecure: boolean
 }
 
-const READY_MS = 1_800_000
 const PROBE_MS = 5000
 
 /**
@@ -62,12 +64,15 @@ export async function findMeasured(
 ): Promise<FoundService> {
   const kube = await import('../lib/kube/index.js')
   const cluster = await kubernetesCluster(measured.context)
-  const {name: service, namespace, context, modelUri, kind: asked, earlier} = measured
-  const limits = {timeoutMs: READY_MS, clock: systemClock}
+  const {name: service, namespace, context, modelUri, kind: asked, earlier, readyMs} = measured
+  const limits = {timeoutMs: readyMs, clock: systemClock}
   let [name, look]: [ServiceName | null, ServiceLook | null] = [null, null]
   if (modelUri === null) {
     name = await kube.findService(cluster, measured, signal)
-    look = await kube.readyService(cluster, name, limits, tell, signal)
+    const ready = name
+    look = await whileWaiting(`Waiting for ${service}`, readyMs, note =>
+      kube.readyService(cluster, ready, limits, note, signal),
+    )
   } else {
     const {loadProfile} = await import('../lib/profiles/index.js')
     const {profile} = await loadProfile(measured.profile)
@@ -75,7 +80,9 @@ export async function findMeasured(
     const plan = kube.planOf({kind, service, namespace, modelUri}, profile)
     name = {kind, name: service, namespace}
     const options = {...limits, isFormatAsked: false, isForced: false}
-    look = await kube.deployService(cluster, plan, options, tell, signal)
+    look = await whileWaiting(`Deploying ${service}`, readyMs, note =>
+      kube.deployService(cluster, plan, options, note, signal),
+    )
   }
   const isLeaving = ({metadata}: ServiceLook['pods'][number]): boolean =>
     metadata.deletionTimestamp !== undefined

@@ -1,6 +1,7 @@
 import {systemClock} from '../lib/foundation/index.js'
 import type {RunDirectory} from '../lib/runs/index.js'
 import {urlFlag} from './flags.js'
+import {whileWaiting} from './waiting-line.js'
 
 /** Where utilisation and energy are asked for. */
 export const promUrlFlag = urlFlag({
@@ -64,7 +65,11 @@ export async function recordPrometheus(
   try {
     const prometheus = createPrometheus(http, url, process.env['PROMETHEUS_TOKEN'] || null)
     const options = {clock: systemClock, nowMs: () => Date.now(), settleMs: SETTLE_MS}
-    const {series} = await recordWindow(run, prometheus, of, span, options, signal)
+    const {series} = await whileWaiting(
+      'Waiting for the next scrape of Prometheus',
+      SETTLE_MS,
+      recordWindow(run, prometheus, of, span, options, signal),
+    )
     if (Object.keys(series).length === 0) {
       const whose = of === null ? '' : ` of ${of.service} in ${of.namespace}`
       return [`Prometheus at ${prometheus.url} has no series${whose} over the run`]

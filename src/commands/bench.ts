@@ -7,7 +7,7 @@ import {planText} from '../cli/plan-summary.js'
 import {runSummary} from '../cli/run-summary.js'
 import {missedObjectives, sloLines} from '../cli/slo-verdict.js'
 import {promUrlFlag, promUrlOf, recordPrometheus, requirePrometheus} from '../cli/prometheus-flags.js'
-import {clusterFlags} from '../cli/cluster-flags.js'
+import {clusterFlags, readyTimeoutFlag} from '../cli/cluster-flags.js'
 import type {FoundService} from '../cli/cluster-service.js'
 import type {BenchAsk, BenchOutcome, PlanJson} from '../lib/bench/index.js'
 import type {ServiceKind} from '../lib/kube/index.js'
@@ -44,6 +44,7 @@ interface BenchFlags {
   readonly context: string | undefined
   readonly insecure: boolean
   readonly url: string[] | undefined
+  readonly 'ready-timeout': number
 }
 
 export default class Bench extends LoadCommand {
@@ -78,6 +79,7 @@ export default class Bench extends LoadCommand {
     ...clusterFlags,
     'model-uri': Flags.string({description: 'model to deploy first'}),
     'skip-deploy': Flags.boolean({description: 'measure what is deployed already'}),
+    'ready-timeout': readyTimeoutFlag,
     'prom-url': promUrlFlag,
     bundle: Flags.string({
       description:
@@ -143,6 +145,7 @@ export default class Bench extends LoadCommand {
     const measured = {
       ...{kind: flags.kind ?? null, name: flags.service, namespace, context: flags.context ?? null},
       ...{modelUri, profile: flags.profile ?? 'standard', earlier: null, url: flags.url?.[0] ?? null},
+      readyMs: flags['ready-timeout'],
     }
     const trial = {apiKey, isInsecure: flags.insecure}
     this.#found = await findMeasured(measured, trial, line => this.note(line), this.signal)
@@ -162,12 +165,15 @@ export default class Bench extends LoadCommand {
     const measured = {
       ...{kind, name, namespace, context: flags.context ?? earlier.context, earlier},
       ...{modelUri: null, profile: 'standard', url: flags.url?.[0] ?? null},
+      readyMs: flags['ready-timeout'],
     }
     const {apiKey, isInsecure} = ask
     try {
       const tell = (line: string): void => this.note(line)
       this.#found = await findMeasured(measured, {apiKey, isInsecure}, tell, this.signal)
     } catch (error) {
+      if (error instanceof KvctlError && measured.url === null)
+        this.note(`--url URL resumes the run elsewhere, also where ${name} is gone`)
       if (!(error instanceof KvctlError) || measured.url === null) throw error
       this.note(`Warning: pods of ${name} are not watched: ${error.message}`)
       return ask
@@ -262,7 +268,6 @@ export default class Bench extends LoadCommand {
     const {readMeta} = await import('../lib/runs/index.js')
     const {namespace, service} = await readMeta(run)
     const of = service === null ? null : {namespace: namespace ?? 'default', service}
-    this.note('Waiting for the next scrape of Prometheus')
     try {
       const lines = await recordPrometheus(run, {url: prometheus, isInsecure, of}, this.signal)
       for (const line of lines) this.note(`Warning: ${line}`)

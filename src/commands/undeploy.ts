@@ -2,6 +2,7 @@ import {Flags} from '@oclif/core'
 import {namespaceOf, serviceFlags} from '../cli/cluster-flags.js'
 import {durationFlag} from '../cli/flags.js'
 import {KvctlCommand} from '../cli/kvctl-command.js'
+import {whileWaiting} from '../cli/waiting-line.js'
 import {systemClock} from '../lib/foundation/index.js'
 import {kubernetesCluster} from '../wiring/index.js'
 
@@ -31,7 +32,11 @@ export default class Undeploy extends KvctlCommand {
     const asked = {kind: flags.kind ?? null, name: flags.service, namespace: namespaceOf(flags.namespace)}
     const name = await findService(cluster, asked, this.signal)
     const options = {isForced: flags.force, timeoutMs: flags.timeout, clock: systemClock}
-    const removed = await removeService(cluster, name, options, this.signal)
+    const removed = await whileWaiting(
+      `Removing ${flags.service}`,
+      flags.timeout,
+      removeService(cluster, name, options, this.signal),
+    )
     for (const one of removed) this.log(`removed ${one}`)
     return {removed}
   }

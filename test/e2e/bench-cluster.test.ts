@@ -115,6 +115,9 @@ describeWith(['kubectl'], 'kvctl bench of a service in a cluster', () => {
     )
     const service: KubeObject = {kind: 'InferenceService', metadata: {name: 'demo', namespace: 'ml'}}
     api.objects.push(service)
+    const late = await bench('--ready-timeout', '0.5')
+    expect(late.code).to.equal(4)
+    expect(late.stdout).to.match(/Service not ready: 'demo' after \d s/)
     serves(service, 'http://127.0.0.1:1')
     const {code, stdout} = await bench()
     expect(code).to.equal(3)

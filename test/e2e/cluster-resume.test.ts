@@ -140,7 +140,7 @@ describeWith(['kubectl'], 'the pods of a run that does not go as planned', () =>
     )
   })
 
-  it('are in one that was stopped', async () => {
+  it('are in one that was stopped, which is resumed elsewhere where its service is gone', async () => {
     await serve('demo-predictor-1', 'gpu-1', 60_000)
     expect(await cutShort('SIGTERM')).to.equal(143)
     const {pods, nodes} = read('cluster.json') as ClusterRecord
@@ -148,6 +148,16 @@ describeWith(['kubectl'], 'the pods of a run that does not go as planned', () =>
       'demo-predictor-1',
       'NVIDIA-A100-SXM4-80GB',
     ])
+    const {url} = service['status'] as {url: string}
+    api.objects.splice(0)
+    const gone = await run('bench', '--resume', '--run-dir', path())
+    expect(gone.code).to.equal(4)
+    expect(gone.stderr).to.match(
+      /^--url URL resumes the run elsewhere, also where demo is gone\nError: there is no/m,
+    )
+    const elsewhere = await run('bench', '--resume', '--run-dir', path(), '--url', url)
+    expect(elsewhere.code, elsewhere.stderr).to.equal(0)
+    expect(elsewhere.stderr).to.contain('Warning: pods of demo are not watched: there is no')
   })
 
   it('are there without their GPUs where nodes may not be read: the cost is open, with the permission that is missing, until they are named or may be', async () => {

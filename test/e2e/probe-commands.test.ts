@@ -4,7 +4,9 @@ import {expect} from 'chai'
 import {runCli} from '../support/cli.js'
 import {endEngine, startEngine} from '../support/engine-process.js'
 import {temporaryFolder} from '../support/temporary.js'
+import {describeWith} from '../support/requires.js'
 import {startTruthServer} from '../support/truth.js'
+import {Tmux} from '../support/tmux.js'
 
 interface ApiProbe {
   readonly capabilities: readonly {
@@ -64,11 +66,41 @@ describe('kvctl probe', function () {
       const {code, stdout, stderr} = await runCli([...probe, '--output-dir', output, '--json'])
       await endEngine(engine.child, 'SIGTERM')
       expect(code, stderr).to.equal(0)
+      expect(stderr).to.match(/^\d+\/26 requests · /m)
       const found = JSON.parse(stdout) as CacheProbe
       expect(found.verdict, stdout).to.match(verdict)
       if (args.length === 0) expect(found.repeated.cache_hit_ratio).to.be.above(0.7)
       expect(found.unique.cache_hit_ratio ?? 0).to.be.below(0.2)
       expect(existsSync(join(output, 'repeated', 'results.json'))).to.equal(true)
     }
+  })
+})
+
+describeWith(['tmux', 'ps'], 'kvctl probe on a terminal', () => {
+  const folder = temporaryFolder()
+  let tmux: Tmux
+
+  beforeEach(() => (tmux = new Tmux()))
+  afterEach(() => tmux.close())
+
+  it('tells how many answers are there, how fast they come, and how long the others will take', async () => {
+    const server = await startTruthServer({ttftMs: 400, gapMs: 1, tokens: 2})
+    await tmux.start('probe', 'api', '--url', server.url)
+    await tmux.shows(/\d+ of 14 requests answered, \d\.\d\/s, \d\.\d s left/)
+    await tmux.shows(/^stop +no/m)
+    expect(tmux.screen).not.to.contain('answered,')
+    await server.stop()
+  })
+
+  it('tells of each half of the cache probe how far it is', async () => {
+    const server = await startTruthServer({ttftMs: 100, gapMs: 1, tokens: 2})
+    const output = join(folder(), 'run')
+    await tmux.start('probe', 'cache', '--url', server.url, '--requests', '20', '--output-dir', output)
+    for (const prompts of ['that nobody has seen', 'that begin alike']) {
+      await tmux.shows(new RegExp(`Measuring prompts ${prompts}`))
+      await tmux.shows(/^\d+\/22 requests · [\d.]+ m?s left/m)
+    }
+    await tmux.shows(/No evidence of a prefix cache/)
+    await server.stop()
   })
 })

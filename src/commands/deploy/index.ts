@@ -1,9 +1,10 @@
 import {Flags} from '@oclif/core'
 import {alignColumns} from '../../cli/align-columns.js'
-import {deployedFlags, namespaceOf} from '../../cli/cluster-flags.js'
-import {countFlag, durationFlag} from '../../cli/flags.js'
+import {deployedFlags, namespaceOf, readyTimeoutFlag} from '../../cli/cluster-flags.js'
+import {countFlag} from '../../cli/flags.js'
 import {KvctlCommand} from '../../cli/kvctl-command.js'
 import {serviceLines} from '../../cli/service-lines.js'
+import {whileWaiting} from '../../cli/waiting-line.js'
 import {errorDocument, systemClock, ValidationError, type ErrorDocument} from '../../lib/foundation/index.js'
 import type {DeployPlan, Manifest, PolicyViolation, ServiceJson, ViolationJson} from '../../lib/kube/index.js'
 import {kubernetesCluster} from '../../wiring/index.js'
@@ -16,9 +17,6 @@ interface DryRunJson {
 interface CheckJson extends Partial<ErrorDocument> {
   readonly violations: readonly ViolationJson[]
 }
-
-/** vLLM's probe of a starting model gives up after 30 minutes. */
-const READY_MS = 1_800_000
 
 export default class Deploy extends KvctlCommand {
   static override summary = 'deploy a model on KServe and wait until it serves'
@@ -64,11 +62,7 @@ container. Nothing runs as root or writes to its image. --dry-run prints YAML fo
       description: 'tell what in the manifests breaks the rules of a careful cluster, and apply nothing',
     }),
     'force-conflicts': Flags.boolean({description: 'take over fields that somebody else manages'}),
-    timeout: durationFlag({
-      description: 'how long the service may take to be ready',
-      default: READY_MS,
-      defaultHelp: async () => '30m',
-    }),
+    timeout: readyTimeoutFlag,
   }
 
   async run(): Promise<ServiceJson | DryRunJson | CheckJson> {
@@ -111,7 +105,9 @@ container. Nothing runs as root or writes to its image. --dry-run prints YAML fo
       timeoutMs: flags.timeout,
       clock: systemClock,
     }
-    const look = await kube.deployService(cluster, plan, options, line => this.note(line), this.signal)
+    const look = await whileWaiting(`Deploying ${plan.service}`, flags.timeout, note =>
+      kube.deployService(cluster, plan, options, note, this.signal),
+    )
     const service = serviceJson(look)
     this.log(serviceLines(service).join('\n'))
     return service

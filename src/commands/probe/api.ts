@@ -3,6 +3,7 @@ import {alignColumns} from '../../cli/align-columns.js'
 import {durationFlag, urlFlag} from '../../cli/flags.js'
 import {KvctlCommand} from '../../cli/kvctl-command.js'
 import {apiKeyOf} from '../../cli/api-key.js'
+import {whileCounting} from '../../cli/waiting-line.js'
 
 interface ProbeJson {
   readonly url: string
@@ -39,12 +40,14 @@ export default class ProbeApi extends KvctlCommand {
     const apiKey = apiKeyOf(flags['api-key'], ['KVCTL_API_KEY', 'KVMINI_API_KEY', 'OPENAI_API_KEY'])
     const {createHttpClient} = await import('../../lib/http/index.js')
     const {bearer, findTarget} = await import('../../lib/inference/index.js')
-    const {probeApi} = await import('../../lib/probe/index.js')
+    const {API_CHECKS, probeApi} = await import('../../lib/probe/index.js')
     const http = createHttpClient({isInsecure: flags.insecure})
     try {
       const {signal} = this
       const target = await findTarget(http, {url: flags.url, model: flags.model ?? null, apiKey, signal})
-      const found = await probeApi(http, target, bearer(apiKey), flags.timeout, signal)
+      const found = await whileCounting('requests answered', API_CHECKS, answered =>
+        probeApi(http, target, bearer(apiKey), flags.timeout, answered, signal),
+      )
       const words = (isSupported: boolean | null): string =>
         isSupported === null ? 'unclear' : isSupported ? 'yes' : 'no'
       const rows = found.map(({name, isSupported, detail}) => [name, words(isSupported), detail])

@@ -3,8 +3,11 @@ import {Flags} from '@oclif/core'
 import {countFlag, urlFlag} from '../../cli/flags.js'
 import {KvctlCommand} from '../../cli/kvctl-command.js'
 import {apiKeyOf} from '../../cli/api-key.js'
-import type {CacheProbe} from '../../lib/probe/index.js'
+import type {RunDisplay} from '../../cli/run-display.js'
+import type {CacheProbe, CacheProbeOptions, HalfParts, ProbeHalf} from '../../lib/probe/index.js'
 import {benchParts} from '../../wiring/index.js'
+
+const PROMPTS = {unique: 'prompts that nobody has seen', repeated: 'prompts that begin alike'} as const
 
 export default class ProbeCache extends KvctlCommand {
   static override summary = 'tell whether a server has a prefix cache, and what it saves'
@@ -36,33 +39,40 @@ export default class ProbeCache extends KvctlCommand {
 
   async run(): Promise<CacheProbe> {
     const {flags} = await this.parse(ProbeCache)
-    const {probeCache} = await import('../../lib/probe/index.js')
-    const {runName} = await import('../../lib/runs/index.js')
-    const {insecure: isInsecure} = flags
     const root = process.env['KVMINI_OUTPUT_DIR'] || 'runs'
+    const {runName} = await import('../../lib/runs/index.js')
     const folder = flags['output-dir'] ?? join(root, `cache-probe_${runName(new Date())}`)
+    const probe = await this.#measure(folder, {
+      urls: flags.url === undefined ? [] : [flags.url],
+      model: flags.model ?? null,
+      apiKey: apiKeyOf(flags['api-key'], ['KVCTL_API_KEY', 'KVMINI_API_KEY', 'OPENAI_API_KEY']),
+      isInsecure: flags.insecure,
+      requests: flags.requests,
+      prefixTokens: flags['prefix-tokens'],
+    })
+    this.log(sentence(probe))
+    return probe
+  }
+
+  async #measure(folder: string, options: CacheProbeOptions): Promise<CacheProbe> {
+    const {probeCache} = await import('../../lib/probe/index.js')
+    const {openRunDisplay} = await import('../../cli/run-display.js')
     const opened: Awaited<ReturnType<typeof benchParts>>[] = []
+    const displays: RunDisplay[] = []
+    const open = async (half: ProbeHalf, requests: number): Promise<HalfParts> => {
+      displays.pop()?.end()
+      this.note(`Measuring ${PROMPTS[half]}`)
+      const {isInsecure} = options
+      const parts = await benchParts(this.logger, {outputDir: join(folder, half), isInsecure})
+      opened.push(parts)
+      const display = await openRunDisplay(requests, true)
+      displays.push(display)
+      return {parts, watcher: display.watcher}
+    }
     try {
-      const probe = await probeCache(
-        {
-          urls: flags.url === undefined ? [] : [flags.url],
-          model: flags.model ?? null,
-          apiKey: apiKeyOf(flags['api-key'], ['KVCTL_API_KEY', 'KVMINI_API_KEY', 'OPENAI_API_KEY']),
-          isInsecure,
-          requests: flags.requests,
-          prefixTokens: flags['prefix-tokens'],
-        },
-        async half => {
-          const parts = await benchParts(this.logger, {outputDir: join(folder, half), isInsecure})
-          opened.push(parts)
-          return parts
-        },
-        {note: line => this.note(line), progress: () => undefined},
-        this.signal,
-      )
-      this.log(sentence(probe))
-      return probe
+      return await probeCache(options, open, this.signal)
     } finally {
+      displays.pop()?.end()
       for (const parts of opened) await parts.close()
     }
   }

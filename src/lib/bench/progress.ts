@@ -7,12 +7,13 @@ export function progressLine({answered, total, inFlight, failures, ...look}: Liv
   const {requestsPerSecond, tokensPerSecond, ttft, leftMs} = look
   return [
     `${answered}/${total} requests`,
+    // Terminals of 80 columns cut the end off.
+    ...(leftMs === null ? [] : [`${formatDurationMs(leftMs)} left`]),
     ...(failed > 0 ? [`${failed} failed`] : []),
     `${inFlight} in flight`,
     ...(requestsPerSecond === null || tokensPerSecond === null
       ? []
       : [`${requestsPerSecond.toFixed(1)} req/s`, `${Math.round(tokensPerSecond)} tok/s`]),
     ...(ttft === null ? [] : [`TTFT p50 ${formatDurationMs(ttft.p50)}`]),
-    ...(leftMs === null ? [] : [`${formatDurationMs(leftMs)} left`]),
   ].join(' · ')
 }

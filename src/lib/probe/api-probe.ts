@@ -151,9 +151,13 @@ const CHECKS: readonly Check[] = [
   },
 ]
 
+/** How many requests a probe sends. */
+export const API_CHECKS = CHECKS.length
+
 /**
  * Asks a server for each part of the API once and tells what came back.
  *
+ * @param answered called after each request
  * @throws NetworkError when it cannot be reached
  * @see Siryoos/kserve-vllm-mini:scripts/openai_parity_probe.py — the same matrix
  */
@@ -162,6 +166,7 @@ export async function probeApi(
   {baseUrl, apiPath, model}: InferenceTarget,
   headers: Readonly<Record<string, string>>,
   timeoutMs: number,
+  answered: () => void,
   signal: AbortSignal,
 ): Promise<Capability[]> {
   const found: Capability[] = []
@@ -175,6 +180,7 @@ export async function probeApi(
       if (!(error instanceof NetworkError) || found.length === 0) throw error
       found.push({name, isSupported: false, detail: error.message})
     }
+    answered()
   }
   return found
 }

@@ -30,8 +30,18 @@ export interface CacheProbe {
   readonly verdict: 'works' | 'counts' | 'no_evidence'
 }
 
+/** One of the two runs of a probe. */
+export type ProbeHalf = 'unique' | 'repeated'
+
+/** What a half is run with. */
+export interface HalfParts {
+  readonly parts: BenchParts
+  readonly watcher: BenchWatcher
+}
+
 const REST_TOKENS = 64
 const ANSWER_TOKENS = 4
+const WARMUP_REQUESTS = 2
 /** Of the tokens of the repeated prompts at least so many must be hits to be believed. */
 const BELIEVABLE = 0.5
 /** A server drifts by some percent between two runs; a cache spares it most of a prompt. */
@@ -41,26 +51,21 @@ const LEAST_GAIN = 0.1
  * Measures twice, one request at a time: with prompts that nobody has seen, then with prompts that share all but their last
  * tokens. The difference of their times to the first token is tested, not divided by a guess.
  *
- * @param partsOf the parts of a run into `unique` or `repeated`; closed by the caller
+ * @param open the parts of a half, which sends so many requests; closed by the caller
  * @throws as `runBench`
  * @see Siryoos/kserve-vllm-mini:cache-probe.sh — infers a hit ratio from the TTFT gain alone
  */
 export async function probeCache(
   options: CacheProbeOptions,
-  partsOf: (half: 'unique' | 'repeated') => Promise<BenchParts>,
-  watcher: BenchWatcher,
+  open: (half: ProbeHalf, requests: number) => Promise<HalfParts>,
   signal: AbortSignal,
 ): Promise<CacheProbe> {
   const {prefixTokens} = options
-  const unique = await measure(
-    {prompt_tokens: prefixTokens + REST_TOKENS},
-    options,
-    await partsOf('unique'),
-    watcher,
-    signal,
-  )
+  const requests = WARMUP_REQUESTS + options.requests
+  const unseen = {prompt_tokens: prefixTokens + REST_TOKENS}
+  const unique = await measure(unseen, options, await open('unique', requests), signal)
   const shared = {prefix_groups: 1, prefix_tokens: prefixTokens, prompt_tokens: REST_TOKENS}
-  const repeated = await measure(shared, options, await partsOf('repeated'), watcher, signal)
+  const repeated = await measure(shared, options, await open('repeated', requests), signal)
   const figures = [{metric: 'ttft', percentile: 50}] as const
   const {compareRuns} = await import('../analysis/index.js')
   const {figures: compared} = await compareRuns([unique.run], [repeated.run], {
@@ -83,13 +88,12 @@ export async function probeCache(
 async function measure(
   prompts: Readonly<Record<string, number>>,
   {urls, model, apiKey, isInsecure, requests}: CacheProbeOptions,
-  parts: BenchParts,
-  watcher: BenchWatcher,
+  {parts, watcher}: HalfParts,
   signal: AbortSignal,
 ): Promise<{run: RunDirectory; half: Half}> {
   const profile = {
     metadata: {name: 'cache-probe'},
-    load_test: {requests, concurrency: 1, warmup_requests: 2},
+    load_test: {requests, concurrency: 1, warmup_requests: WARMUP_REQUESTS},
     request: {max_tokens: ANSWER_TOKENS, temperature: 0, ...prompts},
   }
   const {analyzeRun} = await import('../analysis/index.js')

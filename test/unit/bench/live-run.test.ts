@@ -70,7 +70,7 @@ describe('a run while it lasts', () => {
     live.answered([answer(1, 40), requestRecord({id: 2, outcome: 'reset'})], 1000)
     live.progress(counts(9, 90, 1), 1000)
     expect(progressLine(live.look(1000))).to.match(
-      /^10\/20 requests · 1 failed · 4 in flight · 10\.0 req\/s · 90 tok\/s · TTFT p50 \d+ ms · 1\.0 s left$/,
+      /^10\/20 requests · 1\.0 s left · 1 failed · 4 in flight · 10\.0 req\/s · 90 tok\/s · TTFT p50 \d+ ms$/,
     )
   })
 })

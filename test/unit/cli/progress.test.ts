@@ -2,7 +2,7 @@ import {mkdirSync, writeFileSync} from 'node:fs'
 import {join} from 'node:path'
 import {expect} from 'chai'
 import {createReadingLine, readingText} from '../../../src/cli/reading-line.js'
-import {waitingText, whileWaiting} from '../../../src/cli/waiting-line.js'
+import {countingText, waitingText, whileCounting, whileWaiting} from '../../../src/cli/waiting-line.js'
 import {openRunDirectory, readRequests} from '../../../src/lib/runs/index.js'
 import {rejection} from '../../support/rejection.js'
 import {temporaryFolder} from '../../support/temporary.js'
@@ -35,6 +35,51 @@ describe('what is said while something is waited for', () => {
     )
     end(new Error('held'))
     expect(await rejection(work)).to.have.property('message', 'held')
+    expect(terminal.written.endsWith('\r\u001B[K')).to.equal(true)
+  })
+
+  it('stays below what the work says meanwhile', async () => {
+    const {terminal, stream} = stderr()
+    let end: (value: number) => void = () => undefined
+    const work = whileWaiting(
+      'Deploying demo',
+      10_000,
+      async note => {
+        await until(
+          () => terminal.written.includes('Deploying demo'),
+          () => terminal.written,
+        )
+        note('the pod is scheduled')
+        return new Promise<number>(resolve => (end = resolve))
+      },
+      stream,
+    )
+    await until(
+      () => /\r\u001B\[Kthe pod is scheduled\n.*Deploying demo: /s.test(terminal.written),
+      () => terminal.written,
+    )
+    end(7)
+    expect(await work).to.equal(7)
+  })
+
+  it('is for steps how many are done, how fast, and how long the others will take', async () => {
+    expect(countingText('requests answered', 3, 14, 2000)).to.equal(
+      '3 of 14 requests answered, 1.5/s, 7.3 s left',
+    )
+    expect(countingText('requests answered', 0, 14, 2000)).to.equal('0 of 14 requests answered, 2.0 s')
+    const {terminal, stream} = stderr()
+    await whileCounting(
+      'steps done',
+      4,
+      async done => {
+        done()
+        await until(
+          () => /1 of 4 steps done, 0\.\d+\/s, [\d.]+ s left/.test(terminal.written),
+          () => terminal.written,
+        )
+      },
+      stream,
+    )
     expect(terminal.written.endsWith('\r\u001B[K')).to.equal(true)
   })
 
