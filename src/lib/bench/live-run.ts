@@ -91,7 +91,10 @@ export function createLiveRun(total: number, startMs: number, limitMs = Infinity
   }
   const leftMs = (perSecond: number | null, nowMs: number): number | null => {
     const byTimeMs = Math.max(0, limitMs - (nowMs - startMs))
-    const left = total - counts.done - counts.failed
+    const answered = counts.done + counts.failed
+    // Whether the time or the requests end it is not known before the first answer.
+    if (answered === 0) return null
+    const left = total - answered
     if (perSecond === null || perSecond === 0) return Number.isFinite(byTimeMs) ? byTimeMs : null
     return Math.min((left / perSecond) * 1000, byTimeMs)
   }

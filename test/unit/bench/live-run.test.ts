@@ -15,6 +15,7 @@ const answer = (id: number, ttftMs: number) =>
 describe('a run while it lasts', () => {
   it('is over when the time of a closed loop is, however many requests are left', () => {
     const live = createLiveRun(60_000, 0, 30_000)
+    expect(live.look(0).leftMs, 'nothing is answered').to.equal(null)
     live.progress({sent: 12, done: 10, failed: 0, inFlight: 2, tokens: 0}, 5000)
     expect(live.look(5000).leftMs).to.equal(25_000)
   })
