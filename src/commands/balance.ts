@@ -69,18 +69,21 @@ ends it; the limits stay. kvctl serve --config does the same beside its routes.`
       ['Ceiling', 'right'],
       ['Target', 'right'],
     ] as const
-    const rows = looks.map(look => [
-      look.segment,
-      ...[look.limitBytes, look.heldBytes, look.demandBytes, look.floorBytes, look.ceilingBytes].map(
-        formatSize,
-      ),
-      formatSize(plan.targets.get(look.segment) ?? look.limitBytes),
-    ])
+    const rows = looks.map(look => {
+      const target = plan.targets.get(look.segment)
+      return [
+        look.segment,
+        ...[look.limitBytes, look.heldBytes, look.demandBytes, look.floorBytes, look.ceilingBytes].map(
+          formatSize,
+        ),
+        target === undefined ? 'N/A' : formatSize(target),
+      ]
+    })
     this.log(`${formatSize(totalBytes)} to share`)
     this.log(alignColumns(columns, rows).join('\n'))
     for (const name of missing) this.note(`'${name}' is not there, so nothing is moved`)
     for (const move of plan.moves) this.log(moveLine(move))
-    if (plan.moves.length === 0) this.log('Nothing is worth a move.')
+    if (plan.moves.length === 0 && missing.length === 0) this.log('Nothing is worth a move.')
   }
 }
 

@@ -17,7 +17,8 @@ export interface BalanceJson {
     readonly demand_bytes: number
     readonly floor_bytes: number
     readonly ceiling_bytes: number
-    readonly target_bytes: number
+    /** null while segments are missing, or there is nobody to share with. */
+    readonly target_bytes: number | null
   }[]
   readonly missing: readonly string[]
   readonly moves: readonly MoveJson[]
@@ -37,7 +38,7 @@ export function balanceJson({totalBytes, looks, missing, plan}: BalanceView): Ba
       demand_bytes: Math.round(look.demandBytes),
       floor_bytes: Math.round(look.floorBytes),
       ceiling_bytes: Math.round(look.ceilingBytes),
-      target_bytes: plan.targets.get(look.segment) ?? look.limitBytes,
+      target_bytes: plan.targets.get(look.segment) ?? null,
     })),
     missing,
     moves: plan.moves.map(moveJson),

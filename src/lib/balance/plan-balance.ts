@@ -19,7 +19,7 @@ export interface BalanceMove {
 }
 
 export interface BalancePlan {
-  /** Where limits should be, by segment. */
+  /** Where limits should be, by segment; none where nothing can be shared. */
   readonly targets: ReadonlyMap<string, number>
   /** From where they are to there: shrinks first. Empty where nothing is worth a move. */
   readonly moves: readonly BalanceMove[]
@@ -30,7 +30,7 @@ const PAGE_BYTES = 2 * 2 ** 20
 
 /**
  * Pure: how a memory of `totalBytes` should be shared. Everybody has its floor; what is above the floors is shared by demand,
- * and nobody gets more than its ceiling. Without any demand everything stays.
+ * and nobody gets more than its ceiling. Without any demand everything stays, but for what is above its ceiling.
  *
  * @param stepBytes a limit that is off by less stays
  */
@@ -80,8 +80,12 @@ export function movesAllowedNow(
 }
 
 function shareByDemand(looks: readonly BalanceLook[], totalBytes: number): Map<string, number> {
-  const targets = new Map(looks.map(({segment, limitBytes}) => [segment, limitBytes]))
-  if (looks.every(({demandBytes}) => demandBytes <= 0)) return targets
+  const targets = new Map<string, number>()
+  if (looks.every(({demandBytes}) => demandBytes <= 0)) {
+    for (const {segment, limitBytes, ceilingBytes} of looks)
+      targets.set(segment, limitBytes <= ceilingBytes ? limitBytes : pages(ceilingBytes))
+    return targets
+  }
   for (const {segment, floorBytes} of looks) targets.set(segment, floorBytes)
   let leftBytes = totalBytes - looks.reduce((sum, {floorBytes}) => sum + floorBytes, 0)
   // Each round somebody reaches its ceiling or everything is given away.
@@ -109,9 +113,10 @@ function shareByDemand(looks: readonly BalanceLook[], totalBytes: number): Map<s
 }
 
 function reasonOf(look: BalanceLook, looks: readonly BalanceLook[], toBytes: number): string {
+  const demand = looks.reduce((sum, {demandBytes}) => sum + demandBytes, 0)
+  if (demand <= 0) return 'its limit is above its ceiling'
   if (toBytes <= look.floorBytes + PAGE_BYTES) return 'its requests want nothing, so that it keeps its floor'
   if (toBytes >= look.ceilingBytes - PAGE_BYTES) return 'its requests want more than its ceiling'
-  const demand = looks.reduce((sum, {demandBytes}) => sum + demandBytes, 0)
   return `its requests want ${Math.round((look.demandBytes / demand) * 100)} % of what all want`
 }
 

@@ -1,5 +1,5 @@
 import {expect} from 'chai'
-import {Balancer, type BalanceMove} from '../../../src/lib/balance/index.js'
+import {balanceJson, Balancer, type BalanceMove} from '../../../src/lib/balance/index.js'
 import {parseYaml} from '../../../src/lib/config/index.js'
 import {silentLogger, VirtualClock} from '../../../src/lib/foundation/index.js'
 import type {HttpClient} from '../../../src/lib/http/index.js'
@@ -145,5 +145,16 @@ balance: {total: ${TOTAL}, segments: {a: {floor: 128M}, b: {floor: 128M}}}`,
     await engines.live(60)
     expect((await balancer.view(signal)).plan.targets).to.deep.equal(before)
     expect((await balancer.view(signal)).plan.targets.get('a')).to.equal(FLOOR)
+  })
+  it('names no target while a segment is missing', async () => {
+    const clock = new VirtualClock()
+    const engines = new Engines(folder, clock)
+    const parts = {segments: folder.store, http: engines.http, clock, logger: silentLogger}
+    folder.store.remove('b')
+    const {segments, missing, moves} = balanceJson(
+      await new Balancer(parts, config).view(new AbortController().signal),
+    )
+    expect(segments.map(({segment, target_bytes: target}) => [segment, target])).to.deep.equal([['a', null]])
+    expect([missing, moves]).to.deep.equal([['b'], []])
   })
 })

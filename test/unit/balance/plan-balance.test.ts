@@ -53,6 +53,25 @@ describe('the sharing of a memory', () => {
     expect(planBalance(nearly, 1000 * MIB, 50 * MIB).moves).to.deep.equal([])
   })
 
+  it('takes from idle segments only what is above a ceiling', () => {
+    const looks = [
+      look('a', {limitBytes: 600 * MIB, ceilingBytes: 399 * MIB}),
+      look('b', {limitBytes: 400 * MIB}),
+    ]
+    const {targets, moves} = planBalance(looks, 1000 * MIB, 50 * MIB)
+    expect(inMib(targets)).to.deep.equal({a: 398, b: 400})
+    expect(moves).to.deep.equal([
+      {
+        ...{segment: 'a', fromBytes: 600 * MIB, toBytes: 398 * MIB},
+        because: 'its limit is above its ceiling',
+      },
+    ])
+    // At start-up total, which is a page above the ceiling, all is well.
+    const fresh = planBalance([look('a', {limitBytes: 1002 * MIB}), look('b', {})], 1502 * MIB, 50 * MIB)
+    expect(inMib(fresh.targets)).to.deep.equal({a: 1000, b: 500})
+    expect(fresh.moves).to.deep.equal([])
+  })
+
   it('raises only into what is really free: a shrink that the engine has not obeyed yet is waited for', () => {
     const looks = [look('a', {demandBytes: 1}), look('b', {heldBytes: 480 * MIB})]
     const plan = planBalance(looks, 1000 * MIB, 0)
