@@ -63,8 +63,8 @@ async function measure(
       firsts.push(performance.now() - startMs)
       const pid = tmux.programPid
       if (round === starts - 1) {
-        // What starting costs is over then.
-        await new Promise(resolve => setTimeout(resolve, 3000))
+        // What starting costs is over then: V8 clears up after it some 8 s later, twice, which no later look pays for.
+        await new Promise(resolve => setTimeout(resolve, 12_000))
         const pids = family(pid)
         const used = async (): Promise<number> =>
           (await Promise.all(pids.map(useOf))).reduce((sum, {cpuSeconds}) => sum + cpuSeconds, 0)

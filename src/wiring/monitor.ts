@@ -25,7 +25,6 @@ export interface MonitorSources {
 /** What kvtop looks at and acts on. */
 export async function monitorParts(logger: Logger, sources: MonitorSources): Promise<MonitorParts> {
   const {names, urls} = sources
-  const {systemClock} = await import('../lib/foundation/index.js')
   const {actionsByHost, localActions, remoteActions, watchLocalHost, watchRemoteHost} =
     await import('../lib/monitor/index.js')
   if (urls.length > 0) {
@@ -43,12 +42,7 @@ export async function monitorParts(logger: Logger, sources: MonitorSources): Pro
   const segments = await segmentStore(logger)
   const local = localMachine(sources, logger)
   return {
-    hosts: [
-      watchLocalHost(
-        {host, segments, machine: async () => (await local()).machine, clock: systemClock},
-        names,
-      ),
-    ],
+    hosts: [watchLocalHost({host, segments, machine: async () => (await local()).machine}, names)],
     actions: actionsByHost(
       new Map([
         [host, localActions({segments, server: async url => remoteServer(url, (await local()).http)})],

@@ -162,15 +162,15 @@ export function createGpuSampler(options: GpuSamplerOptions): GpuSampler {
       signal?.throwIfAborted()
       current ??= take().finally(() => (current = null))
       if (!signal) return current
-      const stop = new AbortController()
+      let leave!: () => void
       const aborted = new Promise<never>((_, reject) => {
-        const leave = (): void => reject(signal.reason as Error)
-        signal.addEventListener('abort', leave, {once: true, signal: stop.signal})
+        leave = () => reject(signal.reason as Error)
       })
+      signal.addEventListener('abort', leave)
       try {
         return await Promise.race([current, aborted])
       } finally {
-        stop.abort()
+        signal.removeEventListener('abort', leave)
       }
     },
     rounds: () => rounds,

@@ -1,4 +1,3 @@
-import type {Clock} from '../foundation/index.js'
 import type {Machine, MachineEngine, MachineLook} from '../machine/index.js'
 import {lookAtSegments, type SegmentStore, type SegmentsLook} from '../segments/index.js'
 import {EngineRatesByUrl, type EngineCounters} from './engine-rates.js'
@@ -21,12 +20,11 @@ export interface LocalHostParts {
   readonly segments: SegmentStore
   /** Built when it is asked for, after the first look. */
   readonly machine: () => Promise<MachineWithSides>
-  readonly clock: Clock
 }
 
 /** This machine. @param names the segments to show; none means all */
 export function watchLocalHost(parts: LocalHostParts, names: readonly string[]): HostWatch {
-  const {host, segments, machine, clock} = parts
+  const {host, segments, machine} = parts
   let seen: SegmentsLook = {looks: [], missing: []}
   let seenAtMs: number | null = null
   let trouble: string | null = null
@@ -66,7 +64,6 @@ export function watchLocalHost(parts: LocalHostParts, names: readonly string[]):
         await settledWithin(
           asking.then(() => sidesAsked),
           patienceMs,
-          clock,
           signal,
         )
       const figures = segmentFigures(seen)

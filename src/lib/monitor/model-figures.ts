@@ -32,10 +32,13 @@ export interface ModelFigures {
  * @see ovg-project/kvcached:controller/frontend.py — the documents
  */
 export async function lookAtModels(server: RemoteServer): Promise<ModelFigures[] | null> {
-  const [models, traffic, sleep] = await Promise.all(
-    ['/models', '/traffic/stats', '/sleep/status'].map(path => askIfOffered(server, path)),
+  // Alone first: where there is no controller, that is one refused connection in place of three.
+  const models = await askIfOffered(server, '/models')
+  if (models === null) return null
+  const [traffic, sleep] = await Promise.all(
+    ['/traffic/stats', '/sleep/status'].map(path => askIfOffered(server, path)),
   )
-  return models === null ? null : modelFigures(server.url, Date.now(), {models, traffic, sleep})
+  return modelFigures(server.url, Date.now(), {models, traffic, sleep})
 }
 
 /** Pure: three documents of a controller as one list. */

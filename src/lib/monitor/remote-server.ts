@@ -64,7 +64,6 @@ export function watchRemoteHost(server: RemoteServer, names: readonly string[]):
       await settledWithin(
         asking.then(() => sidesAsked),
         Math.max(patienceMs, LEAST_PATIENCE_MS),
-        clock,
         signal,
       )
       const seen = figuresOfVram(vram, segments, engine => rates.of(engine))

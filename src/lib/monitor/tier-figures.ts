@@ -33,10 +33,9 @@ export interface TierFigures {
  * @throws as `askServer`
  */
 export async function lookAtTiers(server: RemoteServer): Promise<TierFigures[] | null> {
-  const [figures, page] = await Promise.all([
-    askIfOffered(server, '/backends/figures'),
-    askForText(server, '/metrics'),
-  ])
+  // One after the other: where there is no worker, that is one refused connection in place of two.
+  const figures = await askIfOffered(server, '/backends/figures')
+  const page = await askForText(server, '/metrics')
   // With it comes the HTTP client, which a screen does not start with.
   const {metricValues} = await import('../inference/index.js')
   const tiers = tierFigures(server.url, Date.now(), figures, metricValues(page ?? '', TIER_SERIES))

@@ -1,3 +1,4 @@
+import {existsSync} from 'node:fs'
 import {readFile, readlink} from 'node:fs/promises'
 import {join} from 'node:path'
 import {readQuick} from './read-quick.js'
@@ -25,6 +26,8 @@ export async function readProcessIdentity(
   procFolder = '/proc',
 ): Promise<ProcessIdentity | null> {
   const folder = join(procFolder, String(pid))
+  // A driver may name the same dead process at each look, and a read that fails costs far more than this question.
+  if (!existsSync(folder)) return null
   const cmdline = await readFile(join(folder, 'cmdline'), 'utf8').catch(() => null)
   const [comm, status, stat] = ['comm', 'status', 'stat'].map(file => readQuick(join(folder, file)))
   if (cmdline === null || comm == null || status == null || stat == null) return null

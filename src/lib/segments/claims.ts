@@ -29,10 +29,10 @@ export function claimsOn(
 ): Claim[] {
   const group = groupInName(name)
   const claims: Claim[] = []
-  const {byName, byGroup, withFlag} = suspectsAmong(processes)
+  const {byName, byGroup} = suspectsAmong(processes, commandOf)
   // Command lines are read only of those that may matter.
   const inGroup = group === null ? [] : (byGroup.get(group) ?? [])
-  for (const {facts, told} of new Set([...(byName.get(name) ?? []), ...inGroup, ...withFlag])) {
+  for (const {facts, told} of new Set([...(byName.get(name) ?? []), ...inGroup])) {
     const {pid, groupIds, title} = facts
     if (pid === ownPid) continue
     const isInGroup = group !== null && groupIds.includes(group)
@@ -55,21 +55,22 @@ interface Suspect {
 
 /** What does not depend on the segment: many segments are asked about one table. */
 interface Suspects {
+  /** By the name they were told, by environment or by flag. */
   readonly byName: ReadonlyMap<string, Suspect[]>
   readonly byGroup: ReadonlyMap<number, Suspect[]>
-  /** Those whose command line may name a segment. */
-  readonly withFlag: readonly Suspect[]
 }
 
 const suspectsOf = new WeakMap<readonly ProcessFacts[], Suspects>()
 
-function suspectsAmong(processes: readonly ProcessFacts[]): Suspects {
+function suspectsAmong(
+  processes: readonly ProcessFacts[],
+  commandOf: (pid: number) => string | null,
+): Suspects {
   const known = suspectsOf.get(processes)
   if (known) return known
   const byPid = new Map(processes.map(facts => [facts.pid, facts]))
   const byName = new Map<string, Suspect[]>()
   const byGroup = new Map<number, Suspect[]>()
-  const withFlag: Suspect[] = []
   const add = <K>(to: Map<K, Suspect[]>, key: K, suspect: Suspect): void =>
     void to.set(key, [...(to.get(key) ?? []), suspect])
   for (const facts of processes) {
@@ -77,9 +78,10 @@ function suspectsAmong(processes: readonly ProcessFacts[]): Suspects {
     if (suspect.told !== null) add(byName, suspect.told, suspect)
     for (const group of facts.groupIds) add(byGroup, group, suspect)
     // Node's title depends on its version.
-    if (/node|MainThread/i.test(facts.title)) withFlag.push(suspect)
+    const flag = /node|MainThread/i.test(facts.title) ? segmentFlag(commandOf(facts.pid)) : null
+    if (flag !== null) add(byName, sanitizeName(flag), suspect)
   }
-  const suspects = {byName, byGroup, withFlag}
+  const suspects = {byName, byGroup}
   suspectsOf.set(processes, suspects)
   return suspects
 }

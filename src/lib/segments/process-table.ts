@@ -82,16 +82,21 @@ function processIds(proc: string): number[] {
   }
 }
 
+/** @see torvalds/linux:fs/proc/array.c — proc_pid_status */
+const [TITLE, PARENT, GROUPS] = [/^Name:\t(.*)$/m, /^PPid:\t(.*)$/m, /^NSpgid:\t(.*)$/m] as const
+const HAS_MEMORY = /^VmSize:/m
+
 function readProcess(proc: string, pid: number): ProcessFacts | null {
   const status = readSmallFile(`${proc}/${pid}/status`)?.toString('latin1')
   if (status === undefined || /^State:\t[ZX]/m.test(status)) return null
-  const field = (name: string): string => new RegExp(`^${name}:\\t(.*)$`, 'm').exec(status)?.[1] ?? ''
+  const field = (pattern: RegExp): string => pattern.exec(status)?.[1] ?? ''
   return {
     pid,
-    parentPid: Number(field('PPid')),
-    groupIds: field('NSpgid').split('\t').filter(Boolean).map(Number),
-    title: field('Name'),
-    segmentName: segmentNameIn(readSmallFile(`${proc}/${pid}/environ`)),
+    parentPid: Number(field(PARENT)),
+    groupIds: field(GROUPS).split('\t').filter(Boolean).map(Number),
+    title: field(TITLE),
+    // Threads of the kernel, most of what runs on many machines, have neither memory nor environment: asking throws.
+    segmentName: HAS_MEMORY.test(status) ? segmentNameIn(readSmallFile(`${proc}/${pid}/environ`)) : null,
   }
 }
 

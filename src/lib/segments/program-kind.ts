@@ -47,7 +47,7 @@ export function isCoreTitle(title: string): boolean {
 
 /** The segment that a `kvctl engine` was told to make by flag; null for other programs. */
 export function segmentFlag(command: string | null): string | null {
-  // The cheap question first: it is asked of each process for each segment.
+  // The cheap question first: it is asked of each process of Node.
   const flag = / --ipc[-_]name[ =](\S+)/.exec(command ?? '')?.[1]
   return flag !== undefined && kvctlCommand(command) === 'engine' ? flag : null
 }

@@ -15,6 +15,8 @@ export interface TableAge {
 /** The process table, no older than asked for: for many segments at once, and for those who look again and again. */
 export type ProcessView = (atMost: TableAge) => ProcessTable
 
+const OWN_USER = process.geteuid?.() ?? 0
+
 export function createProcessView(clock: Clock): ProcessView {
   let [table, readNs, factsReadNs]: [ProcessTable | null, number, number] = [null, 0, 0]
   return ({tableMs, factsMs}) => {
@@ -36,10 +38,9 @@ export function sightingsOf(
   const creatorRuns = creator === null ? null : isRunning(creator)
   // Our engine's own note settles it, and is a hundred times cheaper than a look at every process.
   const table = creatorRuns === true ? {processes: [], isWholeMachine: false, commandOf: commandLine} : view()
-  const own = process.geteuid?.() ?? 0
   return {
     record,
-    otherUser: own === 0 || own === userId ? null : userId,
+    otherUser: OWN_USER === 0 || OWN_USER === userId ? null : userId,
     creator: creator && {pid: creator.pid, command: commandLine(creator.pid), isRunning: creatorRuns},
     claims: claimsOn(name, table.processes, table.commandOf, process.pid),
     groupId: groupInName(name),

@@ -107,6 +107,7 @@ export const SEGMENT_DIRECTORY = '/dev/shm'
 export function createSegmentStore(options: SegmentStoreOptions): SegmentStore {
   const {directory, libc, memories, logger} = options
   const view = createProcessView(options.clock)
+  let listed: ReadonlySet<string> = new Set()
 
   const read = async (name: string): Promise<SegmentLook> => {
     const seen = await withSegment(directory, name, 'read-quiet', async segment => {
@@ -184,8 +185,10 @@ export function createSegmentStore(options: SegmentStoreOptions): SegmentStore {
   return {
     directory,
     async list() {
-      const looks = await Promise.all(candidates(directory).map(readOrSkip))
-      return looks.filter(look => look !== null && look.record.limitBytes > 0n) as SegmentLook[]
+      const looks = await Promise.all(candidates(directory, listed).map(readOrSkip))
+      const seen = looks.filter(look => look !== null)
+      listed = new Set(seen.map(({name}) => name))
+      return seen.filter(({record}) => record.limitBytes > 0n)
     },
     async read(given) {
       return read(checkName(directory, given))
@@ -264,12 +267,12 @@ const PROBE_AGE: TableAge = {tableMs: 50, factsMs: 50}
 const LIMIT_OFFSET = 0
 const USED_OFFSET = 8
 
-/** Names of files that could be segments, sorted. */
-function candidates(directory: string): string[] {
+/** Names of files that could be segments, sorted. @param known were segments a moment ago: opening them shows if they still are */
+function candidates(directory: string, known: ReadonlySet<string>): string[] {
   try {
     const entries = readdirSync(directory, {withFileTypes: true})
     const names = entries.filter(entry => entry.isFile()).map(({name}) => name)
-    return names.filter(name => hasSegmentSize(`${directory}/${name}`)).sort()
+    return names.filter(name => known.has(name) || hasSegmentSize(`${directory}/${name}`)).sort()
   } catch (error) {
     if (isSystemError(error, 'ENOENT')) return []
     const why = error instanceof Error ? error.message : String(error)

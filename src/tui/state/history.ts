@@ -18,7 +18,9 @@ export function seriesKey(
 export function extendHistory(history: History, {hosts}: MonitorLook): History {
   const next = new Map<string, readonly (number | null)[]>()
   const add = (key: string, value: number | null): void => {
-    next.set(key, [...(history.get(key) ?? []).slice(1 - LONGEST), value])
+    const series = history.get(key)?.slice(1 - LONGEST) ?? []
+    series.push(value)
+    next.set(key, series)
   }
   for (const {host, segments, devices, engines} of hosts) {
     for (const {name, usedBytes, preallocBytes, limitBytes} of segments) {

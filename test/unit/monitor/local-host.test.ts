@@ -45,7 +45,7 @@ describe('this machine on the screen', () => {
     models: [new SideWatch(async () => [modelFigures('m')], systemClock)],
   })
   const watch = (...names: string[]): ReturnType<typeof watchLocalHost> =>
-    watchLocalHost({host: 'here', segments: folder.store, machine, clock: systemClock}, names)
+    watchLocalHost({host: 'here', segments: folder.store, machine}, names)
 
   beforeEach(() => {
     folder = segmentFolder()

@@ -1,6 +1,7 @@
 import {expect} from 'chai'
-import {VirtualClock} from '../../../src/lib/foundation/index.js'
-import {SideWatch} from '../../../src/lib/monitor/index.js'
+import {NetworkError, systemClock, VirtualClock} from '../../../src/lib/foundation/index.js'
+import type {HttpClient} from '../../../src/lib/http/index.js'
+import {lookAtModels, lookAtTiers, SideWatch} from '../../../src/lib/monitor/index.js'
 
 describe('a watch over what may not be there', () => {
   let clock: VirtualClock
@@ -48,5 +49,20 @@ describe('a watch over what may not be there', () => {
     expect([asked, side.known]).to.deep.equal([3, ['a']])
     later(2000)
     expect(side.known).to.deep.equal([])
+  })
+})
+
+describe('a controller or cache worker that is not there', () => {
+  it('is asked one question a time', async () => {
+    const asked: string[] = []
+    const http: Pick<HttpClient, 'send'> = {
+      send: (_method, url) => {
+        asked.push(url)
+        return Promise.reject(new NetworkError('ENDPOINT_UNREACHABLE', `${url} cannot be reached`))
+      },
+    }
+    const server = {url: 'http://nobody', token: null, http: http as HttpClient, clock: systemClock}
+    for (const look of [lookAtModels, lookAtTiers]) await look(server).catch(() => null)
+    expect(asked).to.deep.equal(['http://nobody/models', 'http://nobody/backends/figures'])
   })
 })

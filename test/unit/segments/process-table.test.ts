@@ -15,7 +15,7 @@ describe('the process table', () => {
     for (const [name, text] of Object.entries(files)) writeFileSync(join(proc(), String(pid), name), text)
   }
   const status = (lines: Record<string, string>): string =>
-    Object.entries({Name: 'python3', State: 'S (sleeping)', PPid: '1', NSpgid: '7', ...lines})
+    Object.entries({Name: 'python3', State: 'S (sleeping)', PPid: '1', NSpgid: '7', VmSize: '9 kB', ...lines})
       .map(([name, value]) => `${name}:\t${value}\n`)
       .join('')
 
@@ -28,12 +28,15 @@ describe('the process table', () => {
     put(9, {status: status({}), environ: 'XKVCACHED_IPC_NAME=no\0KVCACHED_IPC_NAME=\0'})
     put(10, {status: status({State: 'Z (zombie)'}), environ: ''})
     put(11, {status: status({})})
+    const ofKernel = status({Name: 'kworker/0:0'}).replace(/^VmSize.*\n/m, '')
+    put(12, {status: ofKernel, environ: 'KVCACHED_IPC_NAME=never-asked'})
     const processes = [...readProcessTable(proc()).processes].sort((a, b) => a.pid - b.pid)
     expect(processes.map(({pid, segmentName}) => [pid, segmentName])).to.deep.equal([
       [7, 'my-model-é-1'],
       [8, 'first'],
       [9, null],
       [11, null],
+      [12, null],
     ])
     expect(processes[0]).to.deep.include({title: 'VLLM::EngineCor', parentPid: 3, groupIds: [7, 1]})
   })

@@ -49,6 +49,21 @@ describe('the segment store', () => {
     ])
   })
 
+  it('lists no longer what is no segment any more, and again what has become one again', async () => {
+    const {directory, put, store} = folder
+    const names = async (): Promise<string[]> => (await store.list()).map(({name}) => name)
+    put('a', 8n * GIB)
+    put('b', 8n * GIB)
+    expect(await names()).to.deep.equal(['a', 'b'])
+    unlinkSync(join(directory, 'a'))
+    truncateSync(join(directory, 'b'), 23)
+    expect(await names()).to.deep.equal([])
+    mkdirSync(join(directory, 'a'))
+    unlinkSync(join(directory, 'b'))
+    put('b', 8n * GIB)
+    expect(await names()).to.deep.equal(['b'])
+  })
+
   it('lists nothing in a folder that is not there', async () => {
     folder.remove()
     expect(await folder.store.list()).to.deep.equal([])
