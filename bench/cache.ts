@@ -172,7 +172,10 @@ function flush(paths: readonly string[]): void {
   }
 }
 
-/** One way to the device, plainly and through a tier: as many files of the same size, one after the other, from memory of the same kind. */
+/**
+ * One way to the device, plainly and through a tier: as many files of the same size from memory of the same kind, flushed at the end
+ * on both sides. Plainly they come one after the other, one call each, without checksum, journal or rename.
+ */
 async function diskWorks(
   passage: 'cached' | 'direct',
   pageCache: PageCache,

@@ -82,6 +82,11 @@ export interface Libc {
   memfdCreate(name: string, flags: number): number
   /** `sys/prctl.h` prctl(2) with PR_SET_PDEATHSIG: the kernel kills this process when the thread that started it ends. */
   dieWithParent(): void
+  /**
+   * `fcntl.h` sync_file_range(2) with SYNC_FILE_RANGE_WRITE for all of a file, off the event loop: begins to write its dirty pages
+   * to the device. It waits for room in the device's queue only, on one of libuv's four threads.
+   */
+  startWriteback(fd: number): Promise<void>
   /** `fcntl.h` fallocate(2). @param mode FALLOC bits; both together give the pages of the range back */
   fallocate(fd: number, mode: number, offset: number, bytes: number): void
   /**
@@ -116,6 +121,7 @@ interface Bindings {
   readonly mprotect: (address: Address, length: number, protection: number) => number
   readonly memfdCreate: (name: string, flags: number) => number
   readonly fallocate: (fd: number, mode: number, offset: number, length: number) => number
+  readonly syncFileRange: KoffiFunc<(fd: number, offset: number, bytes: number, flags: number) => number>
   readonly prctl: (option: number, argument: number, ...rest: number[]) => number
   readonly strerror: (errno: number) => string
 }
@@ -140,6 +146,9 @@ function bind(): Bindings {
     mprotect: clib.func('int mprotect(void *address, size_t length, int protection)'),
     memfdCreate: clib.func('int memfd_create(const char *name, unsigned int flags)'),
     fallocate: clib.func('int fallocate(int fd, int mode, int64_t offset, int64_t length)'),
+    syncFileRange: clib.func(
+      'int sync_file_range(int fd, int64_t offset, int64_t nbytes, unsigned int flags)',
+    ),
     prctl: clib.func(
       'int prctl(int option, unsigned long a, unsigned long b, unsigned long c, unsigned long d)',
     ),
@@ -159,6 +168,21 @@ function check(call: string, status: number): void {
   if (status === -1) throw failure(call)
 }
 
+/** How a call off the event loop ends. koffi carries the worker thread's errno over to this callback. */
+function settle(
+  call: string,
+  resolve: () => void,
+  reject: (error: Error) => void,
+): (error: Error | null, status: number) => void {
+  return (error, status) => {
+    if (error) reject(error)
+    else if (status === -1) reject(failure(call))
+    else resolve()
+  }
+}
+
+/** `fcntl.h` */
+const SYNC_FILE_RANGE_WRITE = 2
 /** `linux/prctl.h` and `signal.h` */
 const PR_SET_PDEATHSIG = 1
 const SIGKILL = 9
@@ -183,12 +207,7 @@ export const libc: Libc = {
   async flockAsync(fd, kind) {
     const {flock} = bind()
     await new Promise<void>((resolve, reject) => {
-      flock.async(fd, operation(kind), (error: Error | null, status: number) => {
-        // koffi carries the worker thread's errno over to this callback.
-        if (error) reject(error)
-        else if (status === -1) reject(failure('flock'))
-        else resolve()
-      })
+      flock.async(fd, operation(kind), settle('flock', resolve, reject))
     })
   },
   funlock: fd => check('flock', bind().flock(fd, LOCK.unlock)),
@@ -206,6 +225,13 @@ export const libc: Libc = {
     return fd
   },
   dieWithParent: () => check('prctl', bind().prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0)),
+  async startWriteback(fd) {
+    const {syncFileRange} = bind()
+    await new Promise<void>((resolve, reject) => {
+      // No length reaches to the end of the file.
+      syncFileRange.async(fd, 0, 0, SYNC_FILE_RANGE_WRITE, settle('sync_file_range', resolve, reject))
+    })
+  },
   fallocate: (fd, mode, offset, bytes) => check('fallocate', bind().fallocate(fd, mode, offset, bytes)),
   view(address, bytes) {
     if (!Number.isInteger(bytes) || bytes < 1 || bytes > MAX_VIEW_BYTES) {

@@ -97,6 +97,16 @@ describe('native/libc', () => {
     expect(await failed.catch((error: unknown) => error)).to.include({syscall: 'flock', code: 'EBADF'})
   })
 
+  it('has the device begin with what a file has in the page cache, through a descriptor that only reads', async () => {
+    const path = join(folder, 'dirty')
+    writeFileSync(path, Buffer.alloc(MIB))
+    const fd = openSync(path, 'r')
+    await libc.startWriteback(fd)
+    closeSync(fd)
+    const failed = await libc.startWriteback(987_654).catch((error: unknown) => error)
+    expect(failed).to.include({syscall: 'sync_file_range', code: 'EBADF'})
+  })
+
   it('gives a memory file, maps it where it is told, sees it by view and gives its pages back', () => {
     const fd = libc.memfdCreate('kvctl-test', MFD.cloexec)
     libc.ftruncate(fd, 4 * MIB)

@@ -1,5 +1,6 @@
 import {constants} from 'node:fs'
-import {mkdir, open, readdir, rename, rm} from 'node:fs/promises'
+import {mkdir, open, readdir, rename, rm, type FileHandle} from 'node:fs/promises'
+import {earlyWriteback} from './early-writeback.js'
 import {PAGE_BYTES} from './page-memory.js'
 
 /**
@@ -27,6 +28,10 @@ export interface ChunkFiles {
   read<T>(path: string, use: FileUse<T>, passage?: Passage): Promise<T>
 }
 
+/** So much goes into the page cache before the device begins with it; smaller files are left to the system. */
+const PIECE_BYTES = 8 * 2 ** 20
+const LEAST_EARLY_BYTES = 2 ** 20
+
 const {O_CREAT, O_DIRECT, O_RDONLY, O_TRUNC, O_WRONLY} = constants
 const FLAGS: Readonly<Record<Passage, number>> = {cached: 0, direct: O_DIRECT}
 
@@ -40,9 +45,8 @@ export const chunkFiles: ChunkFiles = {
       const file = await open(path, O_WRONLY | O_CREAT | O_TRUNC | FLAGS[passage])
       try {
         const bytes = parts.reduce((sum, part) => sum + part.length, 0)
-        const {bytesWritten} = await file.writev([...parts])
-        // A full disk may take a part of it without an error.
-        if (bytesWritten !== bytes) throw new Error(`only ${bytesWritten} of ${bytes} bytes could be written`)
+        if (passage === 'cached' && bytes >= LEAST_EARLY_BYTES) await writeInPieces(file, path, parts)
+        else mustBeAll((await file.writev([...parts])).bytesWritten, bytes)
       } finally {
         await file.close()
       }
@@ -70,4 +74,27 @@ export const chunkFiles: ChunkFiles = {
       await file.close()
     }
   },
+}
+
+/** Through the page cache, with the device at work behind it. */
+async function writeInPieces(file: FileHandle, path: string, parts: readonly Uint8Array[]): Promise<void> {
+  const dirty = await earlyWriteback.follow(path)
+  let isKept = false
+  try {
+    for (const part of parts) {
+      for (let at = 0; at < part.length; at += PIECE_BYTES) {
+        const bytes = Math.min(PIECE_BYTES, part.length - at)
+        mustBeAll((await file.write(part, at, bytes)).bytesWritten, bytes)
+        dirty.grew()
+      }
+    }
+    isKept = true
+  } finally {
+    dirty.end(isKept)
+  }
+}
+
+/** @throws when a full disk took a part without an error */
+function mustBeAll(written: number, bytes: number): void {
+  if (written !== bytes) throw new Error(`only ${written} of ${bytes} bytes could be written`)
 }
