@@ -12,7 +12,7 @@ export interface DirectFilesOptions {
 
 /**
  * Chunks of a folder, read and written past the page cache as far as their lengths and the file system allow it: what upstream's
- * `use_odirect` asks for. A file holds the same bytes either way.
+ * `use_odirect` and `fs_connector_use_odirect` ask for. A file holds the same bytes either way.
  *
  * @see LMCache/LMCache:lmcache/v1/storage_backend/local_disk_backend.py
  */

@@ -110,7 +110,7 @@ async function openConnector(site: TierSite, url: string): Promise<Connector> {
 
 /** The connector on folders, which it makes. */
 export async function openFsConnector(site: TierSite, folders: readonly string[]): Promise<Connector> {
-  const {settings, files} = site
+  const {settings, files, logger} = site
   const temporary = settings.extra('fs_connector_relative_tmp_dir')
   for (const folder of folders) await files.makeFolder(join(folder, temporary))
   return new FsConnector({
@@ -119,6 +119,8 @@ export async function openFsConnector(site: TierSite, folders: readonly string[]
     hasHeader: settings.extra('save_chunk_meta'),
     layoutOf: layoutOfKey(site),
     files,
+    isDirect: settings.extra('fs_connector_use_odirect'),
+    logger,
   })
 }
 

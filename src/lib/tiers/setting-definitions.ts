@@ -92,6 +92,7 @@ export const EXTRA_DEFAULTS: {
   readonly redis_service_name: string
   readonly remote_ttl_seconds: number
   readonly fs_connector_relative_tmp_dir: string
+  readonly fs_connector_use_odirect: boolean
   readonly chunk_statistics_mem_bf_expected_chunks: number
   readonly chunk_statistics_mem_bf_false_positive_rate: number
   readonly chunk_statistics_file_output_dir: string
@@ -105,6 +106,7 @@ export const EXTRA_DEFAULTS: {
   redis_service_name: 'redismaster',
   remote_ttl_seconds: 0,
   fs_connector_relative_tmp_dir: '',
+  fs_connector_use_odirect: false,
   chunk_statistics_mem_bf_expected_chunks: 20_000_000,
   chunk_statistics_mem_bf_false_positive_rate: 0.01,
   chunk_statistics_file_output_dir: '/tmp/lmcache_chunk_statistics',

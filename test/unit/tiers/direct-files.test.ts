@@ -107,6 +107,46 @@ describeOnDirect('the disk tier past the page cache', () => {
     }
   })
 
+  it('opens files of the FSConnector with O_DIRECT when it is asked to and they have no header', async () => {
+    for (const [extra, expected] of [
+      [{fs_connector_use_odirect: true, save_chunk_meta: false}, 'direct'],
+      [{fs_connector_use_odirect: true}, 'cached'],
+      [{save_chunk_meta: false}, 'cached'],
+    ] as const) {
+      const seen: Passage[] = []
+      await rig.open({
+        identity: {shape: SHAPE},
+        settings: {
+          ...{remote_url: `fs://host:1${folder()}`, max_local_cpu_size: 1 / 256},
+          ...{extra_config: extra},
+        },
+        files: {
+          ...chunkFiles,
+          async write(path, parts, passage = 'cached') {
+            if (path.endsWith('.tmp')) seen.push(passage)
+            await chunkFiles.write(path, parts, passage)
+          },
+          read: async (path, use, passage) =>
+            chunkFiles.read(
+              path,
+              async (bytes, readInto) =>
+                use(bytes, async (into, position) => {
+                  if (into.length === BIG_CHUNK_BYTES) seen.push(passageOf(path))
+                  await readInto(into, position)
+                }),
+              passage,
+            ),
+        },
+      })
+      const before = await store(16)
+      expect(await retrieve(16)).to.equal(16)
+      expect(bytesOf(rig.worker, slotsUpTo(16))).to.equal(before)
+      expect(seen).to.deep.equal([expected, expected, expected, expected])
+      await rig.worker.clear(null)
+      await rig.worker.close()
+    }
+  })
+
   it('leaves the same files as through it, and either reads those of the other', async () => {
     const before = new Map<string, Buffer>()
     for (const useOdirect of [true, false]) {

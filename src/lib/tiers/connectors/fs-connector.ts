@@ -1,11 +1,12 @@
 import {join} from 'node:path'
-import {isSystemError} from '../../foundation/index.js'
+import {isSystemError, type Logger} from '../../foundation/index.js'
 import type {ChunkFiles} from '../chunk-files.js'
 import {olderNames, parseKey} from '../core/cache-key.js'
 import {folderOf, fsFileName, keyOfFsFile} from '../core/file-names.js'
 import {layoutBytes, type ChunkLayout} from '../core/memory-format.js'
 import {metadataBytes, readMetadata, writeMetadata} from '../core/remote-metadata.js'
 import type {MemoryObject} from '../cpu-pool.js'
+import {DirectFiles} from '../direct-files.js'
 import type {ChunkKey} from '../storage-backend.js'
 import {RefusedChunk, type Connector, type ReadInto} from './connector.js'
 
@@ -17,14 +18,20 @@ export interface FsConnectorOptions {
   readonly hasHeader: boolean
   readonly layoutOf: (key: ChunkKey) => ChunkLayout
   readonly files: ChunkFiles
+  /** Whether chunks without headers go past the page cache, where that can be; behind a header they begin within a block. */
+  readonly isDirect: boolean
+  readonly logger: Logger
 }
 
 /** @see LMCache/LMCache:lmcache/v1/storage_backend/connector/fs_connector.py */
 export class FsConnector implements Connector {
   readonly #options: FsConnectorOptions
+  /** Of each folder: they may lie on several file systems. */
+  readonly #chunkFiles: ReadonlyMap<string, DirectFiles>
 
   constructor(options: FsConnectorOptions) {
     this.#options = options
+    this.#chunkFiles = new Map(options.folders.map(folder => [folder, new DirectFiles({...options, folder})]))
   }
 
   async has(keys: readonly ChunkKey[]): Promise<boolean[]> {
@@ -33,7 +40,10 @@ export class FsConnector implements Connector {
 
   async get(key: ChunkKey, readInto: ReadInto): Promise<MemoryObject | null> {
     const path = await this.#find(key)
-    return path === null ? null : readFsChunk(this.#options, path, key, readInto)
+    if (path === null) return null
+    return this.#options.hasHeader
+      ? readFsChunk(this.#options, path, readInto)
+      : this.#readBare(path, key, readInto)
   }
 
   async put(key: ChunkKey, object: MemoryObject): Promise<void> {
@@ -44,7 +54,8 @@ export class FsConnector implements Connector {
       temporaryFolder === null
         ? path.replace(/\.data$/, '.tmp')
         : join(folder, temporaryFolder, fsFileName(key.text))
-    await files.write(temporary, hasHeader ? [writeMetadata(object.layout), object.bytes] : [object.bytes])
+    if (hasHeader) await files.write(temporary, [writeMetadata(object.layout), object.bytes])
+    else await this.#chunkFiles.get(folder)!.write(temporary, object.bytes)
     await files.rename(temporary, path)
   }
 
@@ -78,6 +89,22 @@ export class FsConnector implements Connector {
     // Nothing stays open.
   }
 
+  async #readBare(path: string, key: ChunkKey, readInto: ReadInto): Promise<MemoryObject | null> {
+    const object = await readInto(this.#options.layoutOf(key))
+    if (object === null) return null
+    try {
+      const folder = this.#chunkFiles.get(this.#folderOf(key))!
+      await folder.read(path, object.bytes, async (fileBytes, read) => {
+        mustHave(path, fileBytes, object.bytes.length)
+        await read(object.bytes, 0)
+      })
+      return object
+    } catch (error) {
+      object.release()
+      throw error
+    }
+  }
+
   /** Under today's name or an older one. */
   async #find(key: ChunkKey): Promise<string | null> {
     const parsed = parseKey(key.text)
@@ -101,25 +128,19 @@ export class FsConnector implements Connector {
 
 /** @throws RefusedChunk for what is no whole chunk */
 async function readFsChunk(
-  {files, hasHeader, layoutOf}: FsConnectorOptions,
+  {files}: FsConnectorOptions,
   path: string,
-  key: ChunkKey,
   readInto: ReadInto,
 ): Promise<MemoryObject | null> {
   return files.read(path, async (fileBytes, read) => {
-    const headBytes = hasHeader ? metadataBytes(1) : 0
-    let layout = layoutOf(key)
-    if (hasHeader) {
-      if (fileBytes < headBytes) throw new RefusedChunk(`${path} has ${fileBytes} bytes`)
-      const head = Buffer.alloc(headBytes)
-      await read(head, 0)
-      const metadata = readMetadata(head)
-      if ('refusal' in metadata) throw new RefusedChunk(`${path} has ${metadata.refusal}`)
-      layout = metadata.layout
-    }
-    const bytes = headBytes + layoutBytes(layout)
-    if (fileBytes !== bytes) throw new RefusedChunk(`${path} has ${fileBytes} bytes, not ${bytes}`)
-    const object = await readInto(layout)
+    const headBytes = metadataBytes(1)
+    if (fileBytes < headBytes) throw new RefusedChunk(`${path} has ${fileBytes} bytes`)
+    const head = Buffer.alloc(headBytes)
+    await read(head, 0)
+    const metadata = readMetadata(head)
+    if ('refusal' in metadata) throw new RefusedChunk(`${path} has ${metadata.refusal}`)
+    mustHave(path, fileBytes, headBytes + layoutBytes(metadata.layout))
+    const object = await readInto(metadata.layout)
     if (object === null) return null
     try {
       await read(object.bytes, headBytes)
@@ -129,4 +150,9 @@ async function readFsChunk(
       throw error
     }
   })
+}
+
+/** @throws RefusedChunk */
+function mustHave(path: string, fileBytes: number, bytes: number): void {
+  if (fileBytes !== bytes) throw new RefusedChunk(`${path} has ${fileBytes} bytes, not ${bytes}`)
 }
