@@ -95,8 +95,9 @@ stdin that is a pipe ends the engine when it closes.`
         logger: this.logger,
       })
       const server = await listen(app, flags.host, flags.port, this.logger)
+      const ended = untilEnd(signal, this.jsonEnabled() ? process.stdin : null)
       this.#announce(server, settings.names[0], engine.segment, cacheApi?.listeners[0]?.url ?? null)
-      await untilEnd(signal, this.jsonEnabled() ? process.stdin : null)
+      await ended
       await server.close(flags['drain-timeout'])
     } finally {
       await cacheApi?.close(0)

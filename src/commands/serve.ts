@@ -80,7 +80,6 @@ end. With --json the first line is {"url","pid","listeners"}, and a stdin that i
         isForThisMachine: token === null && !isOpen,
         corsOrigins,
       })
-      this.#announce(api)
       const balancing = new LimitBalancing(logger)
       await balancing.configure(controller.balance)
       const {config} = flags
@@ -88,7 +87,9 @@ end. With --json the first line is {"url","pid","listeners"}, and a stdin that i
         config === undefined
           ? null
           : watchConfig(config, version, () => void this.#reload(config, router, balancing))
-      await untilEnd(signal, this.jsonEnabled() ? process.stdin : null, watch?.askedFor ?? null)
+      const ended = untilEnd(signal, this.jsonEnabled() ? process.stdin : null, watch?.askedFor ?? null)
+      this.#announce(api)
+      await ended
       watch?.stop()
       await balancing.close()
       await api.close(settings.drainMs)

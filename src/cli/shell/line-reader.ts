@@ -51,6 +51,7 @@ export function createLineReader(options: LineReaderOptions): LineReader {
     return new Promise(resolve => {
       let isAnswered = false
       const answer = (line: string | null): void => {
+        if (isAnswered) return
         isAnswered = true
         reader.close()
         signal.removeEventListener('abort', leave)
@@ -58,6 +59,8 @@ export function createLineReader(options: LineReaderOptions): LineReader {
       }
       const leave = (): void => answer(null)
       signal.addEventListener('abort', leave, {once: true})
+      // Giving a terminal that is gone its modes back fails.
+      reader.on('error', leave)
       reader.on('line', line => {
         queued.push(line)
         if (queued.length > 1) return
