@@ -68,11 +68,11 @@ export async function findMeasured(
   const limits = {timeoutMs: readyMs, clock: systemClock}
   let [name, look]: [ServiceName | null, ServiceLook | null] = [null, null]
   if (modelUri === null) {
-    name = await kube.findService(cluster, measured, signal)
-    const ready = name
+    const standing = await kube.findService(cluster, measured, signal)
     look = await whileWaiting(`Waiting for ${service}`, readyMs, note =>
-      kube.readyService(cluster, ready, limits, note, signal),
+      kube.readyService(cluster, standing, limits, note, signal),
     )
+    name = standing
   } else {
     const {loadProfile} = await import('../lib/profiles/index.js')
     const {profile} = await loadProfile(measured.profile)

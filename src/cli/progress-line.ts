@@ -34,3 +34,8 @@ export function createProgressLine(stream: NodeJS.WriteStream): ProgressLine {
     end: clear,
   }
 }
+
+/** What is over sooner needs no word: people wait a second, logs five. */
+export function quietMsOn(stream: NodeJS.WriteStream): number {
+  return stream.isTTY ? 1000 : PLAIN_EVERY_MS
+}

@@ -1,6 +1,6 @@
 import {formatDurationMs, formatSize} from '../lib/foundation/index.js'
 import type {RunDirectory, RunFile} from '../lib/runs/index.js'
-import {createProgressLine} from './progress-line.js'
+import {createProgressLine, quietMsOn} from './progress-line.js'
 
 /** Tells how far runs have been read, where that takes long enough to wonder. */
 export interface ReadingLine {
@@ -12,13 +12,11 @@ export interface ReadingLine {
   end(): void
 }
 
-/** What is over sooner needs no word: people wait a second, logs five. */
-const QUIET_MS = {terminal: 1000, plain: 5000} as const
 const EVERY_MS = 100
 
 export function createReadingLine(stream: NodeJS.WriteStream = process.stderr): ReadingLine {
   const line = createProgressLine(stream)
-  const quietMs = stream.isTTY ? QUIET_MS.terminal : QUIET_MS.plain
+  const quietMs = quietMsOn(stream)
   const startMs = performance.now()
   let [totalBytes, readBytes, shownMs] = [0, 0, -Infinity]
   const onRead = (bytes: number): void => {

@@ -1,8 +1,6 @@
 import {formatDurationMs} from '../lib/foundation/index.js'
-import {createProgressLine} from './progress-line.js'
+import {createProgressLine, quietMsOn} from './progress-line.js'
 
-/** What is over sooner needs no word: people wait a second, logs five. */
-const QUIET_MS = {terminal: 1000, plain: 5000} as const
 const EVERY_MS = 250
 
 /** Work that may say a line meanwhile, which stays above the progress. */
@@ -69,7 +67,7 @@ async function whileTelling<T>(
 ): Promise<T> {
   const line = createProgressLine(stream)
   const startMs = performance.now()
-  const quietMs = stream.isTTY ? QUIET_MS.terminal : QUIET_MS.plain
+  const quietMs = quietMsOn(stream)
   const timer = setInterval(() => {
     const tookMs = performance.now() - startMs
     if (tookMs >= quietMs) line.show(textAt(tookMs))

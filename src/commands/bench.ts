@@ -172,9 +172,11 @@ export default class Bench extends LoadCommand {
       const tell = (line: string): void => this.note(line)
       this.#found = await findMeasured(measured, {apiKey, isInsecure}, tell, this.signal)
     } catch (error) {
-      if (error instanceof KvctlError && measured.url === null)
+      if (!(error instanceof KvctlError)) throw error
+      if (measured.url === null) {
         this.note(`--url URL resumes the run elsewhere, also where ${name} is gone`)
-      if (!(error instanceof KvctlError) || measured.url === null) throw error
+        throw error
+      }
       this.note(`Warning: pods of ${name} are not watched: ${error.message}`)
       return ask
     }
