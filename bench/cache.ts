@@ -394,6 +394,8 @@ async function controlRoutes(): Promise<void> {
     ['/bypass/list', `${served.url}/bypass/list`],
     ['/hot_cache/status', `${served.url}/hot_cache/status`],
   ] as const) {
+    // A worker runs for days and is measured as such.
+    await answerTimes(url)
     const times = await answerTimes(url)
     console.log(
       `${what.padEnd(32)} ${CLIENTS} clients, ${times.length} answers: p50 ${at(times, 0.5)}, p99 ${at(times, 0.99)} ms (aim p99 < 2)`,

@@ -1,5 +1,5 @@
 // Stores, retrieves and clears while its tiers fail, and holds every byte that comes back to what was stored.
-// node build/bench/soak-cache.js [SECONDS, default 60]
+// node build/bench/soak-cache.js [SECONDS, default 60] [SCALE, default 1: chunks of 64 KiB; from 16 on the disk tier has the device begin early]
 import {readdirSync, mkdtempSync, rmSync, writeFileSync} from 'node:fs'
 import {tmpdir} from 'node:os'
 import {join} from 'node:path'
@@ -11,14 +11,14 @@ import {HostPagedKv} from '../src/lib/tiers/host-paged-kv.js'
 import {identityOf, type WorkerIdentity} from '../src/lib/tiers/worker-identity.js'
 import {startRedis} from '../test/support/redis.js'
 
-const SECONDS = Number(process.argv[2] ?? 60)
+const [SECONDS, SCALE] = [Number(process.argv[2] ?? 60), Number(process.argv[3] ?? 1)]
 const random = seededRandom(42)
 const folder = mkdtempSync(join(tmpdir(), 'kvctl-soak-'))
 const identity: WorkerIdentity = {
   ...identityOf({}),
-  ...{slots: 512, shape: {layers: 4, kvSize: 2, heads: 1, headSize: 64, dtype: 'bfloat16'}},
+  ...{slots: 512, shape: {layers: 4, kvSize: 2, heads: 1, headSize: 64 * SCALE, dtype: 'bfloat16'}},
 }
-const ROW_BYTES = 128
+const ROW_BYTES = 128 * SCALE
 const PLANES = 8
 const counts = {stores: 0, retrieves: 0, hits: 0, faults: 0, wrongBytes: 0}
 
@@ -35,10 +35,10 @@ const open = async (): Promise<EmbeddedWorker> =>
   EmbeddedWorker.open({
     settings: new CacheSettings({
       ...{
-        // 64 KiB a chunk: what Redis holds of it comes over connections of its own.
+        // 64 KiB a chunk at least: what Redis holds of it comes over connections of its own.
         chunk_size: 64,
-        max_local_cpu_size: 4 / 1024,
-        max_local_disk_size: 16 / 1024,
+        max_local_cpu_size: (4 * SCALE) / 1024,
+        max_local_disk_size: (16 * SCALE) / 1024,
         blocking_timeout_secs: 1,
       },
       ...{local_disk: join(folder, 'disk'), remote_url: server.url},
