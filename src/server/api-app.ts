@@ -1,8 +1,10 @@
+import type {RequestListener, Server} from 'node:http'
 import {fastify, type FastifyInstance, type FastifyReply, type FastifyRequest} from 'fastify'
 import {stringifyExact} from '../lib/foundation/index.js'
 import type {ApiContext} from './api-context.js'
 import type {FamilyName} from './api-families.js'
 import {hasKey} from './api-key.js'
+import {expressLane} from './express-lane.js'
 import {isLoopback} from './loopback.js'
 import {describeApi} from './openapi.js'
 import {isBlackboxPath, sendPlain} from './plain-errors.js'
@@ -124,7 +126,18 @@ export async function createApiApp(
   if (families.includes('system')) await describeApi(app, context.version, token !== null)
   for (const family of families) (await FAMILIES[family]())(app, context)
   await app.ready()
+  // Headers for pages of other origins are the framework's to add.
+  if (families.includes('router') && corsOrigins.length === 0)
+    openLane(app.server, expressLane(context, {token, isForThisMachine}))
   return app
+}
+
+/** Asks `take` first; what it leaves goes to whoever listened before. */
+function openLane(server: Server, take: ReturnType<typeof expressLane>): void {
+  const others = server.listeners('request') as RequestListener[]
+  server.removeAllListeners('request').on('request', (request, response) => {
+    if (!take(request, response)) for (const other of others) other(request, response)
+  })
 }
 
 /** Where an engine answers, `Authorization` is the engine's and ours has a header of its own. */

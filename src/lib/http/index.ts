@@ -9,14 +9,8 @@ export {headersToForward} from './forward-headers.js'
 export {createEventClient, type EventClient, type EventsOptions} from './events.js'
 export {followEvents, type FollowOptions} from './follow-events.js'
 export {jsonOf} from './json-answer.js'
-export {
-  createRelayPool,
-  type Relayed,
-  type RelayFailure,
-  type RelayPool,
-  type RelayRequest,
-  type RelaySink,
-} from './relay.js'
+export {createRelayPool, type RelayPool} from './relay.js'
+export type {Relayed, RelayFailure, RelayRequest, RelaySink} from './relay-exchange.js'
 export {
   createStreamPool,
   streamFailureOf,

@@ -131,6 +131,36 @@ ${extra}`,
       expect(got).to.deep.equal(events)
     })
 
+    it('a request of unknown length, which goes through the framework, in the same way', async () => {
+      await start()
+      const answers: unknown[] = []
+      for (const isChunked of [false, true]) {
+        for (const body of ['{"model":"m"}', '{"model":"x"}', '{"model":', '{}']) {
+          const answer = await fetch(`${server.url}/v1/completions?a=1`, {
+            ...{method: 'POST', headers: {'content-type': 'application/json', 'x-own': 'a'}},
+            ...(isChunked ? {body: new Blob([body]).stream(), duplex: 'half'} : {body}),
+          })
+          const headers = Object.fromEntries(answer.headers)
+          delete headers['date']
+          answers.push({status: answer.status, headers, body: await answer.text()})
+        }
+      }
+      expect(answers.slice(4)).to.deep.equal(answers.slice(0, 4))
+      const [known, unknown] = vllm.calls
+        .filter(({url}) => url === '/v1/completions?a=1')
+        .map(({method, body, headers}) => ({method, body, headers}))
+      expect(unknown).to.deep.equal(known)
+      const page = await (await server.get('/metrics')).text()
+      for (const [status, count] of [
+        [200, 2],
+        [404, 2],
+        [400, 4],
+      ])
+        expect(page).to.include(
+          `kvctl_http_requests_total{method="POST",route="/v1/completions",status="${status}"} ${count}\n`,
+        )
+    })
+
     it('GET, other paths, and a body that is a form, by their model', async () => {
       vllm.on('/v1/audio/transcriptions', ({body}, response) => void response.end(String(body.length)))
       vllm.on('/v1/responses/r1', (_, response) => void response.end('stored'))
