@@ -21,7 +21,7 @@ describeWith(['python3', 'flock'], 'segments shared with an independent program 
   beforeEach(() => {
     directory = mkdtempSync(join(SEGMENT_DIRECTORY, 'kvctl-test-'))
     path = join(directory, 'vllm')
-    const memories = {load: () => null, save() {}, forget() {}}
+    const memories = {load: () => null, loader: () => () => null, save() {}, forget() {}}
     const parts = {directory, libc, clock: systemClock, logger: silentLogger, memories}
     store = createSegmentStore({...parts, readPatienceMs: 5000, lockTimeoutMs: 20_000})
   })
@@ -139,7 +139,7 @@ describeWith(['python3', 'flock'], 'segments shared with an independent program 
       import {createSegmentStore} from ${JSON.stringify(new URL('../../src/lib/segments/index.js', import.meta.url).href)}
       import {silentLogger as logger, systemClock as clock} from ${JSON.stringify(new URL('../../src/lib/foundation/index.js', import.meta.url).href)}
       import {libc} from ${JSON.stringify(new URL('../../src/native/libc.js', import.meta.url).href)}
-      const memories = {load: () => null, save() {}, forget() {}}
+      const memories = {load: () => null, loader: () => () => null, save() {}, forget() {}}
       const store = createSegmentStore({directory: ${JSON.stringify(directory)}, libc, clock, logger, memories, readPatienceMs: 50, lockTimeoutMs: 50})
       for (let round = 0; ; round++) {
         await store[process.argv[1]]('vllm')

@@ -26,10 +26,12 @@ export function claimsOn(
   processes: readonly ProcessFacts[],
   commandOf: (pid: number) => string | null,
   ownPid: number,
-): Claim[] {
+): readonly Claim[] {
+  const {byName, byGroup, claimed} = suspectsAmong(processes, commandOf)
+  const known = claimed.get(name)
+  if (known) return known
   const group = groupInName(name)
   const claims: Claim[] = []
-  const {byName, byGroup} = suspectsAmong(processes, commandOf)
   // Command lines are read only of those that may matter.
   const inGroup = group === null ? [] : (byGroup.get(group) ?? [])
   for (const {facts, told} of new Set([...(byName.get(name) ?? []), ...inGroup])) {
@@ -44,7 +46,9 @@ export function claimsOn(
     claims.push({pid, command, via, isEngine: isEngine(command), isCore: isCoreTitle(title)})
   }
   const rank = ({isCore, isEngine}: Claim): number => (isCore ? 0 : isEngine ? 1 : 2)
-  return claims.sort((a, b) => rank(a) - rank(b) || a.pid - b.pid)
+  claims.sort((a, b) => rank(a) - rank(b) || a.pid - b.pid)
+  claimed.set(name, claims)
+  return claims
 }
 
 interface Suspect {
@@ -58,6 +62,8 @@ interface Suspects {
   /** By the name they were told, by environment or by flag. */
   readonly byName: ReadonlyMap<string, Suspect[]>
   readonly byGroup: ReadonlyMap<number, Suspect[]>
+  /** What was found for each name so far: who watches asks more often than the table changes. */
+  readonly claimed: Map<string, readonly Claim[]>
 }
 
 const suspectsOf = new WeakMap<readonly ProcessFacts[], Suspects>()
@@ -81,7 +87,7 @@ function suspectsAmong(
     const flag = /node|MainThread/i.test(facts.title) ? segmentFlag(commandOf(facts.pid)) : null
     if (flag !== null) add(byName, sanitizeName(flag), suspect)
   }
-  const suspects = {byName, byGroup}
+  const suspects = {byName, byGroup, claimed: new Map<string, readonly Claim[]>()}
   suspectsOf.set(processes, suspects)
   return suspects
 }

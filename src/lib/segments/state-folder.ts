@@ -2,11 +2,14 @@ import {mkdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync} fr
 import {homedir} from 'node:os'
 import {dirname, join} from 'node:path'
 import {isSystemError, type Logger} from '../foundation/index.js'
+import {folderStamp} from './folder-stamp.js'
 import {formatMemory, parseMemory, type StartupMemory} from './startup-memory.js'
 
 /** Where {@link StartupMemory} is kept between commands, one small file a segment. */
 export interface MemoryStore {
-  load(name: string): StartupMemory | null
+  readonly load: (name: string) => StartupMemory | null
+  /** `load` for many at one moment: what was loaded so before, and has not changed since, is not looked for again. */
+  loader(): (name: string) => StartupMemory | null
   /** @param known what `load` gave; nothing is written when nothing changed */
   save(name: string, memory: StartupMemory, known: StartupMemory | null): void
   forget(name: string): void
@@ -30,21 +33,27 @@ export function createMemoryStore(folder: string, logger: Logger): MemoryStore {
       logger.debug(`cannot ${what}: ${String(error)}`)
     }
   }
-  /** What was read last, and from which file: who watches many segments loads each of them again and again. */
-  const read = new Map<string, {readonly file: string; readonly memory: StartupMemory | null}>()
+  /** What was read last, from which file, and in which state of the folder: who watches many segments loads each of them again and again. */
+  const read = new Map<string, {file: string; memory: StartupMemory; stamp: string | null}>()
+  const load = (name: string, stamp: string | null = null): StartupMemory | null => {
+    const last = read.get(name)
+    if (stamp !== null && last?.stamp === stamp) return last.memory
+    let memory: StartupMemory | null = null
+    quietly(`read what is remembered of ${name}`, () => {
+      const path = pathOf(name)
+      const stats = statSync(path, {throwIfNoEntry: false})
+      const file = stats ? `${stats.ino} ${stats.ctimeMs}` : ''
+      memory = last?.file === file ? last.memory : stats ? parseMemory(readFileSync(path, 'utf8')) : null
+      if (memory === null) read.delete(name)
+      else read.set(name, {file, memory, stamp})
+    })
+    return memory
+  }
   return {
-    load(name) {
-      let memory: StartupMemory | null = null
-      quietly(`read what is remembered of ${name}`, () => {
-        const path = pathOf(name)
-        const stats = statSync(path, {throwIfNoEntry: false})
-        const file = stats ? `${stats.ino} ${stats.ctimeMs}` : ''
-        const last = read.get(name)
-        memory = last?.file === file ? last.memory : stats ? parseMemory(readFileSync(path, 'utf8')) : null
-        if (memory === null) read.delete(name)
-        else read.set(name, {file, memory})
-      })
-      return memory
+    load: name => load(name),
+    loader() {
+      const stamp = folderStamp(segments)
+      return name => load(name, stamp)
     },
     save(name, memory, known) {
       if (memory === known) return

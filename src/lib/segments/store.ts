@@ -1,9 +1,10 @@
-import {closeSync, fstatSync, lstatSync, openSync, readdirSync, unlinkSync, writeSync} from 'node:fs'
+import {closeSync, fstatSync, lstatSync, openSync, unlinkSync, writeSync} from 'node:fs'
 import {isDeepStrictEqual} from 'node:util'
 import type {Libc} from '../../native/libc.js'
 import {isSystemError, ResourceError, type Clock, type Logger} from '../foundation/index.js'
 import {lock, tryLock} from './file-lock.js'
 import {thisProcess} from './creator.js'
+import {createFileLister} from './folder-stamp.js'
 import {judge, type ProbeSightings} from './liveness.js'
 import {probeSegment} from './probe.js'
 import {encodeRecord, RECORD_BYTES, type SegmentRecord} from './record.js'
@@ -23,6 +24,8 @@ import {createProcessView, sightingsOf, type TableAge} from './sightings.js'
 import {isLimitKnown, remember, rememberMade, rememberWritten, type StartupMemory} from './startup-memory.js'
 import type {MemoryStore} from './state-folder.js'
 import {warningsOn} from './warnings.js'
+
+type Seen = Pick<SegmentLook, 'identity' | 'userId' | 'record' | 'isSettled'>
 
 /** A record around the writing of its limit. */
 export interface LimitWrite {
@@ -107,27 +110,58 @@ export const SEGMENT_DIRECTORY = '/dev/shm'
 export function createSegmentStore(options: SegmentStoreOptions): SegmentStore {
   const {directory, libc, memories, logger} = options
   const view = createProcessView(options.clock)
+  const files = createFileLister(directory)
   let listed: ReadonlySet<string> = new Set()
 
-  const read = async (name: string): Promise<SegmentLook> => {
-    const seen = await withSegment(directory, name, 'read-quiet', async segment => {
-      const isSettled = await tryLock(options, segment, 'shared', options.readPatienceMs)
-      const {identity, userId} = segment
-      return {identity, userId, record: readRecord(segment), isSettled}
-    })
-    const known = memories.load(name)
+  const seenIn = (segment: OpenSegment, isSettled: boolean): Seen => {
+    const {identity, userId} = segment
+    return {identity, userId, record: readRecord(segment), isSettled}
+  }
+  const withMemory = (name: string, seen: Seen, load: MemoryStore['load']): SegmentLook => {
+    const known = load(name)
     const memory = seen.isSettled || known === null ? remember(known, seen.identity, seen.record) : known
     if (seen.isSettled) memories.save(name, memory, known)
     return {name, ...seen, ...recalled(memory, seen.record)}
   }
-  const readOrSkip = async (name: string): Promise<SegmentLook | null> => {
+  const read = async (name: string, load = memories.load): Promise<SegmentLook> => {
+    const seen = await withSegment(directory, name, 'read-quiet', async segment =>
+      seenIn(segment, await tryLock(options, segment, 'shared', options.readPatienceMs)),
+    )
+    return withMemory(name, seen, load)
+  }
+  /** @returns null while somebody has the lock */
+  const readAtOnce = (name: string, load: MemoryStore['load']): SegmentLook | null => {
+    const segment = openSegment(directory, name, 'read-quiet')
+    let seen: Seen | null
     try {
-      return await read(name)
-    } catch (error) {
+      seen = libc.tryFlock(segment.fd, 'shared') ? seenIn(segment, true) : null
+    } finally {
+      closeSync(segment.fd)
+    }
+    return seen && withMemory(name, seen, load)
+  }
+  /** Those of many that can be read, in order; all at once but those that somebody writes just now. */
+  const readAll = async (names: readonly string[]): Promise<SegmentLook[]> => {
+    const load = memories.loader()
+    const looks = new Array<SegmentLook | null>(names.length).fill(null)
+    const locked: Promise<void>[] = []
+    const skip = (name: string, error: unknown): void => {
       if (!(error instanceof ResourceError)) throw error
       logger.debug(`${name} is left out: ${error.message}`)
-      return null
     }
+    for (const [at, name] of names.entries()) {
+      const put = (look: SegmentLook): void => void (looks[at] = look)
+      const leave = (error: unknown): void => skip(name, error)
+      try {
+        const look = readAtOnce(name, load)
+        if (look) put(look)
+        else locked.push(read(name, load).then(put, leave))
+      } catch (error) {
+        leave(error)
+      }
+    }
+    await Promise.all(locked)
+    return looks.filter(look => look !== null)
   }
   const writeLimit: SegmentStore['writeLimit'] = async (given, limitBytes, signal, timeoutMs) => {
     const name = checkName(directory, given)
@@ -185,8 +219,7 @@ export function createSegmentStore(options: SegmentStoreOptions): SegmentStore {
   return {
     directory,
     async list() {
-      const looks = await Promise.all(candidates(directory, listed).map(readOrSkip))
-      const seen = looks.filter(look => look !== null)
+      const seen = await readAll(candidates(directory, files, listed))
       listed = new Set(seen.map(({name}) => name))
       return seen.filter(({record}) => record.limitBytes > 0n)
     },
@@ -267,12 +300,10 @@ const PROBE_AGE: TableAge = {tableMs: 50, factsMs: 50}
 const LIMIT_OFFSET = 0
 const USED_OFFSET = 8
 
-/** Names of files that could be segments, sorted. @param known were segments a moment ago: opening them shows if they still are */
-function candidates(directory: string, known: ReadonlySet<string>): string[] {
+/** Those of the files that could be segments. @param known were segments a moment ago: opening them shows if they still are */
+function candidates(directory: string, files: () => readonly string[], known: ReadonlySet<string>): string[] {
   try {
-    const entries = readdirSync(directory, {withFileTypes: true})
-    const names = entries.filter(entry => entry.isFile()).map(({name}) => name)
-    return names.filter(name => known.has(name) || hasSegmentSize(`${directory}/${name}`)).sort()
+    return files().filter(name => known.has(name) || hasSegmentSize(`${directory}/${name}`))
   } catch (error) {
     if (isSystemError(error, 'ENOENT')) return []
     const why = error instanceof Error ? error.message : String(error)

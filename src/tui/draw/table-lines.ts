@@ -59,7 +59,7 @@ export function drawTable(
 /** Of all rows, so that nothing moves when they scroll. */
 function measured(column: Column, rows: readonly Row[]): Column {
   if (column.isText !== true) return column
-  const longest = Math.max(0, ...rows.map(({cells}) => widthOf(cells[column.id]?.text ?? '')))
+  const longest = Math.max(0, ...rows.map(({cell}) => widthOf(cell(column.id)?.text ?? '')))
   return {...column, maxColumns: Math.min(longest, column.maxColumns ?? longest)}
 }
 
@@ -104,7 +104,7 @@ function drawHeading(
 
 function drawRow(row: Row, placed: readonly PlacedColumn[], glyphs: Glyphs): Span[] {
   return placed.flatMap((column, index) => {
-    const cell = row.cells[column.id]?.draw(column.width, glyphs) ?? []
+    const cell = row.cell(column.id)?.draw(column.width, glyphs) ?? []
     const width = cell.reduce((sum, {text}) => sum + widthOf(text), 0)
     const filler = span(' '.repeat(Math.max(0, column.width - width)))
     const gap = index === 0 ? [] : [span(' ')]

@@ -61,10 +61,11 @@ export function filterRows(rows: readonly Row[], filter: string): readonly Row[]
 export function sortRows(rows: readonly Row[], {column, isDescending}: Order): readonly Row[] {
   if (column === null) return rows
   const sign = isDescending ? -1 : 1
-  return [...rows].sort((one, other) => {
-    const [a, b] = [one.cells[column]?.sort ?? null, other.cells[column]?.sort ?? null]
+  const places = rows.map(row => ({row, by: row.cell(column)?.sort ?? null}))
+  places.sort(({by: a}, {by: b}) => {
     if (a === null || b === null) return a === b ? 0 : a === null ? 1 : -1
     if (typeof a === 'number' && typeof b === 'number') return (a - b) * sign
     return String(a).localeCompare(String(b), 'en', {numeric: true}) * sign
   })
+  return places.map(({row}) => row)
 }

@@ -1,10 +1,25 @@
 import type {MonitorLook} from '../../lib/monitor/index.js'
 
-/** Values of the last looks by what they belong to, oldest first. */
-export type History = ReadonlyMap<string, readonly (number | null)[]>
+type Values = readonly (number | null)[]
+
+/** Values of the last looks, oldest first: `early`, then `late`, which alone is copied when a look is added. */
+interface Series {
+  readonly early: Values
+  readonly late: Values
+}
+
+/** The past of all that is shown, by what it belongs to. */
+export type History = ReadonlyMap<string, Series>
 
 /** More than the widest screen shows. */
 const LONGEST = 300
+const MOST_LATE = 16
+
+/** Oldest first; empty for what has no past. */
+export function pastOf(history: History, key: string): Values {
+  const series = history.get(key)
+  return series === undefined ? [] : [...series.early, ...series.late].slice(-LONGEST)
+}
 
 export function seriesKey(
   host: string,
@@ -16,11 +31,15 @@ export function seriesKey(
 
 /** Pure: the history with one more look. What is no longer there is forgotten, so that a long run stays small. */
 export function extendHistory(history: History, {hosts}: MonitorLook): History {
-  const next = new Map<string, readonly (number | null)[]>()
+  const next = new Map<string, Series>()
   const add = (key: string, value: number | null): void => {
-    const series = history.get(key)?.slice(1 - LONGEST) ?? []
-    series.push(value)
-    next.set(key, series)
+    const {early, late} = history.get(key) ?? {early: [], late: []}
+    next.set(
+      key,
+      late.length < MOST_LATE
+        ? {early, late: [...late, value]}
+        : {early: [...early, ...late].slice(-LONGEST), late: [value]},
+    )
   }
   for (const {host, segments, devices, engines} of hosts) {
     for (const {name, usedBytes, preallocBytes, limitBytes} of segments) {

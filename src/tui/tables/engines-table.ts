@@ -5,9 +5,10 @@ import type {Column} from '../draw/columns.js'
 import {count, perSecond, shortMs, shortPercent} from '../draw/format.js'
 import {span, toneOfPercent, type Tone} from '../draw/line.js'
 import {sparkline} from '../draw/sparkline.js'
-import {seriesKey, type History} from '../state/history.js'
+import {pastOf, seriesKey, type History} from '../state/history.js'
 import {
   ageText,
+  cellOf,
   HOST_COLUMN,
   hostCell,
   numberCell,
@@ -56,7 +57,7 @@ function rowOf(look: HostLook, engine: EngineFigures, nowMs: number, history: Hi
   const told = `${state}${ageText(readAtMs, nowMs)}`
   return {
     key,
-    cells: {
+    cell: cellOf({
       model: textCell(model ?? url, 'strong'),
       host: hostCell(look),
       bar: {
@@ -81,12 +82,12 @@ function rowOf(look: HostLook, engine: EngineFigures, nowMs: number, history: Hi
       state: textCell(told, told === state ? STATE_TONES[state] : 'bad'),
       history: {
         sort: kvUsagePercent,
-        draw: (width, glyphs) => [span(sparkline(history.get(key) ?? [], width, glyphs, 100), tone)],
+        draw: (width, glyphs) => [span(sparkline(pastOf(history, key), width, glyphs, 100), tone)],
       },
       segment: textCell(segment),
       gpus: textCell(devices.length === 0 ? null : devices.join(',')),
       url: textCell(url, 'dim'),
-    },
+    }),
     words: [model, url, kind, told, host, segment].join(' '),
     details: detailsOf(host, engine, told),
     segment: segmentNamed(look, segment),

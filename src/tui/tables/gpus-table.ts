@@ -5,8 +5,17 @@ import type {Column} from '../draw/columns.js'
 import {shortPercent, shortSize, whole} from '../draw/format.js'
 import {span, toneOfPercent, type Tone} from '../draw/line.js'
 import {sparkline} from '../draw/sparkline.js'
-import {seriesKey, type History} from '../state/history.js'
-import {HOST_COLUMN, hostCell, numberCell, textCell, whyEmpty, type Row, type Table} from './table.js'
+import {pastOf, seriesKey, type History} from '../state/history.js'
+import {
+  HOST_COLUMN,
+  hostCell,
+  numberCell,
+  textCell,
+  whyEmpty,
+  type Cell,
+  type Row,
+  type Table,
+} from './table.js'
 
 const COLUMNS: readonly Column[] = [
   {id: 'index', title: 'GPU', align: 'left', minColumns: 4, rank: 0},
@@ -37,48 +46,62 @@ export function gpusTable(look: MonitorLook, history: History): Table {
   }
 }
 
+/** What a row is drawn from. */
+interface Shown {
+  readonly look: HostLook
+  readonly device: DeviceFigures
+  readonly past: () => readonly (number | null)[]
+}
+
+const CELLS: Readonly<Record<string, (shown: Shown) => Cell>> = {
+  index: ({device: {index}}) => ({...textCell(index, 'strong'), sort: Number(index)}),
+  host: ({look}) => hostCell(look),
+  // All are NVIDIA's.
+  name: ({device}) => textCell(device.name?.replace(/^NVIDIA /, '') ?? null),
+  bar: ({device}) => ({
+    sort: memoryPercent(device),
+    draw: (width, glyphs) =>
+      bar(
+        {usedBytes: device.memoryUsedBytes ?? 0, reserveBytes: 0, totalBytes: device.memoryTotalBytes},
+        ...([width, glyphs, toneOfPercent(memoryPercent(device))] as const),
+      ),
+  }),
+  percent: ({device}) =>
+    numberCell(memoryPercent(device), shortPercent, toneOfPercent(memoryPercent(device))),
+  used: ({device}) => numberCell(device.memoryUsedBytes, shortSize),
+  total: ({device}) => numberCell(device.memoryTotalBytes, shortSize),
+  free: ({device}) => numberCell(freeBytes(device), shortSize),
+  utilization: ({device}) => numberCell(device.utilizationPercent, value => whole(value, '%')),
+  temperature: ({device}) => numberCell(device.temperatureCelsius, value => whole(value, 'C')),
+  power: ({device}) => numberCell(device.powerWatts, () => powerText(device)),
+  state: ({device}) => textCell(stateText(device), stateTone(device)),
+  history: ({device, past}) => ({
+    sort: device.utilizationPercent,
+    draw: (width, glyphs) => [span(sparkline(past(), width, glyphs, 100))],
+  }),
+}
+
 function rowOf(look: HostLook, device: DeviceFigures, history: History): Row {
   const {host} = look
-  const {index, name, memoryUsedBytes, memoryTotalBytes, utilizationPercent} = device
-  const percent = memoryPercent(device)
-  const tone = toneOfPercent(percent)
+  const {index, name} = device
   const key = seriesKey(host, 'gpu', device.uuid ?? index)
-  const past = history.get(key) ?? []
-  const free =
-    memoryTotalBytes === null || memoryUsedBytes === null ? null : memoryTotalBytes - memoryUsedBytes
+  const shown: Shown = {look, device, past: () => pastOf(history, key)}
   return {
     key,
-    cells: {
-      index: {...textCell(index, 'strong'), sort: Number(index)},
-      host: hostCell(look),
-      // All are NVIDIA's.
-      name: textCell(name?.replace(/^NVIDIA /, '') ?? null),
-      bar: {
-        sort: percent,
-        draw: (width, glyphs) =>
-          bar(
-            {usedBytes: memoryUsedBytes ?? 0, reserveBytes: 0, totalBytes: memoryTotalBytes},
-            ...([width, glyphs, tone] as const),
-          ),
-      },
-      percent: numberCell(percent, shortPercent, tone),
-      used: numberCell(memoryUsedBytes, shortSize),
-      total: numberCell(memoryTotalBytes, shortSize),
-      free: numberCell(free, shortSize),
-      utilization: numberCell(utilizationPercent, value => whole(value, '%')),
-      temperature: numberCell(device.temperatureCelsius, value => whole(value, 'C')),
-      power: numberCell(device.powerWatts, () => powerText(device)),
-      state: textCell(stateText(device), stateTone(device)),
-      history: {
-        sort: utilizationPercent,
-        draw: (width, glyphs) => [span(sparkline(past, width, glyphs, 100))],
-      },
+    cell: column => CELLS[column]?.(shown) ?? null,
+    get words() {
+      return [index, name ?? '', host, stateText(device), ...(device.throttleReasons ?? [])].join(' ')
     },
-    words: [index, name ?? '', host, stateText(device), ...(device.throttleReasons ?? [])].join(' '),
-    details: detailsOf(host, device, free),
+    get details() {
+      return detailsOf(host, device)
+    },
     segment: null,
     sleeper: null,
   }
+}
+
+function freeBytes({memoryUsedBytes, memoryTotalBytes}: DeviceFigures): number | null {
+  return memoryTotalBytes === null || memoryUsedBytes === null ? null : memoryTotalBytes - memoryUsedBytes
 }
 
 export function memoryPercent({memoryUsedBytes, memoryTotalBytes}: DeviceFigures): number | null {
@@ -125,11 +148,7 @@ function stateTone({state, xid, throttleReasons}: DeviceFigures): Tone | undefin
   return (throttleReasons ?? []).length > 0 ? 'warn' : undefined
 }
 
-function detailsOf(
-  host: string,
-  device: DeviceFigures,
-  free: number | null,
-): readonly (readonly [string, string])[] {
+function detailsOf(host: string, device: DeviceFigures): readonly (readonly [string, string])[] {
   const size = (bytes: number | null): string => (bytes === null ? '-' : formatSize(bytes))
   const {throttleReasons, temperatureCelsius, utilizationPercent} = device
   return [
@@ -139,7 +158,7 @@ function detailsOf(
       'Used',
       `${size(device.memoryUsedBytes)} / ${size(device.memoryTotalBytes)} (${shortPercent(memoryPercent(device))})`,
     ],
-    ['Free', size(free)],
+    ['Free', size(freeBytes(device))],
     ['Utilisation', whole(utilizationPercent, ' %')],
     ['Temperature', whole(temperatureCelsius, ' °C')],
     ['Power', powerText(device)],

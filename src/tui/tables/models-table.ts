@@ -4,7 +4,7 @@ import type {Column} from '../draw/columns.js'
 import {count, perSecond, shortMs} from '../draw/format.js'
 import type {Tone} from '../draw/line.js'
 import {seriesKey} from '../state/history.js'
-import {ageText, HOST_COLUMN, hostCell, numberCell, textCell, type Row, type Table} from './table.js'
+import {ageText, cellOf, HOST_COLUMN, hostCell, numberCell, textCell, type Row, type Table} from './table.js'
 
 const COLUMNS: readonly Column[] = [
   {id: 'name', title: 'Model', align: 'left', minColumns: 12, maxColumns: 48, isText: true, rank: 0},
@@ -50,7 +50,7 @@ function rowOf(look: HostLook, model: ModelFigures, nowMs: number): Row {
   const isIll = healthyEngines !== null && healthyEngines < engines
   return {
     key: seriesKey(host, 'model', `${controller} ${name}`),
-    cells: {
+    cell: cellOf({
       name: textCell(name, 'strong'),
       host: hostCell(look),
       phase: textCell(told, told === phase ? PHASE_TONES[phase] : 'bad'),
@@ -64,7 +64,7 @@ function rowOf(look: HostLook, model: ModelFigures, nowMs: number): Row {
       failed: numberCell(model.failed, count, (model.failed ?? 0) > 0 ? 'warn' : undefined),
       engines: numberCell(healthyEngines ?? engines, () => health, isIll ? 'bad' : undefined),
       controller: textCell(controller, 'dim'),
-    },
+    }),
     words: [name, told, controller, host].join(' '),
     details: [
       ['Model', name],

@@ -4,6 +4,7 @@ import type {Column} from '../draw/columns.js'
 import {shortSize, whole} from '../draw/format.js'
 import {seriesKey} from '../state/history.js'
 import {
+  cellOf,
   HOST_COLUMN,
   hostCell,
   numberCell,
@@ -44,7 +45,7 @@ function rowOf(look: HostLook, process: ProcessFigures): Row {
   const {pid, device, gpuBytes, smPercent, name, command, segment, podUid, containerId} = process
   return {
     key: seriesKey(host, 'process', `${pid}@${device ?? ''}`),
-    cells: {
+    cell: cellOf({
       pid: numberCell(pid, value => `${value ?? '-'}`),
       host: hostCell(look),
       gpu: textCell(device),
@@ -57,7 +58,7 @@ function rowOf(look: HostLook, process: ProcessFigures): Row {
       pod: textCell(podUid),
       container: textCell(containerId?.slice(0, 12) ?? null),
       command: textCell(command, 'dim'),
-    },
+    }),
     words: [`${pid}`, host, name, segment, model, engine, command, podUid].join(' '),
     details: [
       ['PID', `${pid} ${name ?? ''}`],

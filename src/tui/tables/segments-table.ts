@@ -5,8 +5,17 @@ import type {Column} from '../draw/columns.js'
 import {shortPercent, shortSize} from '../draw/format.js'
 import {span, toneOfPercent, type Tone} from '../draw/line.js'
 import {sparkline} from '../draw/sparkline.js'
-import {seriesKey, type History} from '../state/history.js'
-import {HOST_COLUMN, hostCell, numberCell, textCell, whyEmpty, type Row, type Table} from './table.js'
+import {pastOf, seriesKey, type History} from '../state/history.js'
+import {
+  HOST_COLUMN,
+  hostCell,
+  numberCell,
+  textCell,
+  whyEmpty,
+  type Cell,
+  type Row,
+  type Table,
+} from './table.js'
 
 const NAME: Column = {
   id: 'name',
@@ -55,45 +64,57 @@ export function segmentsTable(look: MonitorLook, history: History): Table {
   }
 }
 
+/** What a row is drawn from. */
+interface Shown {
+  readonly look: HostLook
+  readonly segment: SegmentFigures
+  readonly percent: number | null
+  readonly past: () => readonly (number | null)[]
+}
+
+const CELLS: Readonly<Record<string, (shown: Shown) => Cell>> = {
+  name: ({segment}) => textCell(segment.name, 'strong'),
+  host: ({look}) => hostCell(look),
+  bar: ({segment: {usedBytes, preallocBytes, limitBytes}, percent}) => ({
+    sort: percent,
+    draw: (width, glyphs) =>
+      bar(
+        {usedBytes: usedBytes ?? 0, reserveBytes: preallocBytes ?? 0, totalBytes: limitBytes},
+        ...([width, glyphs, toneOfPercent(percent)] as const),
+      ),
+  }),
+  percent: ({percent}) => numberCell(percent, shortPercent, toneOfPercent(percent)),
+  used: ({segment}) => numberCell(segment.usedBytes, shortSize),
+  prealloc: ({segment}) => numberCell(segment.preallocBytes, shortSize, 'reserve'),
+  limit: ({segment}) => numberCell(segment.limitBytes, shortSize),
+  free: ({segment}) => numberCell(freeBytes(segment), shortSize),
+  state: ({segment: {state}}) => textCell(state, STATE_TONES[state]),
+  history: ({percent, past}) => ({
+    sort: percent,
+    draw: (width, glyphs) => [span(sparkline(past(), width, glyphs, 100), toneOfPercent(percent))],
+  }),
+  pid: ({segment}) => numberCell(segment.pid, value => (value === null ? '-' : `${value}`)),
+  owner: ({segment}) => textCell(segment.owner, 'dim'),
+}
+
 function rowOf(look: HostLook, segment: SegmentFigures, history: History): Row {
   const {host} = look
-  const {name, limitBytes, usedBytes, preallocBytes, state, pid, owner} = segment
+  const {name, state, pid, owner} = segment
   const percent = heldPercent(segment)
-  const tone = toneOfPercent(percent)
   const key = seriesKey(host, 'segment', name)
-  const past = history.get(key) ?? []
+  const shown: Shown = {look, segment, percent, past: () => pastOf(history, key)}
   return {
     key,
-    cells: {
-      name: textCell(name, 'strong'),
-      host: hostCell(look),
-      bar: {
-        sort: percent,
-        draw: (width, glyphs) =>
-          bar(
-            {usedBytes: usedBytes ?? 0, reserveBytes: preallocBytes ?? 0, totalBytes: limitBytes},
-            ...([width, glyphs, tone] as const),
-          ),
-      },
-      percent: numberCell(percent, shortPercent, tone),
-      used: numberCell(usedBytes, shortSize),
-      prealloc: numberCell(preallocBytes, shortSize, 'reserve'),
-      limit: numberCell(limitBytes, shortSize),
-      free: numberCell(freeBytes(segment), shortSize),
-      state: textCell(state, STATE_TONES[state]),
-      history: {
-        sort: percent,
-        draw: (width, glyphs) => [span(sparkline(past, width, glyphs, 100), tone)],
-      },
-      pid: numberCell(pid, value => (value === null ? '-' : `${value}`)),
-      owner: textCell(owner, 'dim'),
+    cell: column => CELLS[column]?.(shown) ?? null,
+    get words() {
+      return [name, host, state, owner ?? '', `${pid ?? ''}`].join(' ')
     },
-    words: [name, host, state, owner ?? '', `${pid ?? ''}`].join(' '),
-    // Of one row at most they are shown.
     get details() {
       return detailsOf(host, segment, percent)
     },
-    segment: {...segment, host},
+    get segment() {
+      return {...segment, host}
+    },
     sleeper: null,
   }
 }

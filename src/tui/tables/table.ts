@@ -19,7 +19,7 @@ export interface Cell {
 export interface Row {
   /** The same thing has the same key in the next look. */
   readonly key: string
-  readonly cells: Readonly<Record<string, Cell>>
+  readonly cell: (column: string) => Cell | null
   /** What the filter looks through. */
   readonly words: string
   /** Everything that is known, for the details pane. */
@@ -28,6 +28,11 @@ export interface Row {
   readonly segment: SegmentAddress | null
   /** What can be put to sleep and woken. */
   readonly sleeper: SleeperAddress | null
+}
+
+/** Cells by column, where there are few rows. Of many rows few are shown, which make theirs when they are. */
+export function cellOf(cells: Readonly<Record<string, Cell>>): Row['cell'] {
+  return column => cells[column] ?? null
 }
 
 /** A table before it is filtered, sorted and laid out. */

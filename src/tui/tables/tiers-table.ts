@@ -5,7 +5,7 @@ import type {Column} from '../draw/columns.js'
 import {count, shortPercent, shortSize} from '../draw/format.js'
 import {toneOfPercent} from '../draw/line.js'
 import {seriesKey} from '../state/history.js'
-import {ageText, HOST_COLUMN, hostCell, numberCell, textCell, type Row, type Table} from './table.js'
+import {ageText, cellOf, HOST_COLUMN, hostCell, numberCell, textCell, type Row, type Table} from './table.js'
 
 const COLUMNS: readonly Column[] = [
   {id: 'name', title: 'Tier', align: 'left', minColumns: 12, maxColumns: 24, isText: true, rank: 0},
@@ -42,7 +42,7 @@ function rowOf(look: HostLook, tier: TierFigures, nowMs: number): Row {
   const told = `${degraded === null ? 'ok' : `degraded: ${degraded}`}${ageText(tier.readAtMs, nowMs)}`
   return {
     key: seriesKey(host, 'tier', `${worker} ${name}`),
-    cells: {
+    cell: cellOf({
       // All of LMCache's names end so.
       name: textCell(name.replace(/Backend$/, ''), 'strong'),
       host: hostCell(look),
@@ -66,7 +66,7 @@ function rowOf(look: HostLook, tier: TierFigures, nowMs: number): Row {
       written: numberCell(tier.writeBytes, shortSize),
       failures: numberCell(tier.failures, count, (tier.failures ?? 0) > 0 ? 'warn' : undefined),
       worker: textCell(worker, 'dim'),
-    },
+    }),
     words: [name, worker, told, host].join(' '),
     details: detailsOf(host, tier, told, percent),
     ...{segment: null, sleeper: null},

@@ -1,4 +1,4 @@
-import {mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync} from 'node:fs'
+import {mkdtempSync, readdirSync, readFileSync, rmSync, statSync, utimesSync, writeFileSync} from 'node:fs'
 import {tmpdir} from 'node:os'
 import {join} from 'node:path'
 import {expect} from 'chai'
@@ -119,6 +119,33 @@ describe('the state folder', () => {
     }
     other.forget('a')
     expect(one.load('a')).to.equal(null)
+  })
+
+  it('loads many without asking again for what has not changed, and hears of all that has', () => {
+    const [one, other] = [createMemoryStore(folder, silentLogger), createMemoryStore(folder, silentLogger)]
+    const segments = join(folder, 'segments')
+    let secondsAgo = 100
+    /** As if nothing had happened for a while; each time at another time. */
+    const settle = (): void => {
+      const then = Date.now() / 1000 - secondsAgo--
+      utimesSync(segments, then, then)
+    }
+    const [first, second, third] = [800n, 900n, 1000n].map(limit => remember(null, FILE, figures(limit)))
+    expect(one.loader()('a'), 'no folder yet').to.equal(null)
+    for (const name of ['a', 'b']) other.save(name, first!, null)
+    settle()
+    const load = one.loader()
+    expect(['a', 'b'].map(name => load(name))).to.deep.equal([first, first])
+    expect(one.loader()('a'), 'the very same').to.equal(load('a'))
+    // Only `a` is asked for meanwhile: what is known of `b` is of before.
+    other.save('b', second!, null)
+    settle()
+    expect(one.loader()('a')).to.deep.equal(first)
+    expect(one.loader()('b')).to.deep.equal(second)
+    other.save('b', third!, null)
+    expect(one.loader()('b'), 'changed a moment ago').to.deep.equal(third)
+    other.forget('b')
+    expect(one.loader()('b')).to.equal(null)
   })
 
   it('writes nothing when nothing changed', () => {

@@ -1,6 +1,6 @@
 import {expect} from 'chai'
 import {arrangeTables, focusedTable} from '../../../src/tui/state/arrange.js'
-import {extendHistory} from '../../../src/tui/state/history.js'
+import {extendHistory, pastOf, type History} from '../../../src/tui/state/history.js'
 import {KEYS, type Intent} from '../../../src/tui/state/keys.js'
 import {reduce, type KvtopEvent} from '../../../src/tui/state/reduce.js'
 import {FIRST_STATE, type KvtopState} from '../../../src/tui/state/state.js'
@@ -349,21 +349,48 @@ describe('the mouse', () => {
 })
 
 describe('the history', () => {
-  it('grows with each look, forgets what is gone, and is bounded', () => {
+  const keysOf = (history: History): string[] => [...history.keys()]
+
+  it('grows with each look, oldest first, and forgets what is gone', () => {
     let history = extendHistory(new Map(), monitorLook())
-    expect([...history.values()].every(values => values.length === 1)).to.equal(true)
+    expect(keysOf(history).every(key => pastOf(history, key).length === 1)).to.equal(true)
     history = extendHistory(
       history,
       monitorLook(1, hostLook({segments: [segments[1]!], devices: [], engines: []})),
     )
-    expect([...history]).to.deep.equal([['gpu-box\nsegment\na', [20]]])
-    for (let at = 0; at < 1000; at++) history = extendHistory(history, monitorLook(at))
-    expect(Math.max(...[...history.values()].map(values => values.length))).to.equal(300)
+    expect(keysOf(history)).to.deep.equal(['gpu-box\nsegment\na'])
+    expect(pastOf(history, 'gpu-box\nsegment\na')).to.deep.equal([20])
+    expect(pastOf(history, 'gpu-box\nsegment\nb')).to.deep.equal([])
+  })
+
+  it('keeps the last 300 looks, and none that was drawn before changes', () => {
+    const kept: number[][] = []
+    let history: History = new Map()
+    const earlier: [History, number][] = []
+    for (let at = 1; at <= 1000; at++) {
+      const segment = segmentFigures('a', 0, {usedBytes: at, preallocBytes: 0, limitBytes: 100_000})
+      history = extendHistory(
+        history,
+        monitorLook(at, hostLook({segments: [segment], devices: [], engines: []})),
+      )
+      kept.push(pastOf(history, 'gpu-box\nsegment\na').map(value => Math.round(value! * 1000)))
+      if (at % 50 === 7) earlier.push([history, at])
+    }
+    for (const [index, values] of kept.entries()) {
+      const last = index + 1
+      const first = Math.max(1, last - 299)
+      expect(values).to.deep.equal(Array.from({length: last - first + 1}, (_, at) => first + at))
+    }
+    for (const [before, at] of earlier)
+      expect(pastOf(before, 'gpu-box\nsegment\na').map(value => Math.round(value! * 1000))).to.deep.equal(
+        kept[at - 1],
+      )
   })
 
   it('has a gap where a figure was unknown', () => {
     const unknown = segmentFigures('a', 0, {limitBytes: null})
     const look = monitorLook(0, hostLook({segments: [unknown], devices: [], engines: []}))
-    expect([...extendHistory(new Map(), look).values()]).to.deep.equal([[null]])
+    const history = extendHistory(new Map(), look)
+    expect(keysOf(history).map(key => pastOf(history, key))).to.deep.equal([[null]])
   })
 })
