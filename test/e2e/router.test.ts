@@ -1,11 +1,15 @@
 import type {ChildProcess} from 'node:child_process'
 import {once} from 'node:events'
 import {writeFileSync} from 'node:fs'
+import {createServer} from 'node:https'
+import type {AddressInfo} from 'node:net'
 import {join} from 'node:path'
 import {expect} from 'chai'
 import OpenAI from 'openai'
 import {startEngine} from '../support/engine-process.js'
-import {startServe, type ServeProcess} from '../support/serve-process.js'
+import {describeWith} from '../support/requires.js'
+import {selfSigned} from '../support/self-signed.js'
+import {startServe, startServeWith, type ServeProcess} from '../support/serve-process.js'
 import {temporaryFolder} from '../support/temporary.js'
 
 type Engine = Awaited<ReturnType<typeof startEngine>>
@@ -241,5 +245,40 @@ sleep_manager: {min_sleep_duration: 0, min_awake_duration: 0.05, check_interval_
     await until('it refuses', async () => (await complete('a').catch(() => null))?.status !== 200)
     expect((await answer.text()).endsWith('data: [DONE]\n\n')).to.equal(true)
     await until('it ends', () => serve!.child.exitCode !== null)
+  })
+
+  describeWith(['openssl'], 'with engines over TLS', () => {
+    it('reaches those whose certificate is trusted here, streams included, and no others', async () => {
+      const pair = selfSigned()
+      const authority = join(folder(), 'authority.pem')
+      writeFileSync(authority, pair.cert)
+      const events = Array.from({length: 200}, (_, index) => `data: ${index} ${'x'.repeat(5000)}\n\n`)
+      const secure = createServer(pair, (_, response) => {
+        response.writeHead(200, {'content-type': 'text/event-stream'})
+        for (const event of events) response.write(event)
+        response.end()
+      })
+      await once(secure.listen(0, 'localhost'), 'listening')
+      const port = (secure.address() as AddressInfo).port
+      const rest = 'router: {retry_seconds: 0}'
+      writeFileSync(
+        configPath(),
+        `instances: [{model: a, engine: openai, url: "https://localhost:${port}"}]\n${rest}\n`,
+      )
+      try {
+        serve = await startServeWith({NODE_EXTRA_CA_CERTS: authority}, '--config', configPath())
+        started.push(serve.child)
+        for (let turn = 0; turn < 2; turn++)
+          expect(await (await complete('a', {stream: true})).text()).to.equal(events.join(''))
+        serve.child.kill('SIGTERM')
+        await once(serve.child, 'close')
+        await open()
+        const refused = await complete('a')
+        expect([refused.status, await refused.text()].join(' ')).to.match(/^502 .*self-signed certificate/)
+      } finally {
+        secure.closeAllConnections()
+        secure.close()
+      }
+    })
   })
 })
