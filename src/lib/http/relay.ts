@@ -1,5 +1,11 @@
 import {RelayConnection, type RelayLimits, type RelayOrigin} from './relay-connection.js'
-import {requestBytes, type Relayed, type RelayRequest, type RelaySink} from './relay-exchange.js'
+import {
+  requestBytes,
+  type Relayed,
+  type RelayFailure,
+  type RelayRequest,
+  type RelaySink,
+} from './relay-exchange.js'
 
 /** Connections to one server, kept alive between requests. */
 export interface RelayPool {
@@ -13,7 +19,6 @@ const CONNECT_MS = 5000
 const KEEP_ALIVE_MS = 4000
 /** How often limits are looked at, at most: no timer of its own for each request. */
 const CHECK_MS = 500
-const NOTHING: Relayed = {resume() {}, abort() {}}
 
 /**
  * Passes requests and answers through as they are, event by event and no faster than the client reads.
@@ -34,7 +39,7 @@ class ConnectionPool implements RelayPool {
   readonly #idle: RelayConnection[] = []
   #timer: NodeJS.Timeout | null = null
   #isClosing = false
-  #tellClosed: (() => void) | null = null
+  readonly #tellClosed: (() => void)[] = []
 
   constructor(origin: string, limits: RelayLimits) {
     const {protocol, hostname, host, port} = new URL(origin)
@@ -46,14 +51,12 @@ class ConnectionPool implements RelayPool {
   }
 
   send(request: RelayRequest, sink: RelaySink): Relayed {
+    if (this.#isClosing) return refuse(sink, 'broken', 'its connections are closed')
     let bytes: Buffer[]
     try {
-      if (this.#isClosing) throw new Error('no request is taken any more')
       bytes = requestBytes(request, this.#hostHeader)
     } catch (error) {
-      const {message} = error as Error
-      queueMicrotask(() => sink.fail({kind: 'invalid', message}))
-      return NOTHING
+      return refuse(sink, 'invalid', (error as Error).message)
     }
     return this.#take().send(bytes, request.method, sink)
   }
@@ -61,7 +64,7 @@ class ConnectionPool implements RelayPool {
   async close(): Promise<void> {
     this.#isClosing = true
     for (const connection of [...this.#idle]) connection.close()
-    if (this.#connections.size > 0) await new Promise<void>(resolve => (this.#tellClosed = resolve))
+    if (this.#connections.size > 0) await new Promise<void>(resolve => this.#tellClosed.push(resolve))
   }
 
   #take(): RelayConnection {
@@ -94,6 +97,20 @@ class ConnectionPool implements RelayPool {
     if (this.#connections.size > 0) return
     if (this.#timer) clearInterval(this.#timer)
     this.#timer = null
-    this.#tellClosed?.()
+    for (const tell of this.#tellClosed.splice(0)) tell()
+  }
+}
+
+/** Tells the sink when its owner has what `send` returns. */
+function refuse(sink: RelaySink, kind: RelayFailure['kind'], message: string): Relayed {
+  let isOver = false
+  queueMicrotask(() => {
+    if (!isOver) sink.fail({kind, message})
+  })
+  return {
+    resume() {},
+    abort() {
+      isOver = true
+    },
   }
 }
