@@ -14,7 +14,7 @@ export async function gpuSampler(figures: GpuSamplerOptions['figures'] = 'all'):
   const {createGpuSampler, gpuProcessPath} = await import('../lib/gpu/index.js')
   const {startWorker} = await import('../lib/processes/index.js')
   return createGpuSampler({
-    startProcess: () => startWorker(gpuProcessPath),
+    startProcess: () => startWorker(gpuProcessPath, 'json'),
     clock: systemClock,
     libraryPath: process.env['KVCTL_NVML_PATH'] || null,
     pciFolder: '/sys/bus/pci/devices',

@@ -3,7 +3,7 @@ import {readFileSync} from 'node:fs'
 import type {Socket} from 'node:net'
 import {KvctlError} from '../foundation/index.js'
 
-/** A Node child process that speaks in structured messages (typed arrays included). */
+/** A Node child process that speaks in messages. */
 export interface Worker<Order, Report> {
   readonly pid: number
   send(order: Order): void
@@ -49,10 +49,14 @@ function pauseWithUs(child: ChildProcess): void {
  * no terminal: Node sets one back, at its own end, to what it was at its start, which a full screen may have been.
  *
  * @param path the compiled file
+ * @param serialization `advanced` for messages that JSON cannot carry, such as typed arrays; `json` costs a fraction
  */
-export function startWorker<Order, Report>(path: string): Worker<Order, Report> {
+export function startWorker<Order, Report>(
+  path: string,
+  serialization: 'advanced' | 'json' = 'advanced',
+): Worker<Order, Report> {
   const child = fork(path, [], {
-    ...{serialization: 'advanced', stdio: ['ignore', 'ignore', 'pipe', 'ipc']},
+    ...{serialization, stdio: ['ignore', 'ignore', 'pipe', 'ipc']},
     // Ctrl-C is for us alone: a worker that has hardly started would die of it.
     detached: true,
   })
