@@ -1,19 +1,27 @@
 import {connect as connectTcp, isIP, type Socket, type TcpSocketConnectOpts} from 'node:net'
 import {connect as connectTls} from 'node:tls'
+import {openRunDelay} from '../processes/index.js'
 import type {Failure} from '../runs/index.js'
 import type {ExchangeListener, TransportTarget} from './load-transport.js'
-import {ReadQueue, type ReadTaker} from './read-queue.js'
+import {ReadDelays} from './read-delay.js'
+import {MOST_READS, ReadQueue, type ReadTaker} from './read-queue.js'
 import {ResponseError} from './response-error.js'
 import {ResponseReader} from './response-reader.js'
 
 const READ_BYTES = 256 * 1024
 /** All connections of a process read into one buffer, with room for a line feed behind: it is left before the next read begins. */
 const readBuffer = Buffer.allocUnsafeSlow(READ_BYTES + 1)
-const reads = new ReadQueue()
+/** All connections of a process share its polls. */
+const reads = new ReadQueue(new ReadDelays(MOST_READS + 1, openRunDelay))
+const [ZERO, CR, LF] = [48, 13, 10]
+
+/** Before anything is decided of what was not read. */
+export function takeReads(): void {
+  reads.takeAll()
+}
 
 /** What a connection needs of the pool it belongs to. */
 export interface ConnectionOwner {
-  readDelayMs(nowMs: number): number
   /** It finished an exchange and can take another. */
   idle(connection: Connection): void
   /** It was closed before a byte of this request was written: another has to carry it. */
@@ -25,6 +33,7 @@ export interface ConnectionOwner {
 /** One keep-alive HTTP/1.1 connection without pipelining. */
 export class Connection implements ReadTaker {
   readonly #target: TransportTarget
+  readonly #isKept: boolean
   readonly #owner: ConnectionOwner
   readonly #socket: Socket
   readonly #reader: ResponseReader
@@ -37,11 +46,12 @@ export class Connection implements ReadTaker {
   #isResting = false
   /** A request that waits for the connection to open, or to have rested. */
   #waiting: Buffer | null = null
-  #startedExchangeMs = 0
-  #lastByteMs = 0
+  #startedExchangeMs = this.#startedAtMs
+  #lastByteMs = this.#startedAtMs
 
   constructor(target: TransportTarget, address: string, owner: ConnectionOwner) {
     this.#target = target
+    this.#isKept = target.isKept
     this.#owner = owner
     this.opened = new Promise(resolve => (this.#settleOpened = resolve))
     this.#reader = new ResponseReader({
@@ -89,9 +99,8 @@ export class Connection implements ReadTaker {
     else this.#waiting = bytes
   }
 
-  /** Ends the connection when one of its limits has passed. */
+  /** Ends the connection when one of its limits has passed; after `takeReads`. */
   checkLimits(nowMs: number): void {
-    reads.takeAll()
     const {connectMs, firstTokenMs, idleMs, totalMs} = this.#target.limits
     const listener = this.#listener
     if (this.#phase === 'tcp' || this.#phase === 'tls') {
@@ -150,7 +159,8 @@ export class Connection implements ReadTaker {
   #read(length: number): void {
     const nowMs = performance.now()
     this.#lastByteMs = nowMs
-    reads.add(this, readBuffer, length, nowMs, this.#owner.readDelayMs(nowMs))
+    const isUrgent = this.#listener?.hasToken !== true || endsChunks(length)
+    reads.add(this, readBuffer, length, nowMs, isUrgent)
   }
 
   /** Stamped when it was read; seen when there was nothing more to read. */
@@ -165,7 +175,7 @@ export class Connection implements ReadTaker {
     listener.read(nowMs, delayMs)
     try {
       const seen = this.#reader.feed(bytes, start, end)
-      if (this.#reader.isDone) this.#complete(seen === end && this.#reader.isKeptAlive && this.#target.isKept)
+      if (this.#reader.isDone) this.#complete(seen === end && this.#reader.isKeptAlive && this.#isKept)
     } catch (error) {
       this.#refuse(error)
     }
@@ -257,4 +267,16 @@ export class Connection implements ReadTaker {
     this.close()
     this.#owner.closed(this)
   }
+}
+
+/** Whether a read is the last of a chunked body without trailers. */
+function endsChunks(length: number): boolean {
+  return (
+    length >= 5 &&
+    readBuffer[length - 1] === LF &&
+    readBuffer[length - 2] === CR &&
+    readBuffer[length - 3] === LF &&
+    readBuffer[length - 4] === CR &&
+    readBuffer[length - 5] === ZERO
+  )
 }

@@ -3,6 +3,7 @@ import {readAnswerChunk, type AnswerChunk, type TokenCounts} from './answer-chun
 import {ChunkTemplate} from './chunk-template.js'
 import {EventScanner} from './event-scanner.js'
 import {GeneratedText} from './generated-text.js'
+import type {InstrumentMeter} from './instrument.js'
 import type {ExchangeListener} from './load-transport.js'
 import {ResponseError} from './response-error.js'
 import type {ResponseHead} from './response-reader.js'
@@ -58,7 +59,7 @@ export interface RecorderParts {
   /** `performance.now()` of the run's origin. */
   readonly originMs: number
   /** Hears the bound of every token's read delay. */
-  readonly tokenRead: (delayMs: number, isFirst: boolean) => void
+  readonly instrument: Pick<InstrumentMeter, 'tokenRead'>
 }
 
 /**
@@ -70,10 +71,12 @@ export class ExchangeRecorder implements ExchangeListener {
   readonly #scanner = new EventScanner((bytes, start, end) => this.#event(bytes, start, end))
   readonly #template = new ChunkTemplate()
   #identity: RequestIdentity = NOBODY
-  #nowMs = 0
-  #readDelayMs = 0
+  // Fractions from the start: a field that turns from whole numbers to fractions makes another kind of object of it, and code that
+  // was compiled for the first kind is thrown away.
+  #nowMs = NaN
+  #readDelayMs = NaN
 
-  #scheduledAtMs = 0
+  #scheduledAtMs = NaN
   #sentAtMs: number | null = null
   #headAtMs: number | null = null
   #firstByteAtMs: number | null = null
@@ -251,7 +254,7 @@ export class ExchangeRecorder implements ExchangeListener {
   #token({isAnswer, tokens: told}: Pick<AnswerChunk, 'isAnswer' | 'tokens'>, tokens: number): void {
     const nowMs = this.#nowMs
     const count = this.#chunkCount++
-    this.#parts.tokenRead(this.#readDelayMs, count === 0)
+    this.#parts.instrument.tokenRead(this.#readDelayMs, count === 0)
     if (isAnswer) this.#answerAtMs ??= nowMs
     if (tokens <= 0) this.#unknownChunks++
     if (told?.areIds === true) this.#chunksWithIds++

@@ -1,4 +1,5 @@
-import {createHistogram, monitorEventLoopDelay, type RecordableHistogram} from 'node:perf_hooks'
+import {monitorEventLoopDelay, type IntervalHistogram} from 'node:perf_hooks'
+import {LogHistogram} from '../metrics/index.js'
 import {openRunDelay} from '../processes/index.js'
 
 /** Points of a distribution, milliseconds; null without samples. */
@@ -27,69 +28,89 @@ export interface ProcessInstrument {
   readonly tokenReads: number
 }
 
-export interface InstrumentMeter {
-  readonly tokenRead: (delayMs: number, isFirst: boolean) => void
-  late(ms: number): void
-  /** Now the clock runs: what the process did to get ready does not count. */
-  start(): void
-  stop(): ProcessInstrument
-}
-
 /** Each probe wakes the process, which costs as much as a chunk or two. */
 const LOOP_PROBE_MS = 20
 
 /** Watches the process between `start` and `stop`; costs two clock-free histogram entries a chunk. */
-export function createInstrumentMeter(): InstrumentMeter {
-  const [tokens, firsts, lateness] = [createHistogram(), createHistogram(), createHistogram()]
-  const loop = monitorEventLoopDelay({resolution: LOOP_PROBE_MS})
-  const runDelay = openRunDelay()
-  let [startMs, startCpu, startWaitMs] = [performance.now(), process.cpuUsage(), 0]
-  return {
-    start() {
-      loop.enable()
-      ;[startMs, startCpu, startWaitMs] = [performance.now(), process.cpuUsage(), runDelay?.totalMs() ?? 0]
-    },
-    tokenRead(delayMs, isFirst) {
-      record(tokens, delayMs)
-      if (isFirst) record(firsts, delayMs)
-    },
-    late: ms => record(lateness, ms),
-    stop() {
-      loop.disable()
-      const wallMs = performance.now() - startMs
-      const {user, system} = process.cpuUsage(startCpu)
-      const cpuMs = (user + system) / 1000
-      const waitedMs = runDelay === null ? null : runDelay.totalMs() - startWaitMs
-      runDelay?.close()
-      return {
-        tokenDelay: spreadOf(tokens, 0),
-        firstTokenDelay: spreadOf(firsts, 0),
-        lateness: spreadOf(lateness, 0),
-        eventLoopDelay: spreadOf(loop, LOOP_PROBE_MS),
-        cpuShare: wallMs > 0 ? cpuMs / wallMs : null,
-        cpuMs,
-        processorWaitShare: waitedMs === null || wallMs <= 0 ? null : waitedMs / wallMs,
-        tokenReads: tokens.count,
-      }
-    },
+export class InstrumentMeter {
+  readonly #tokens = new DelaySpread()
+  readonly #firsts = new DelaySpread()
+  readonly #lateness = new DelaySpread()
+  readonly #loop = monitorEventLoopDelay({resolution: LOOP_PROBE_MS})
+  readonly #runDelay = openRunDelay()
+  #startMs = performance.now()
+  #startCpu = process.cpuUsage()
+  #startWaitMs = 0
+
+  /** Now the clock runs: what the process did to get ready does not count. */
+  start(): void {
+    this.#loop.enable()
+    this.#startMs = performance.now()
+    this.#startCpu = process.cpuUsage()
+    this.#startWaitMs = this.#runDelay?.totalMs() ?? 0
+  }
+
+  tokenRead(delayMs: number, isFirst: boolean): void {
+    this.#tokens.add(delayMs)
+    if (isFirst) this.#firsts.add(delayMs)
+  }
+
+  late(ms: number): void {
+    this.#lateness.add(ms)
+  }
+
+  stop(): ProcessInstrument {
+    this.#loop.disable()
+    const wallMs = performance.now() - this.#startMs
+    const {user, system} = process.cpuUsage(this.#startCpu)
+    const cpuMs = (user + system) / 1000
+    const waitedMs = this.#runDelay === null ? null : this.#runDelay.totalMs() - this.#startWaitMs
+    this.#runDelay?.close()
+    return {
+      tokenDelay: this.#tokens.seen,
+      firstTokenDelay: this.#firsts.seen,
+      lateness: this.#lateness.seen,
+      eventLoopDelay: loopDelayOf(this.#loop),
+      cpuShare: wallMs > 0 ? cpuMs / wallMs : null,
+      cpuMs,
+      processorWaitShare: waitedMs === null || wallMs <= 0 ? null : waitedMs / wallMs,
+      tokenReads: this.#tokens.count,
+    }
   }
 }
 
-/** Histograms hold integers from 1 up: nanoseconds, of which the first is noise anyway. */
-function record(histogram: RecordableHistogram, ms: number): void {
-  histogram.record(Math.max(1, Math.round(ms * 1e6)))
+/**
+ * Of a class of ours, which the engine compiles once: every histogram of `node:perf_hooks` is an object of its own kind, and code
+ * that was compiled for that of the warm-up is thrown away by the first measured read.
+ */
+class DelaySpread {
+  readonly #delays = new LogHistogram()
+  #maxMs = -Infinity
+
+  get count(): number {
+    return this.#delays.count
+  }
+
+  get seen(): Spread {
+    const at = (fraction: number): number | null => this.#delays.quantile(fraction)
+    const maxMs = this.count === 0 ? null : this.#maxMs
+    return {p50Ms: at(0.5), p99Ms: at(0.99), p995Ms: at(0.995), maxMs}
+  }
+
+  add(ms: number): void {
+    this.#delays.add(ms)
+    if (ms > this.#maxMs) this.#maxMs = ms
+  }
 }
 
-function spreadOf(
-  histogram: Pick<RecordableHistogram, 'count' | 'percentile' | 'max'>,
-  baseMs: number,
-): Spread {
-  if (histogram.count === 0) return {p50Ms: null, p99Ms: null, p995Ms: null, maxMs: null}
-  const above = (ns: number): number => Math.max(0, ns / 1e6 - baseMs)
+/** Lateness of a timer beyond its interval. */
+function loopDelayOf(loop: Pick<IntervalHistogram, 'count' | 'percentile' | 'max'>): Spread {
+  if (loop.count === 0) return {p50Ms: null, p99Ms: null, p995Ms: null, maxMs: null}
+  const above = (ns: number): number => Math.max(0, ns / 1e6 - LOOP_PROBE_MS)
   return {
-    p50Ms: above(histogram.percentile(50)),
-    p99Ms: above(histogram.percentile(99)),
-    p995Ms: above(histogram.percentile(99.5)),
-    maxMs: above(histogram.max),
+    p50Ms: above(loop.percentile(50)),
+    p99Ms: above(loop.percentile(99)),
+    p995Ms: above(loop.percentile(99.5)),
+    maxMs: above(loop.max),
   }
 }

@@ -354,10 +354,7 @@ export class LoadLoop {
 
   #recorder(): ExchangeRecorder {
     const {instrument} = this.#parts
-    return (
-      this.#freeRecorders.pop() ??
-      new ExchangeRecorder({originMs: this.#originMs, tokenRead: instrument.tokenRead})
-    )
+    return this.#freeRecorders.pop() ?? new ExchangeRecorder({originMs: this.#originMs, instrument})
   }
 
   #finish(record: RequestRecord, texts: AnswerTexts): void {

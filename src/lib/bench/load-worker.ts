@@ -1,6 +1,6 @@
 import type {RequestRecord} from '../runs/index.js'
 import type {BenchPlan} from './bench-plan.js'
-import {createInstrumentMeter, type ProcessInstrument} from './instrument.js'
+import {InstrumentMeter, type ProcessInstrument} from './instrument.js'
 import {LoadLoop, type LoadCounts} from './load-loop.js'
 import type {LoadTransport, TransportTarget} from './load-transport.js'
 import {createRequestBuilder, type RequestRecipe} from './request-builder.js'
@@ -79,7 +79,7 @@ export async function runLoadJob(
     await Promise.all(transports.map(transport => transport.open(perTarget, signal)))
     const builder = createRequestBuilder(recipe)
 
-    const instrument = createInstrumentMeter()
+    const instrument = new InstrumentMeter()
     let records: RequestRecord[] = []
     let generated: Uint8Array[] = []
     const isCounted = plan.request.tokenizer !== null

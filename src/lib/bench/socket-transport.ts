@@ -1,9 +1,7 @@
 import {lookup} from 'node:dns/promises'
 import {isIP} from 'node:net'
-import {openRunDelay} from '../processes/index.js'
-import {Connection, type ConnectionOwner} from './connection.js'
+import {Connection, takeReads, type ConnectionOwner} from './connection.js'
 import type {ExchangeListener, LoadTransport, TransportTarget} from './load-transport.js'
-import {createReadDelayMeter} from './read-delay.js'
 
 /** Connections opened at a time before the run: a listen backlog is often 128. */
 const OPEN_AT_ONCE = 64
@@ -13,8 +11,6 @@ const OPEN_AT_ONCE = 64
  * The name is looked up once. Limits are checked by one timer for all connections.
  */
 export class SocketTransport implements LoadTransport, ConnectionOwner {
-  readonly #runDelay = openRunDelay()
-  readonly readDelayMs = createReadDelayMeter(this.#runDelay)
   readonly #target: TransportTarget
   readonly #idle: Connection[] = []
   readonly #all = new Set<Connection>()
@@ -64,7 +60,6 @@ export class SocketTransport implements LoadTransport, ConnectionOwner {
 
   close(): void {
     clearInterval(this.#sweep)
-    this.#runDelay?.close()
     for (const connection of this.#all) connection.close()
     this.#all.clear()
     this.#idle.length = 0
@@ -93,6 +88,7 @@ export class SocketTransport implements LoadTransport, ConnectionOwner {
   }
 
   #checkLimits(): void {
+    takeReads()
     const nowMs = performance.now()
     for (const connection of this.#all) connection.checkLimits(nowMs)
   }
@@ -101,5 +97,5 @@ export class SocketTransport implements LoadTransport, ConnectionOwner {
 /** Fine enough for the shortest limit to be kept within a twentieth, coarse enough to cost nothing. */
 function sweepMs({limits}: TransportTarget): number {
   const set = [limits.connectMs, limits.firstTokenMs, limits.idleMs, limits.totalMs].filter(ms => ms !== null)
-  return Math.min(100, Math.max(2, Math.min(...set) / 20))
+  return Math.min(500, Math.max(2, Math.min(...set) / 20))
 }

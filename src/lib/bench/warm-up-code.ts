@@ -1,31 +1,35 @@
 import {once} from 'node:events'
 import {createServer, type AddressInfo, type Socket} from 'node:net'
-import {setImmediate as nextTurn} from 'node:timers/promises'
 import type {BenchPlan, RequestShape} from './bench-plan.js'
-import {createInstrumentMeter} from './instrument.js'
+import {InstrumentMeter} from './instrument.js'
 import {LoadLoop} from './load-loop.js'
 import type {LoadTransport, TransportTarget} from './load-transport.js'
 import type {RequestBuilder} from './request-builder.js'
 
-const [STREAMS, REQUESTS, CHUNKS] = [16, 256, 12]
+const [STREAMS, REQUESTS, PIECES] = [16, 256, 12]
+/** Pieces that come in bursts, one of each stream; behind them comes one alone in each turn of the event loop. */
+const IN_BURSTS = 1600
 /** On a slow or busy machine it is left at what was run until then. */
-const AT_MOST_MS = 150
+const AT_MOST_MS = 180
 const LIMITS = {connectMs: 2000, firstTokenMs: null, idleMs: null, totalMs: 5000}
 
 /**
  * Runs the whole path against a listener of our own on the loopback, many streams at a time and each chunk in a read of its
  * own, so that the first measured answers are not read by code that the engine has yet to compile: cold code added 18–24 ms
- * to the TTFT of a first wave.
+ * to the TTFT of a first wave. What is compiled here is thrown away when it meets what it has not seen, which costs as much: so the
+ * answers differ in keys and have escapes, and what is called for each chunk are methods of classes, not functions made anew for a run.
  */
 export async function warmUpCode(
   plan: BenchPlan,
   openTransport: (target: TransportTarget) => LoadTransport,
 ): Promise<void> {
-  const answer = sampleAnswer(plan.request)
+  const answers = sampleAnswers(plan.request)
   const sockets = new Set<Socket>()
+  const speak = speaker()
   const server = createServer({noDelay: true}, socket => {
+    const answer = answers[sockets.size % answers.length]!
     sockets.add(socket)
-    socket.on('data', () => void stream(socket, answer))
+    socket.on('data', () => speak(socket, answer))
     socket.on('error', () => socket.destroy())
   })
   server.listen(0, '127.0.0.1')
@@ -39,7 +43,7 @@ export async function warmUpCode(
     isKept: true,
     limits: LIMITS,
   })
-  const instrument = createInstrumentMeter()
+  const instrument = new InstrumentMeter()
   const loop = new LoadLoop({
     plan: {
       ...plan,
@@ -75,11 +79,21 @@ export async function warmUpCode(
   }
 }
 
-async function stream(socket: Socket, answer: readonly Buffer[]): Promise<void> {
-  for (const piece of answer) {
-    if (socket.destroyed) return
-    socket.write(piece)
-    await nextTurn()
+/** @returns sends the pieces of an answer, each in a turn of the event loop of its own */
+function speaker(): (socket: Socket, answer: readonly Buffer[]) => void {
+  const speaking: {readonly socket: Socket; readonly answer: readonly Buffer[]; next: number}[] = []
+  let spoken = 0
+  const turn = (): void => {
+    for (let left = spoken < IN_BURSTS ? speaking.length : 1; left > 0; left--) {
+      const one = speaking.shift()!
+      if (!one.socket.destroyed) one.socket.write(one.answer[one.next++]!)
+      if (!one.socket.destroyed && one.next < one.answer.length) speaking.push(one)
+      spoken++
+    }
+    if (speaking.length > 0) setImmediate(turn)
+  }
+  return (socket, answer) => {
+    if (speaking.push({socket, answer, next: 0}) === 1) setImmediate(turn)
   }
 }
 
@@ -91,21 +105,55 @@ const BUILDER: RequestBuilder = {
   build: id => ({id, requestId: '', traceId: '', session: id, turn: 0, target: 0, bytes: REQUEST}),
 }
 
-/** Pieces of an answer, in the order in which they are sent. */
-function sampleAnswer({api}: RequestShape): Buffer[] {
-  const choice = (text: string): object =>
-    api === 'chat' ? {delta: {content: text}, finish_reason: null} : {text, finish_reason: null}
-  const event = (value: unknown): string => `data: ${JSON.stringify(value)}\n\n`
-  const chunk = (text: string): string => event({id: 'warm-up', choices: [{index: 0, ...choice(text)}]})
-  const last = [
-    event({choices: [{index: 0, finish_reason: 'length'}]}),
-    event({choices: [], usage: {prompt_tokens: 1, completion_tokens: CHUNKS, total_tokens: CHUNKS + 1}}),
-    'data: [DONE]\n\n',
-  ]
-  const framed = (text: string): string => `${text.length.toString(16)}\r\n${text}\r\n`
-  return [
-    'HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n',
-    ...Array.from({length: CHUNKS}, (_, i) => framed(chunk(` ${i}`))),
-    `${last.map(framed).join('')}0\r\n\r\n`,
-  ].map(text => Buffer.from(text))
+/** What servers say beside the text, in chunks and in their choices. */
+const KEYS: readonly (readonly [object, object])[] = [
+  [{}, {}],
+  [{object: 'chat.completion.chunk'}, {logprobs: null}],
+  [
+    {object: 'chat.completion.chunk', created: 1},
+    {logprobs: null, stop_reason: null},
+  ],
+  [
+    {object: 'chat.completion.chunk', created: 1, model: 'm'},
+    {logprobs: null, token_ids: null},
+  ],
+  [{created: 1, model: 'm', usage: null}, {matched_stop: null}],
+  // Usage that grows with the stream: each chunk has to be parsed.
+  [
+    {created: 1, model: 'm', usage: {prompt_tokens: 1, completion_tokens: 1, total_tokens: 2}},
+    {logprobs: null},
+  ],
+  [
+    {created: 1, model: 'm', system_fingerprint: null, usage: null},
+    {logprobs: null, matched_stop: null},
+  ],
+]
+
+/** Answers of servers that differ, each in the pieces in which it is sent. */
+function sampleAnswers({api}: RequestShape): Buffer[][] {
+  return KEYS.map(([inChunk, inChoice], place) => {
+    const ofRole = place % 2 === 0 ? {} : {role: 'assistant'}
+    const event = (choices: readonly object[], more: object = {}): string =>
+      framed(`data: ${JSON.stringify({id: 'warm-up', ...inChunk, choices, ...more})}\n\n`)
+    const choice = (said: object, reason: string | null): object =>
+      api === 'chat'
+        ? {index: 0, delta: {...ofRole, ...said}, ...inChoice, finish_reason: reason}
+        : {index: 0, text: '', ...said, ...inChoice, finish_reason: reason}
+    const text = (chunk: number): string => (chunk % 5 === 3 ? ` \n"${chunk}"` : ` ${chunk}`)
+    const said = (chunk: number): object => ({[api === 'chat' ? 'content' : 'text']: text(chunk)})
+    const usage = {prompt_tokens: 1, completion_tokens: 1, total_tokens: 2}
+    return [
+      'HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n',
+      ...Array.from({length: PIECES}, (_, piece) =>
+        Array.from({length: 1 + (piece % 4)}, (_, chunk) => event([choice(said(piece + chunk), null)])).join(
+          '',
+        ),
+      ),
+      `${event([choice({}, 'length')])}${event([], {usage})}${framed('data: [DONE]\n\n')}0\r\n\r\n`,
+    ].map(piece => Buffer.from(piece))
+  })
+}
+
+function framed(text: string): string {
+  return `${text.length.toString(16)}\r\n${text}\r\n`
 }

@@ -18,6 +18,7 @@ export {
   type Summary,
 } from './summary.js'
 export {ExactHistogram} from './exact-histogram.js'
+export {LogHistogram} from './log-histogram.js'
 export {concurrency, littleCheck, sweepConcurrency, type Concurrency} from './concurrency.js'
 export {equalBins, niceBins, type EqualBins, type LowerEdgeBins} from './histogram.js'
 export {

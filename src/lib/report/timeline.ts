@@ -1,5 +1,4 @@
-import {percentile, sweepConcurrency} from '../metrics/index.js'
-import {LogHistogram} from './log-histogram.js'
+import {LogHistogram, percentile, sweepConcurrency} from '../metrics/index.js'
 import type {GapsReader, ReportRequest} from './report-data.js'
 
 /** What happened in one interval of the run; rates are per second of the time the interval covers. */

@@ -33,7 +33,7 @@ function recordWith(
   pieces: readonly string[],
   head = HEAD,
 ): {record: RequestRecord; texts: AnswerTexts} {
-  const recorder = new ExchangeRecorder({originMs: 1000, tokenRead: () => undefined})
+  const recorder = new ExchangeRecorder({originMs: 1000, instrument: {tokenRead: () => undefined}})
   let result: {record: RequestRecord; texts: AnswerTexts} | null = null
   const identity = {...NOBODY, id: 1, requestId: 'r-1', ...wishes}
   recorder.begin(identity, 1000, (one, texts) => (result = {record: one, texts}))
@@ -110,7 +110,7 @@ describe('ExchangeRecorder', () => {
         const places = [...new Set([0, ...cuts.map(cut => cut % bytes.length), bytes.length])].sort(
           (a, b) => a - b,
         )
-        const recorder = new ExchangeRecorder({originMs: 0, tokenRead: () => undefined})
+        const recorder = new ExchangeRecorder({originMs: 0, instrument: {tokenRead: () => undefined}})
         let result: RequestRecord | null = null
         const identity = {...NOBODY, id: 1}
         recorder.begin(identity, 0, done => (result = done))

@@ -1,5 +1,5 @@
 import {expect} from 'chai'
-import {createReadDelayMeter} from '../../../src/lib/bench/read-delay.js'
+import {ReadDelays, readDelayMs} from '../../../src/lib/bench/read-delay.js'
 import {openRunDelay} from '../../../src/lib/processes/index.js'
 
 const nextTurn = (): Promise<void> => new Promise(resolve => setImmediate(resolve))
@@ -11,34 +11,61 @@ function keepBusy(ms: number): void {
 }
 
 describe('the bound of how late a read is', () => {
-  it('grows over the reads of one turn, which share one poll', async () => {
-    const readDelayMs = createReadDelayMeter(null)
-    await sleep(5)
-    readDelayMs(performance.now())
-    keepBusy(20)
-    expect(readDelayMs(performance.now())).to.be.at.least(20)
+  const first = {sinceTurnMs: 0, sincePollMs: 30, sleptMs: 0, waitedMs: 0}
+
+  it('is the time since the turn before when the poll did not sleep', () => {
+    expect(readDelayMs(first)).to.equal(30)
+    expect(readDelayMs({...first, waitedMs: 4})).to.equal(30)
   })
 
-  it('covers the turn before when its poll had no time to sleep', async () => {
-    const readDelayMs = createReadDelayMeter(null)
+  it('is what the kernel let the process wait when the poll slept', () => {
+    expect(readDelayMs({...first, sleptMs: 20})).to.equal(0)
+    expect(readDelayMs({...first, sleptMs: 20, waitedMs: 7})).to.equal(7)
+  })
+
+  it('takes waiting for a processor for no sleep', () => {
+    expect(readDelayMs({...first, sleptMs: 20, waitedMs: 20})).to.equal(30)
+  })
+
+  it('grows over the reads of one turn, which share one poll', () => {
+    expect(readDelayMs({...first, sleptMs: 20, waitedMs: 7, sinceTurnMs: 5})).to.equal(12)
+    expect(readDelayMs({...first, sinceTurnMs: 5})).to.equal(35)
+  })
+})
+
+describe('accounts of reads', () => {
+  it('tell reads of one turn of the event loop from those of the next', async () => {
+    const delays = new ReadDelays(3, () => null)
     await sleep(5)
-    readDelayMs(performance.now())
+    delays.note(0, performance.now())
     keepBusy(20)
+    delays.note(1, performance.now())
     await nextTurn()
-    expect(readDelayMs(performance.now())).to.be.at.least(20)
+    delays.note(2, performance.now())
+    delays.settle()
+    expect(delays.boundMs(1)).to.be.at.least(20)
+    expect(delays.boundMs(2)).to.be.at.least(20)
   })
 
-  it('leaves the turn before out when the poll slept, unless the kernel made this process wait', async () => {
+  it('leave the turn before out when the poll slept, unless the kernel made this process wait until they are taken', async () => {
     let waitedMs = 0
-    const readDelayMs = createReadDelayMeter({totalMs: () => waitedMs, close: () => undefined})
-    readDelayMs(performance.now())
+    const delays = new ReadDelays(2, () => ({totalMs: () => waitedMs, close: () => undefined}))
+    delays.note(0, performance.now())
     await sleep(30)
-    expect(readDelayMs(performance.now())).to.equal(0)
+    delays.note(0, performance.now())
+    delays.settle()
+    expect(delays.boundMs(0)).to.equal(0)
     await sleep(30)
+    delays.note(0, performance.now())
+    await sleep(30)
+    delays.note(1, performance.now())
     waitedMs = 7
-    expect(readDelayMs(performance.now())).to.equal(7)
+    delays.settle()
+    expect([delays.boundMs(0), delays.boundMs(1)]).to.deep.equal([7, 7])
     await sleep(30)
-    expect(readDelayMs(performance.now())).to.equal(0)
+    delays.note(0, performance.now())
+    delays.settle()
+    expect(delays.boundMs(0)).to.equal(0)
   })
 })
 

@@ -1,6 +1,6 @@
 import {expect} from 'chai'
 import {seededRandom} from '../../../src/lib/foundation/index.js'
-import {LogHistogram} from '../../../src/lib/report/log-histogram.js'
+import {LogHistogram} from '../../../src/lib/metrics/log-histogram.js'
 
 describe('LogHistogram', () => {
   it('reads quantiles within 0.5 % of the sample of that rank', () => {
