@@ -1,3 +1,5 @@
+import {isFieldText, isToken} from './header-text.js'
+
 /** Where the parts of one answer go. Bytes are only lent for the call. */
 export interface AnswerHandler {
   /** @param headers names and values in turn, as the server wrote them */
@@ -26,9 +28,6 @@ const MAX_HEAD_BYTES = 64 * 1024
 const MAX_EXTENSION_BYTES = 16 * 1024
 const MAX_SIZE_DIGITS = 12
 const STATUS_LINE = /^HTTP\/1\.([01]) ([1-9]\d\d)(?: |$)/
-const NAME = /^[\w!#$%&'*+.^`|~-]+$/
-/** What may stand in a line: tabs, and everything from the space on but DEL. */
-const NOT_TEXT = /[^\t\x20-\x7e\x80-\xff]/
 const [LF, CR, SEMICOLON, SPACE, TAB] = [10, 13, 59, 32, 9]
 const HEAD_END = '\r\n\r\n'
 
@@ -146,7 +145,7 @@ export class AnswerReader {
     let at = lineEnd(text, 0, stop)
     const line = text.slice(0, at)
     const match = STATUS_LINE.exec(line)
-    if (!match || NOT_TEXT.test(line)) throw new AnswerError(`not an HTTP/1.1 answer: '${printable(line)}'`)
+    if (!match || !isFieldText(line)) throw new AnswerError(`not an HTTP/1.1 answer: '${printable(line)}'`)
     const [shown, minor, digits] = match
     const status = Number(digits)
     if (status === 101) throw new AnswerError('the server switched protocols')
@@ -158,7 +157,7 @@ export class AnswerReader {
       const colon = text.indexOf(':', from)
       const name = text.slice(from, colon)
       const value = text.slice(colon + 1, at).trim()
-      if (colon < 0 || colon >= at || !NAME.test(name) || NOT_TEXT.test(value))
+      if (colon < 0 || colon >= at || !isToken(name) || !isFieldText(value))
         throw new AnswerError(`not a header line: '${printable(text.slice(from, at))}'`)
       headers.push(name, value)
       switch (name.toLowerCase()) {

@@ -1,3 +1,5 @@
+import {isFieldText, isToken} from './header-text.js'
+
 export interface RelayRequest {
   readonly method: string
   /** Path and query, as they came. */
@@ -34,8 +36,6 @@ export interface Relayed {
   abort(): void
 }
 
-const NAME = /^[\w!#$%&'*+.^`|~-]+$/
-const NOT_IN_VALUE = /[^\t\x20-\x7e\x80-\xff]/
 const NOT_IN_PATH = /[^\x21-\x7e\x80-\xff]/
 /** Methods whose body has a length also where there is none. */
 const EXPECTS_BODY: ReadonlySet<string> = new Set(['POST', 'PUT', 'PATCH'])
@@ -48,11 +48,11 @@ const JOINED_BYTES = 64 * 1024
  * @throws Error for what cannot stand in a request, so that nothing in a header can end it and begin another
  */
 export function requestBytes({method, path, headers, body}: RelayRequest, host: string): Buffer[] {
-  if (!NAME.test(method) || NOT_IN_PATH.test(path)) throw new Error('invalid request line')
+  if (!isToken(method) || NOT_IN_PATH.test(path)) throw new Error('invalid request line')
   let head = `${method} ${path} HTTP/1.1\r\nhost: ${host}\r\nconnection: keep-alive\r\n`
   for (let at = 0; at < headers.length; at += 2) {
     const [name, value] = [headers[at]!, headers[at + 1]!]
-    if (!NAME.test(name) || NOT_IN_VALUE.test(value)) throw new Error(`invalid ${name} header`)
+    if (!isToken(name) || !isFieldText(value)) throw new Error(`invalid ${name} header`)
     head += `${name}: ${value}\r\n`
   }
   const length = body?.length ?? 0
