@@ -13,7 +13,7 @@ const READ_BYTES = 256 * 1024
 const readBuffer = Buffer.allocUnsafeSlow(READ_BYTES + 1)
 /** All connections of a process share its polls. */
 const reads = new ReadQueue(new ReadDelays(MOST_READS + 1, openRunDelay))
-const [ZERO, CR, LF] = [48, 13, 10]
+const [CR, LF] = [13, 10]
 
 /** Before anything is decided of what was not read. */
 export function takeReads(): void {
@@ -159,7 +159,7 @@ export class Connection implements ReadTaker {
   #read(length: number): void {
     const nowMs = performance.now()
     this.#lastByteMs = nowMs
-    const isUrgent = this.#listener?.hasToken !== true || endsChunks(length)
+    const isUrgent = this.#listener?.hasToken !== true || !this.#reader.isInChunks || mayEndChunks(length)
     reads.add(this, readBuffer, length, nowMs, isUrgent)
   }
 
@@ -269,14 +269,13 @@ export class Connection implements ReadTaker {
   }
 }
 
-/** Whether a read is the last of a chunked body without trailers. */
-function endsChunks(length: number): boolean {
+/** Whether a read may bring the end of a chunked body: it ends with an empty line, or with a part of one that was cut. */
+function mayEndChunks(length: number): boolean {
   return (
-    length >= 5 &&
-    readBuffer[length - 1] === LF &&
-    readBuffer[length - 2] === CR &&
-    readBuffer[length - 3] === LF &&
-    readBuffer[length - 4] === CR &&
-    readBuffer[length - 5] === ZERO
+    length < 4 ||
+    (readBuffer[length - 1] === LF &&
+      readBuffer[length - 2] === CR &&
+      readBuffer[length - 3] === LF &&
+      readBuffer[length - 4] === CR)
   )
 }

@@ -64,6 +64,11 @@ export class ResponseReader {
     return this.#state === STATE.done
   }
 
+  /** Whether the bytes to come are chunks, the last of which has not come yet. */
+  get isInChunks(): boolean {
+    return this.#state >= STATE.chunkSize && this.#state <= STATE.chunkEnd
+  }
+
   /** Whether any byte of the response has come. */
   get hasBegun(): boolean {
     return this.#headBytes > 0 || this.#state !== STATE.statusLine
