@@ -1,7 +1,7 @@
 import type {IncomingHttpHeaders, IncomingMessage, ServerResponse} from 'node:http'
 import {hasKey} from './api-key.js'
 import type {ApiContext} from './api-context.js'
-import {forwardToEngine, MAX_ROUTED_BYTES, openAiRefusal} from './forward-to-engine.js'
+import {COMPLETION_PATHS, forwardToEngine, MAX_ROUTED_BYTES, openAiRefusal} from './forward-to-engine.js'
 import {isLoopback} from './loopback.js'
 
 /** Who may ask; see `ApiAppOptions`. */
@@ -10,8 +10,7 @@ export interface ExpressAccess {
   readonly isForThisMachine: boolean
 }
 
-/** The routes that answer these paths elsewhere, by which requests are counted. */
-const NAMED_ROUTES: ReadonlySet<string> = new Set(['/v1/chat/completions', '/v1/completions'])
+const NAMED_ROUTES: ReadonlySet<string> = new Set(COMPLETION_PATHS)
 const OTHER_ROUTE = '/v1/*'
 const ROUTED_PATH = /^\/v1\/[\w./:-]{1,200}(?=\?|$)/
 

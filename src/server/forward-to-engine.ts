@@ -7,6 +7,8 @@ import {problemOf} from './problem.js'
 import {relayReply} from './relay-reply.js'
 import {readRoutedBody} from './routed-body.js'
 
+/** What has a route of its own; other requests to engines share one, and are counted together. */
+export const COMPLETION_PATHS = ['/v1/chat/completions', '/v1/completions'] as const
 /** Pictures in a conversation come as text. */
 export const MAX_ROUTED_BYTES = 64 * 2 ** 20
 /** Ours, and those that a new connection makes anew. */

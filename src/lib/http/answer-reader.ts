@@ -17,9 +17,10 @@ const STATE = {
   chunkExtension: 3,
   chunkData: 4,
   chunkEnd: 5,
-  trailers: 6,
-  untilClose: 7,
-  done: 8,
+  chunkEndLf: 6,
+  trailers: 7,
+  untilClose: 8,
+  done: 9,
 } as const
 type State = (typeof STATE)[keyof typeof STATE]
 
@@ -100,7 +101,8 @@ export class AnswerReader {
           at = this.#readChunkSize(bytes, at, end)
           break
         case STATE.chunkEnd:
-          at = this.#readChunkEnd(bytes, at, end)
+        case STATE.chunkEndLf:
+          at = this.#readChunkEnd(bytes[at]!, at)
           break
         case STATE.trailers:
           at = this.#readTrailers(bytes, at, end)
@@ -242,12 +244,10 @@ export class AnswerReader {
     return end
   }
 
-  #readChunkEnd(bytes: Buffer, start: number, end: number): number {
-    let at = start
-    if (bytes[at] === CR) at++
-    if (at === end) return end
-    if (bytes[at] !== LF) throw new AnswerError('a chunk longer than its size')
-    this.#expectChunk()
+  #readChunkEnd(byte: number, at: number): number {
+    if (byte === LF) this.#expectChunk()
+    else if (byte === CR && this.#state === STATE.chunkEnd) this.#state = STATE.chunkEndLf
+    else throw new AnswerError('a chunk longer than its size')
     return at + 1
   }
 

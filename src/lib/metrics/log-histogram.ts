@@ -4,7 +4,8 @@ const DECADES = 10
 const BUCKETS = BUCKETS_PER_DECADE * DECADES + 2
 
 /**
- * Counts durations in buckets 1 % apart, from 1 µs to 10⁷ ms: what a chart needs of millions of gaps without keeping them, and a load process of its reads.
+ * Counts durations in buckets 1 % apart, from 1 µs to 10⁷ ms: what a chart needs of millions of gaps without keeping them, and
+ * a load process of its reads.
  * A quantile read from it is within 0.5 % of the exact one.
  */
 export class LogHistogram {

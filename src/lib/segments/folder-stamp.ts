@@ -19,7 +19,11 @@ export function folderStamp(path: string, nowMs = Date.now()): string | null {
   }
 }
 
-/** Lists a folder's regular files, sorted; while its stamp stays the folder is not read again. @returns a function that throws as readdir(3) fails */
+/**
+ * Lists a folder's regular files, sorted; while its stamp stays the folder is not read again.
+ *
+ * @returns a function that throws as readdir(3) fails
+ */
 export function createFileLister(path: string): () => readonly string[] {
   let listed: {readonly stamp: string | null; readonly names: readonly string[]} | null = null
   return () => {

@@ -33,7 +33,10 @@ export function createMemoryStore(folder: string, logger: Logger): MemoryStore {
       logger.debug(`cannot ${what}: ${String(error)}`)
     }
   }
-  /** What was read last, from which file, and in which state of the folder: who watches many segments loads each of them again and again. */
+  /**
+   * What was read last, from which file, and in which state of the folder: who watches many segments loads each of them again
+   * and again.
+   */
   const read = new Map<string, {file: string; memory: StartupMemory; stamp: string | null}>()
   const load = (name: string, stamp: string | null = null): StartupMemory | null => {
     const last = read.get(name)

@@ -25,6 +25,7 @@ import {isLimitKnown, remember, rememberMade, rememberWritten, type StartupMemor
 import type {MemoryStore} from './state-folder.js'
 import {warningsOn} from './warnings.js'
 
+/** The part of a look that comes from the file. */
 type Seen = Pick<SegmentLook, 'identity' | 'userId' | 'record' | 'isSettled'>
 
 /** A record around the writing of its limit. */

@@ -2,12 +2,17 @@ import type {FastifyInstance, FastifyReply, FastifyRequest} from 'fastify'
 import {z} from 'zod'
 import {ApiError} from '../api-error.js'
 import type {ApiContext} from '../api-context.js'
-import {forwardToEngine, MAX_ROUTED_BYTES, openAiRefusal} from '../forward-to-engine.js'
+import {COMPLETION_PATHS, forwardToEngine, MAX_ROUTED_BYTES, openAiRefusal} from '../forward-to-engine.js'
 import {statusOf} from '../relay-reply.js'
 import {answer, jsonSchema} from '../schemas/json-schema.js'
 import {anyJson, modelList, modelName, openAiError} from '../schemas/router.js'
 
 const TAGS = ['router']
+/** Operation and summary. */
+const COMPLETIONS: Readonly<Record<(typeof COMPLETION_PATHS)[number], readonly [string, string]>> = {
+  '/v1/chat/completions': ['createChatCompletion', "OpenAI's chat completions, by an engine of the model"],
+  '/v1/completions': ['createCompletion', "OpenAI's completions, by an engine of the model"],
+}
 
 declare module 'fastify' {
   interface FastifyContextConfig {
@@ -39,10 +44,8 @@ export function openAiRoutes(app: FastifyInstance, context: ApiContext): void {
     reply.hijack()
   }
 
-  for (const [path, operationId, summary] of [
-    ['/v1/chat/completions', 'createChatCompletion', "OpenAI's chat completions, by an engine of the model"],
-    ['/v1/completions', 'createCompletion', "OpenAI's completions, by an engine of the model"],
-  ] as const) {
+  for (const path of COMPLETION_PATHS) {
+    const [operationId, summary] = COMPLETIONS[path]
     app.post(
       path,
       {

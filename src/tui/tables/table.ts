@@ -19,6 +19,7 @@ export interface Cell {
 export interface Row {
   /** The same thing has the same key in the next look. */
   readonly key: string
+  /** What stands under a column, made when it is asked for; null where there is no such column. */
   readonly cell: (column: string) => Cell | null
   /** What the filter looks through. */
   readonly words: string
