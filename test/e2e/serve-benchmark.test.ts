@@ -24,7 +24,6 @@ interface Status {
 
 describe('the benchmark service of kvctl serve', function () {
   this.timeout(60_000)
-  const folder = temporaryFolder()
   const started: ServeProcess[] = []
   let target: TruthServer
 
@@ -39,6 +38,8 @@ describe('the benchmark service of kvctl serve', function () {
       await once(child, 'exit')
     }
   })
+  // Behind the hook that ends who writes there.
+  const folder = temporaryFolder()
 
   const runs = (): string => join(folder(), 'runs')
   const serve = async (...args: string[]): Promise<ServeProcess> => {

@@ -9,7 +9,8 @@ export function temporaryFolder(): () => string {
     folder = mkdtempSync(join(tmpdir(), 'kvctl-test-'))
   })
   afterEach(() => {
-    rmSync(folder, {recursive: true, force: true})
+    // Programs that end behind this, in hooks of the test's own, may still write into it.
+    rmSync(folder, {recursive: true, force: true, maxRetries: 10, retryDelay: 20})
   })
   return () => folder
 }
